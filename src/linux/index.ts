@@ -1,0 +1,12 @@
+/** System calls and netlink, through FFI. Everything here is synchronous unless it says otherwise. */
+export { SystemCallError } from './ffi.ts';
+export * from './mount.ts';
+export * from './xattr.ts';
+export * from './node.ts';
+export * from './process.ts';
+export * from './pty.ts';
+export * from './cgroup.ts';
+export * from './netlink.ts';
+export * from './netns.ts';
+export * from './nftables.ts';
+export * from './inet-socket.ts';

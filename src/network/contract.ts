@@ -1,0 +1,151 @@
+import type { Logger } from '../core/log.ts';
+
+export interface NetworksOptions {
+  readonly execRoot: string;
+  /** Marks this daemon's bridges, tables and namespaces: 4 to 8 characters of a hash of the data root; `''` never. */
+  readonly instance: string;
+  /** Pools for networks without a subnet: base CIDR and prefix length of each network taken from it. */
+  readonly addressPools: readonly { readonly base: string; readonly size: number }[];
+  readonly log: Logger;
+}
+
+export interface Subnet {
+  /** CIDR. */
+  readonly subnet: string;
+  readonly gateway: string;
+  readonly ipRange?: string | undefined;
+  /** Addresses kept free, by name. */
+  readonly aux?: Readonly<Record<string, string>> | undefined;
+}
+
+/** A bridge network, fully decided. The engine keeps it; this part puts it into the kernel. */
+export interface BridgeNetwork {
+  readonly id: string;
+  readonly name: string;
+  /** Interface name, at most 15 characters. */
+  readonly bridge: string;
+  readonly subnets: readonly Subnet[];
+  readonly internal: boolean;
+  readonly masquerade: boolean;
+  /** Containers on it may talk to each other. */
+  readonly icc: boolean;
+  readonly mtu: number;
+  /** The default network has no name resolution of its own. */
+  readonly isDefault: boolean;
+  /** Address that published ports bind to when none is given. */
+  readonly hostBinding: string;
+}
+
+export interface NetworkRequest {
+  readonly id: string;
+  readonly name: string;
+  readonly isDefault: boolean;
+  readonly subnets: readonly { readonly subnet?: string | undefined; readonly gateway?: string | undefined; readonly ipRange?: string | undefined; readonly aux?: Readonly<Record<string, string>> | undefined }[];
+  readonly internal: boolean;
+  readonly enableIpv6: boolean;
+  /** `com.docker.network.*` driver options. */
+  readonly options: Readonly<Record<string, string>>;
+}
+
+export interface SandboxRequest {
+  readonly containerId: string;
+  /** Resolvers for names that are not ours; empty: the host's. */
+  readonly dns: readonly string[];
+}
+
+export interface EndpointRequest {
+  readonly containerId: string;
+  readonly endpointId: string;
+  readonly networkId: string;
+  /** Static address asked for. */
+  readonly ipv4?: string | undefined;
+  readonly ipv6?: string | undefined;
+  readonly mac?: string | undefined;
+  /** Every name that resolves to this endpoint on its network: container name, aliases, short ID, hostname. */
+  readonly names: readonly string[];
+  /** Names seen only from this container (links): name to target container's ID. */
+  readonly links?: Readonly<Record<string, string>> | undefined;
+  /** Whether this endpoint gives the default route. */
+  readonly gateway: boolean;
+}
+
+/** One container's attachment to one network, as the kernel has it. The engine keeps it for `recover`. */
+export interface Endpoint {
+  readonly request: EndpointRequest;
+  readonly ifname: string;
+  readonly hostVeth: string;
+  readonly mac: string;
+  readonly ipv4: string;
+  readonly prefixLength: number;
+  readonly gateway: string;
+  readonly ipv6?: string | undefined;
+  readonly ipv6PrefixLength?: number | undefined;
+  readonly ipv6Gateway?: string | undefined;
+}
+
+export interface PortRequest {
+  readonly containerPort: number;
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  /** `''`: the network's host binding. */
+  readonly hostIp: string;
+  /** 0: any free one. `[from, to]`: the first free one. */
+  readonly hostPort: number | readonly [from: number, to: number];
+}
+export interface PublishedPort {
+  readonly containerPort: number;
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  readonly hostIp: string;
+  readonly hostPort: number;
+}
+
+/** A sandbox as the engine remembers it, given back after a restart of the daemon. */
+export interface SandboxRecord {
+  readonly request: SandboxRequest;
+  readonly endpoints: readonly Endpoint[];
+  readonly ports: readonly PublishedPort[];
+}
+
+/**
+ * Networks in the kernel: bridges, namespaces, veth pairs, addresses, firewall rules, name resolution. Keeps nothing on disk:
+ * the engine remembers, and hands back with `recover` what should be there; everything else that carries this instance's mark
+ * is removed then.
+ */
+export interface Networks extends AsyncDisposable {
+  /**
+   * Decides subnet, gateway, bridge name and options of a new network, without touching the kernel. `others` are all networks
+   * that exist; host routes are avoided too.
+   * @throws {WharfError} `POOL_OVERLAP`, `POOLS_EXHAUSTED`, `INVALID_PARAMETER`
+   */
+  plan(request: NetworkRequest, others: readonly BridgeNetwork[]): Promise<BridgeNetwork>;
+  /** Makes the bridge and its rules. Idempotent. */
+  openNetwork(network: BridgeNetwork): Promise<void>;
+  /** Success means "it is not there". */
+  removeNetwork(networkId: string): Promise<void>;
+  /** A network namespace with lo up, and nothing else. `path` can be given to an OCI runtime. */
+  openSandbox(request: SandboxRequest): Promise<{ readonly path: string }>;
+  /** Where a container's namespace is, if it is open. */
+  sandboxPath(containerId: string): string | undefined;
+  /** @throws {WharfError} `ADDRESS_IN_USE`, `ADDRESSES_EXHAUSTED`, `INVALID_PARAMETER`; nothing is left then */
+  attach(request: EndpointRequest): Promise<Endpoint>;
+  detach(containerId: string, networkId: string): Promise<void>;
+  /** The names of an endpoint after a rename of its container. */
+  rename(containerId: string, networkId: string, names: readonly string[]): void;
+  /**
+   * Publishes ports of a container by way of one of its networks; all or none.
+   * @throws {WharfError} `PORT_TAKEN`: `Bind for 0.0.0.0:80 failed: port is already allocated` (ours), or
+   * `failed to bind host port for 0.0.0.0:80:172.17.0.2:80/tcp: address already in use` (somebody else's)
+   */
+  publish(containerId: string, networkId: string, ports: readonly PortRequest[]): Promise<readonly PublishedPort[]>;
+  unpublish(containerId: string): Promise<void>;
+  /** Takes all away: ports, endpoints, namespace. Idempotent, goes on past failures and reports them together. */
+  closeSandbox(containerId: string): Promise<void>;
+  /** After a start of the daemon: takes up what runs, removes what is not listed. */
+  recover(networks: readonly BridgeNetwork[], sandboxes: readonly SandboxRecord[]): Promise<void>;
+  /** Text of a container's resolv.conf. `ownDns`: name resolution at 127.0.0.11 (user networks). */
+  resolvConf(options: {
+    readonly ownDns: boolean;
+    readonly servers: readonly string[];
+    readonly search: readonly string[];
+    readonly options: readonly string[];
+  }): string;
+}

@@ -1,0 +1,165 @@
+import type { Readable } from 'node:stream';
+import type { ChainId, DiffId, Digest } from '../core/digest.ts';
+import type { Logger } from '../core/log.ts';
+
+/**
+ * Everything that is kept on disk: blobs by digest, layers, snapshots, volumes, and the metadata database.
+ * One daemon owns a data root; a second one that opens it is refused.
+ */
+export interface Storage extends AsyncDisposable {
+  readonly dataRoot: string;
+  readonly db: Database;
+  readonly content: ContentStore;
+  readonly layers: LayerStore;
+  readonly snapshots: SnapshotStore;
+  readonly volumes: VolumeStore;
+}
+
+export interface StorageOptions {
+  readonly dataRoot: string;
+  readonly log: Logger;
+}
+
+/** SQLite in WAL mode. Documents are plain JSON data; a part owns its collections. All calls are synchronous. */
+export interface Database {
+  /** The collection of that name, made when it is first used. */
+  collection<T>(name: string): Collection<T>;
+  /**
+   * Runs `fn` in one transaction: all of its changes are kept, or none if it throws. Nested calls join the outer one.
+   * `durable`: on disk when this returns, power cut included; otherwise a crash of the process loses nothing, a power cut
+   * may lose the last moments.
+   */
+  transaction<T>(fn: () => T, options?: { readonly durable?: boolean }): T;
+}
+export interface Collection<T> {
+  get(key: string): T | undefined;
+  put(key: string, document: T): void;
+  /** Whether it was there. */
+  delete(key: string): boolean;
+  /** In order of insertion. */
+  entries(): readonly (readonly [key: string, document: T])[];
+}
+
+export interface Blob {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+}
+
+/** Immutable bytes by digest. A blob is there whole and verified, or not at all. */
+export interface ContentStore {
+  /**
+   * Stores a stream. Success means "the blob is there". Given `expect`, bytes that differ in digest or size are refused.
+   * @throws {WharfError} `DIGEST_MISMATCH`, `SIZE_MISMATCH`; nothing is kept then, nor when the stream fails
+   */
+  ingest(
+    source: AsyncIterable<Uint8Array> | Uint8Array,
+    expect?: { readonly digest?: Digest; readonly sizeBytes?: number },
+    signal?: AbortSignal,
+  ): Promise<Blob>;
+  find(digest: Digest): Blob | undefined;
+  /** @throws {WharfError} `BLOB_NOT_FOUND` */
+  open(digest: Digest, range?: { readonly start: number; readonly end?: number }): Readable;
+  /** The whole blob; for manifests and configs. @throws {WharfError} `BLOB_NOT_FOUND` */
+  read(digest: Digest): Promise<Buffer>;
+  /** Success means "it is not there". */
+  remove(digest: Digest): Promise<void>;
+  list(): readonly Blob[];
+}
+
+/** A changeset unpacked on top of its parent, in overlayfs form. */
+export interface Layer {
+  readonly chainId: ChainId;
+  readonly diffId: DiffId;
+  readonly parent: ChainId | null;
+  /** Size of the files in it, hard links once. */
+  readonly sizeBytes: number;
+  /** The compressed or plain blob it came from, if that is kept. */
+  readonly blob: Digest | undefined;
+}
+
+/** Committed, read-only layers, each unpacked once and shared by every image that has the same stack. */
+export interface LayerStore {
+  find(chainId: ChainId): Layer | undefined;
+  list(): readonly Layer[];
+  /**
+   * Unpacks a layer tar (plain, gzip or zstd, told by its first bytes) on `parent`. Success means "the layer is there".
+   * Owners, modes, times, xattrs, devices, hard links, whiteouts and opaque directories are kept; names that lead out of the
+   * root are refused.
+   * @throws {WharfError} `DIGEST_MISMATCH` if `expect` differs from the diffID; `BAD_LAYER` at malformed tars
+   */
+  apply(
+    parent: ChainId | null,
+    tar: AsyncIterable<Uint8Array>,
+    options?: { readonly expect?: DiffId; readonly blob?: Digest; readonly signal?: AbortSignal; readonly onBytes?: (n: number) => void },
+  ): Promise<Layer>;
+  /** The layer's changes as an uncompressed tar whose digest is the diffID (the stored blob if it is kept, else re-made). */
+  tar(chainId: ChainId): Promise<Readable>;
+  /** Directories of the stack for overlayfs, topmost first. */
+  lowerDirs(chainId: ChainId): readonly string[];
+  /** Success means "it is not there". @throws {WharfError} `LAYER_IN_USE` if a layer or snapshot stands on it */
+  remove(chainId: ChainId): Promise<void>;
+}
+
+export interface Change {
+  /** Absolute, as seen in the container. */
+  readonly path: string;
+  readonly kind: 'modified' | 'added' | 'deleted';
+}
+
+/**
+ * Active file-system states, each with one writer, on top of a committed layer: containers (key = container ID) and build
+ * steps. prepare -> mount -> write -> unmount -> commit or remove. Known to the database, so that a crash leaves nothing behind.
+ */
+export interface SnapshotStore {
+  /** @throws {WharfError} `SNAPSHOT_EXISTS`, `LAYER_NOT_FOUND` */
+  prepare(key: string, parent: ChainId | null): Promise<void>;
+  has(key: string): boolean;
+  list(): readonly { readonly key: string; readonly parent: ChainId | null }[];
+  /** Mounts it (once, however often it is called) and gives the root directory. @throws {WharfError} `SNAPSHOT_NOT_FOUND` */
+  mount(key: string): Promise<string>;
+  /** Success means "it is not mounted". */
+  unmount(key: string): Promise<void>;
+  /** Where it is mounted, or `undefined` if it is not. */
+  mountpoint(key: string): string | undefined;
+  /** Directories for inspect's GraphDriver.Data. */
+  directories(key: string): { readonly lower: readonly string[]; readonly upper: string; readonly work: string; readonly merged: string };
+  /**
+   * Unmounts `key` and makes its changes a layer; the key is gone. The diffID is that of a deterministic tar.
+   * `mtimeSeconds` clamps times for reproducible builds. `null`: nothing was changed, no layer is made.
+   */
+  commit(key: string, options?: { readonly mtimeSeconds?: number; readonly exclude?: readonly string[] }): Promise<Layer | null>;
+  /** A tar of the changes in OCI layer form, for `docker commit`; the snapshot goes on. */
+  tarOfChanges(key: string): Promise<Readable>;
+  changes(key: string): Promise<readonly Change[]>;
+  /** Bytes and inodes of the changes alone. */
+  usage(key: string): Promise<{ readonly sizeBytes: number; readonly inodes: number }>;
+  /** Unmounts and deletes. Success means "it is not there". */
+  remove(key: string): Promise<void>;
+}
+
+export interface Volume {
+  readonly name: string;
+  readonly createdAt: string;
+  readonly labels: Readonly<Record<string, string>> | null;
+  readonly options: Readonly<Record<string, string>> | null;
+  readonly anonymous: boolean;
+}
+
+/** Data that outlives containers: `<data-root>/volumes/NAME/_data`. */
+export interface VolumeStore {
+  /** Creates it, or gives the one that is there. `created` tells which. @throws {WharfError} `INVALID_PARAMETER` */
+  create(request: {
+    readonly name?: string;
+    readonly labels?: Readonly<Record<string, string>> | null;
+    readonly options?: Readonly<Record<string, string>> | null;
+  }): Promise<{ readonly volume: Volume; readonly created: boolean }>;
+  find(name: string): Volume | undefined;
+  list(): readonly Volume[];
+  /** Path of its data on the host. */
+  dataPath(name: string): string;
+  /** Fills an empty volume with the content, owner and mode of a directory of an image; nothing happens to one with files. */
+  copyUp(name: string, fromDirectory: string): Promise<void>;
+  sizeBytes(name: string): Promise<number>;
+  /** Success means "it is not there". Whether it is in use is the engine's to know. */
+  remove(name: string): Promise<void>;
+}
