@@ -23,7 +23,8 @@ export const invalidReference = defineError(
 
 export const DEFAULT_REGISTRY = 'docker.io';
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
-const HOST = /^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?$/;
+const HOST =
+  /^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?$/;
 const TAG = /^[\w][\w.-]{0,127}$/;
 
 /**
@@ -32,7 +33,10 @@ const TAG = /^[\w][\w.-]{0,127}$/;
  */
 export function parseReference(text: string): Reference {
   if (/^[a-f0-9]{64}$/.test(text)) {
-    throw invalidReference({ text, why: `invalid repository name (${text}), cannot specify 64-byte hexadecimal strings` });
+    throw invalidReference({
+      text,
+      why: `invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`,
+    });
   }
   let rest = text;
   let digest: Digest | undefined;
@@ -54,12 +58,18 @@ export function parseReference(text: string): Reference {
   const first = slash < 0 ? '' : rest.slice(0, slash);
   let registry = DEFAULT_REGISTRY;
   let repository = rest;
-  if (first !== '' && (first.includes('.') || first.includes(':') || first === 'localhost' || first !== first.toLowerCase())) {
+  if (
+    first !== '' &&
+    (first.includes('.') || first.includes(':') || first === 'localhost' || first !== first.toLowerCase())
+  ) {
     registry = first === 'index.docker.io' ? DEFAULT_REGISTRY : first;
     repository = rest.slice(slash + 1);
   }
   if (repository !== repository.toLowerCase()) {
-    throw invalidReference({ text, why: `invalid reference format: repository name (${repository}) must be lowercase` });
+    throw invalidReference({
+      text,
+      why: `invalid reference format: repository name (${repository}) must be lowercase`,
+    });
   }
   const parts = repository.split('/');
   if (!HOST.test(registry) || !parts.every((p) => COMPONENT.test(p))) throw invalidReference({ text });

@@ -40,7 +40,12 @@ export interface NetworkRequest {
   readonly id: string;
   readonly name: string;
   readonly isDefault: boolean;
-  readonly subnets: readonly { readonly subnet?: string | undefined; readonly gateway?: string | undefined; readonly ipRange?: string | undefined; readonly aux?: Readonly<Record<string, string>> | undefined }[];
+  readonly subnets: readonly {
+    readonly subnet?: string | undefined;
+    readonly gateway?: string | undefined;
+    readonly ipRange?: string | undefined;
+    readonly aux?: Readonly<Record<string, string>> | undefined;
+  }[];
   readonly internal: boolean;
   readonly enableIpv6: boolean;
   /** `com.docker.network.*` driver options. */

@@ -25,7 +25,12 @@ export interface RuntimeInfo {
   readonly version: string;
   readonly cgroupMode: 'v1' | 'hybrid' | 'v2';
   /** Every candidate, and why it was not taken. */
-  readonly candidates: readonly { readonly name: string; readonly path: string; readonly works: boolean; readonly reason: string }[];
+  readonly candidates: readonly {
+    readonly name: string;
+    readonly path: string;
+    readonly works: boolean;
+    readonly reason: string;
+  }[];
   readonly controllers: readonly string[];
 }
 
@@ -144,7 +149,11 @@ export interface Runtime extends AsyncDisposable {
   abandon(containerId: string, execId?: string): Promise<void>;
   /** Runs a further process in a running container; resolves when it runs. @throws {WharfError} `RUNTIME_FAILED` */
   exec(request: ExecProcess): Promise<{ readonly pid: number }>;
-  resize(containerId: string, execId: string | undefined, size: { readonly rows: number; readonly columns: number }): Promise<void>;
+  resize(
+    containerId: string,
+    execId: string | undefined,
+    size: { readonly rows: number; readonly columns: number },
+  ): Promise<void>;
   /**
    * Called for each exit, also for those that happened while no daemon was there, until acknowledged by `ackExit`.
    * Exits are in order of time; one that was not acknowledged comes again at the next open.
@@ -154,7 +163,12 @@ export interface Runtime extends AsyncDisposable {
   /** Containers (not execs) that the monitor holds as alive, with their process. */
   alive(): Promise<readonly { readonly containerId: string; readonly pid: number }[]>;
   /** Recorded output, frames or raw bytes as in attach. `tty` tells which. Ends at the end, or with `follow` when the container has ended. */
-  readLogs(containerId: string, path: string, query: LogQuery & { readonly tty: boolean }, signal: AbortSignal): Readable;
+  readLogs(
+    containerId: string,
+    path: string,
+    query: LogQuery & { readonly tty: boolean },
+    signal: AbortSignal,
+  ): Readable;
   stats(containerId: string): Promise<ContainerStats>;
   /** Processes in the container's cgroup, by host pid. */
   pids(containerId: string): Promise<readonly number[]>;

@@ -90,7 +90,12 @@ export interface LayerStore {
   apply(
     parent: ChainId | null,
     tar: AsyncIterable<Uint8Array>,
-    options?: { readonly expect?: DiffId; readonly blob?: Digest; readonly signal?: AbortSignal; readonly onBytes?: (n: number) => void },
+    options?: {
+      readonly expect?: DiffId;
+      readonly blob?: Digest;
+      readonly signal?: AbortSignal;
+      readonly onBytes?: (n: number) => void;
+    },
   ): Promise<Layer>;
   /** The layer's changes as an uncompressed tar whose digest is the diffID (the stored blob if it is kept, else re-made). */
   tar(chainId: ChainId): Promise<Readable>;
@@ -122,12 +127,20 @@ export interface SnapshotStore {
   /** Where it is mounted, or `undefined` if it is not. */
   mountpoint(key: string): string | undefined;
   /** Directories for inspect's GraphDriver.Data. */
-  directories(key: string): { readonly lower: readonly string[]; readonly upper: string; readonly work: string; readonly merged: string };
+  directories(key: string): {
+    readonly lower: readonly string[];
+    readonly upper: string;
+    readonly work: string;
+    readonly merged: string;
+  };
   /**
    * Unmounts `key` and makes its changes a layer; the key is gone. The diffID is that of a deterministic tar.
    * `mtimeSeconds` clamps times for reproducible builds. `null`: nothing was changed, no layer is made.
    */
-  commit(key: string, options?: { readonly mtimeSeconds?: number; readonly exclude?: readonly string[] }): Promise<Layer | null>;
+  commit(
+    key: string,
+    options?: { readonly mtimeSeconds?: number; readonly exclude?: readonly string[] },
+  ): Promise<Layer | null>;
   /** A tar of the changes in OCI layer form, for `docker commit`; the snapshot goes on. */
   tarOfChanges(key: string): Promise<Readable>;
   changes(key: string): Promise<readonly Change[]>;

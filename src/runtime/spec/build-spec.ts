@@ -12,7 +12,14 @@ export function buildExecProcess(
     readonly args: readonly string[];
     readonly env: readonly string[];
     readonly cwd: string | undefined;
-    readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[]; readonly home: string } | undefined;
+    readonly user:
+      | {
+          readonly uid: number;
+          readonly gid: number;
+          readonly additionalGids: readonly number[];
+          readonly home: string;
+        }
+      | undefined;
     readonly tty: boolean;
     readonly privileged: boolean;
   },

@@ -46,7 +46,11 @@ export interface SpecInput {
   /** `undefined`: the defaults. */
   readonly maskedPaths: readonly string[] | undefined;
   readonly readonlyPaths: readonly string[] | undefined;
-  readonly devices: readonly { readonly hostPath: string; readonly containerPath: string; readonly permissions: string }[];
+  readonly devices: readonly {
+    readonly hostPath: string;
+    readonly containerPath: string;
+    readonly permissions: string;
+  }[];
   /** Lines like `c 1:3 rwm`. */
   readonly deviceCgroupRules: readonly string[];
   readonly shmSizeBytes: number;

@@ -1,0 +1,191 @@
+import type { Duplex, Readable } from 'node:stream';
+import type * as wire from '../core/wire/container.ts';
+import type * as net from '../core/wire/network.ts';
+import type * as res from '../core/wire/resources.ts';
+
+/** `unix:///path`, `tcp://host:port`, `ssh://user@host`. */
+export interface ClientOptions {
+  readonly host: string;
+  /** PEM texts, for tcp with TLS. */
+  readonly tls?:
+    | { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly verify: boolean }
+    | undefined;
+  /** `1.41`; `undefined` negotiates. */
+  readonly apiVersion?: string | undefined;
+}
+
+export type FilterQuery = Readonly<Record<string, readonly string[]>>;
+
+/** A taken-over connection: stdin goes in by `write`/`end`; what comes out is frames or, with a TTY, raw bytes. */
+export interface Hijacked {
+  readonly stream: Duplex;
+  readonly tty: boolean;
+}
+
+export interface LogsQuery {
+  readonly stdout?: boolean;
+  readonly stderr?: boolean;
+  /** Unix seconds with optional fraction, as the API takes it. */
+  readonly since?: string | undefined;
+  readonly until?: string | undefined;
+  readonly tail?: string | undefined;
+  readonly follow?: boolean;
+  readonly timestamps?: boolean;
+  readonly details?: boolean;
+}
+
+/**
+ * The Engine API, typed. Works against Wharf and Docker. Failures of the engine are `ApiError` with its status and message;
+ * an engine that cannot be reached is `CANNOT_CONNECT`.
+ */
+export interface Client {
+  readonly host: string;
+  ping(): Promise<{ readonly apiVersion: string; readonly server: string; readonly osType: string }>;
+  version(): Promise<res.VersionInfo>;
+  info(): Promise<res.SystemInfo>;
+  events(options: {
+    since?: string;
+    until?: string;
+    filters?: FilterQuery;
+    signal?: AbortSignal;
+  }): AsyncIterable<res.EventMessage>;
+
+  containers: {
+    create(
+      request: wire.ContainerCreateRequest,
+      options?: { name?: string; platform?: string },
+    ): Promise<wire.ContainerCreateResponse>;
+    start(id: string, options?: { detachKeys?: string }): Promise<void>;
+    stop(id: string, options?: { signal?: string; timeoutSeconds?: number }): Promise<void>;
+    kill(id: string, signal?: string): Promise<void>;
+    restart(id: string, options?: { signal?: string; timeoutSeconds?: number }): Promise<void>;
+    pause(id: string): Promise<void>;
+    unpause(id: string): Promise<void>;
+    rename(id: string, name: string): Promise<void>;
+    /** Resolves once the engine has begun to wait; `done` is the answer. */
+    wait(
+      id: string,
+      condition?: wire.WaitCondition,
+      signal?: AbortSignal,
+    ): Promise<{ readonly done: Promise<wire.ContainerWaitResponse> }>;
+    remove(id: string, options?: { force?: boolean; volumes?: boolean; link?: boolean }): Promise<void>;
+    list(options?: {
+      all?: boolean;
+      limit?: number;
+      size?: boolean;
+      filters?: FilterQuery;
+    }): Promise<wire.ContainerSummary[]>;
+    inspect(id: string, options?: { size?: boolean }): Promise<wire.ContainerInspect>;
+    logs(id: string, query: LogsQuery, signal?: AbortSignal): Promise<Readable>;
+    attach(
+      id: string,
+      options: {
+        stdin?: boolean;
+        stdout?: boolean;
+        stderr?: boolean;
+        logs?: boolean;
+        stream?: boolean;
+        detachKeys?: string;
+      },
+    ): Promise<Duplex>;
+    resize(id: string, rows: number, columns: number): Promise<void>;
+    top(id: string, psArgs?: string): Promise<wire.TopResponse>;
+    update(
+      id: string,
+      change: wire.Resources & { RestartPolicy?: wire.RestartPolicy },
+    ): Promise<{ Warnings: string[] | null }>;
+    changes(id: string): Promise<{ Path: string; Kind: 0 | 1 | 2 }[] | null>;
+    stats(
+      id: string,
+      options: { stream: boolean; oneShot?: boolean },
+      signal?: AbortSignal,
+    ): AsyncIterable<Record<string, unknown>>;
+    archiveStat(id: string, path: string): Promise<Record<string, unknown>>;
+    archiveGet(id: string, path: string): Promise<{ stat: Record<string, unknown>; tar: Readable }>;
+    archivePut(
+      id: string,
+      path: string,
+      tar: Readable,
+      options?: { noOverwriteDirNonDir?: boolean; copyUidGid?: boolean },
+    ): Promise<void>;
+    export(id: string): Promise<Readable>;
+    prune(filters?: FilterQuery): Promise<{ ContainersDeleted: string[] | null; SpaceReclaimed: number }>;
+  };
+  execs: {
+    create(containerId: string, request: wire.ExecCreateRequest): Promise<{ Id: string }>;
+    /** `null` when detached. */
+    start(execId: string, request: wire.ExecStartRequest): Promise<Duplex | null>;
+    inspect(execId: string): Promise<wire.ExecInspect>;
+    resize(execId: string, rows: number, columns: number): Promise<void>;
+  };
+  images: {
+    list(options?: { all?: boolean; digests?: boolean; filters?: FilterQuery }): Promise<res.ImageSummary[]>;
+    inspect(name: string): Promise<res.ImageInspect>;
+    history(name: string): Promise<res.ImageHistoryItem[]>;
+    tag(name: string, repository: string, tag: string): Promise<void>;
+    remove(name: string, options?: { force?: boolean; noPrune?: boolean }): Promise<res.ImageDeleteItem[]>;
+    prune(filters?: FilterQuery): Promise<{ ImagesDeleted: res.ImageDeleteItem[] | null; SpaceReclaimed: number }>;
+    pull(
+      reference: string,
+      options: { tag?: string; platform?: string; auth?: res.RegistryAuth; signal?: AbortSignal },
+    ): AsyncIterable<res.ProgressMessage>;
+    push(
+      name: string,
+      options: { tag?: string; auth?: res.RegistryAuth; signal?: AbortSignal },
+    ): AsyncIterable<res.ProgressMessage>;
+    load(tar: Readable, options?: { quiet?: boolean; signal?: AbortSignal }): AsyncIterable<res.ProgressMessage>;
+    save(names: readonly string[]): Promise<Readable>;
+    import(
+      tar: Readable,
+      options: { repository?: string; tag?: string; message?: string; changes?: readonly string[] },
+    ): AsyncIterable<res.ProgressMessage>;
+    commit(options: {
+      container: string;
+      repository?: string;
+      tag?: string;
+      comment?: string;
+      author?: string;
+      changes?: readonly string[];
+      pause?: boolean;
+    }): Promise<{ Id: string }>;
+    build(context: Readable, options: BuildQuery): AsyncIterable<res.ProgressMessage>;
+  };
+  networks: {
+    create(request: net.NetworkCreateRequest): Promise<{ Id: string; Warning: string }>;
+    list(filters?: FilterQuery): Promise<net.NetworkResource[]>;
+    inspect(name: string): Promise<net.NetworkResource>;
+    remove(name: string): Promise<void>;
+    connect(name: string, container: string, endpoint?: net.EndpointSettings): Promise<void>;
+    disconnect(name: string, container: string, force?: boolean): Promise<void>;
+    prune(filters?: FilterQuery): Promise<{ NetworksDeleted: string[] | null }>;
+  };
+  volumes: {
+    create(request: res.VolumeCreateRequest): Promise<res.VolumeResource>;
+    list(filters?: FilterQuery): Promise<{ Volumes: res.VolumeResource[]; Warnings: string[] | null }>;
+    inspect(name: string): Promise<res.VolumeResource>;
+    remove(name: string, force?: boolean): Promise<void>;
+    prune(filters?: FilterQuery): Promise<{ VolumesDeleted: string[] | null; SpaceReclaimed: number }>;
+  };
+  /** Sends any request: for what has no method here. */
+  request(method: string, path: string, options?: { query?: Record<string, string>; body?: unknown }): Promise<unknown>;
+}
+
+/** Query of `POST /build`. */
+export interface BuildQuery {
+  readonly tags: readonly string[];
+  readonly dockerfile?: string | undefined;
+  readonly buildArgs?: Readonly<Record<string, string | null>>;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly target?: string | undefined;
+  readonly noCache?: boolean;
+  readonly pull?: boolean;
+  readonly quiet?: boolean;
+  readonly networkMode?: string | undefined;
+  readonly extraHosts?: readonly string[];
+  readonly cacheFrom?: readonly string[];
+  readonly shmSizeBytes?: number | undefined;
+  readonly platform?: string | undefined;
+  readonly removeIntermediate?: boolean;
+  readonly registryConfig?: Readonly<Record<string, res.RegistryAuth>>;
+  readonly signal?: AbortSignal;
+}

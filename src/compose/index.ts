@@ -1,0 +1,1 @@
+export { composeCommand } from './command.ts';

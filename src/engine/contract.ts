@@ -1,0 +1,273 @@
+import type { Duplex, Readable } from 'node:stream';
+import type { ChainId, Digest } from '../core/digest.ts';
+import type { Logger } from '../core/log.ts';
+import type { ImageConfig, ImageRunConfig } from '../core/oci.ts';
+import type * as wire from '../core/wire/container.ts';
+import type * as net from '../core/wire/network.ts';
+import type * as res from '../core/wire/resources.ts';
+import type { Networks } from '../network/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import type { Storage } from '../storage/index.ts';
+
+export interface EngineOptions {
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  /** Marks what belongs to this daemon in the kernel. */
+  readonly instance: string;
+  readonly storage: Storage;
+  readonly runtime: Runtime;
+  readonly networks: Networks;
+  readonly insecureRegistries: readonly string[];
+  readonly registryMirrors: readonly string[];
+  readonly liveRestore: boolean;
+  /** Subnet of the default bridge in CIDR with the gateway's address, e.g. `172.17.0.1/16`; `undefined`: that, or a free one. */
+  readonly defaultBridge: string | undefined;
+  readonly labels: readonly string[];
+  readonly log: Logger;
+}
+
+/**
+ * The domain: what containers, images, networks and volumes are, and what may be done with them in which state. Speaks in the
+ * Engine API's documents (core/wire), knows nothing of HTTP. Every method that takes a `ref` accepts a name, a full ID or an
+ * unambiguous prefix of one; errors are WharfErrors with Docker's wording.
+ */
+export interface Engine extends AsyncDisposable {
+  readonly containers: Containers;
+  readonly execs: Execs;
+  readonly images: Images;
+  readonly networks: NetworkService;
+  readonly volumes: VolumeService;
+  readonly events: Events;
+  readonly system: System;
+  /** What the builder stands on. */
+  readonly parts: { readonly storage: Storage; readonly runtime: Runtime; readonly networks: Networks };
+  /** Graceful end: stops containers (unless live-restore), keeps what is to be kept. */
+  shutdown(): Promise<void>;
+}
+
+/** Filters of a list call: key to its values, as decoded from either wire form. */
+export type Filters = Readonly<Record<string, readonly string[]>>;
+
+export interface Containers {
+  create(request: {
+    readonly name?: string | undefined;
+    readonly platform?: string | undefined;
+    readonly config: wire.ContainerConfig;
+    readonly hostConfig: wire.HostConfig;
+    readonly networking: net.NetworkingConfig;
+  }): Promise<wire.ContainerCreateResponse>;
+  /** `false`: it ran already. */
+  start(ref: string): Promise<boolean>;
+  /** `false`: it did not run. `timeoutSeconds` -1 waits for ever; `undefined` takes the container's own. */
+  stop(
+    ref: string,
+    options: { readonly signal?: string | undefined; readonly timeoutSeconds?: number | undefined },
+  ): Promise<boolean>;
+  kill(ref: string, signal: string): Promise<void>;
+  restart(
+    ref: string,
+    options: { readonly signal?: string | undefined; readonly timeoutSeconds?: number | undefined },
+  ): Promise<void>;
+  pause(ref: string): Promise<void>;
+  unpause(ref: string): Promise<void>;
+  /** The container is looked up, and waiting begins, before this resolves; `done` is the answer. */
+  wait(
+    ref: string,
+    condition: wire.WaitCondition,
+    signal: AbortSignal,
+  ): Promise<{ readonly done: Promise<wire.ContainerWaitResponse> }>;
+  remove(
+    ref: string,
+    options: { readonly force: boolean; readonly volumes: boolean; readonly link: boolean },
+  ): Promise<void>;
+  rename(ref: string, name: string): Promise<void>;
+  list(options: {
+    readonly all: boolean;
+    readonly limit?: number | undefined;
+    readonly size: boolean;
+    readonly filters: Filters;
+  }): Promise<wire.ContainerSummary[]>;
+  inspect(ref: string, options: { readonly size: boolean }): Promise<wire.ContainerInspect>;
+  logs(
+    ref: string,
+    options: {
+      readonly stdout: boolean;
+      readonly stderr: boolean;
+      readonly sinceNanos?: bigint | undefined;
+      readonly untilNanos?: bigint | undefined;
+      readonly tail?: number | undefined;
+      readonly follow: boolean;
+      readonly timestamps: boolean;
+      readonly details: boolean;
+    },
+    signal: AbortSignal,
+  ): Promise<{ readonly tty: boolean; readonly stream: Readable }>;
+  /** Raw bytes with a TTY, frames without. See `Runtime.attach`. `detachKeys` are watched for when there is a TTY and stdin. */
+  attach(
+    ref: string,
+    options: {
+      readonly stdin: boolean;
+      readonly stdout: boolean;
+      readonly stderr: boolean;
+      readonly logs: boolean;
+      readonly stream: boolean;
+      readonly detachKeys?: string | undefined;
+    },
+  ): Promise<{ readonly tty: boolean; readonly stream: Duplex }>;
+  resize(ref: string, size: { readonly rows: number; readonly columns: number }): Promise<void>;
+  update(
+    ref: string,
+    change: wire.Resources & { readonly RestartPolicy?: wire.RestartPolicy },
+  ): Promise<{ Warnings: string[] | null }>;
+  top(ref: string, psArgs: string): Promise<wire.TopResponse>;
+  changes(ref: string): Promise<{ Path: string; Kind: 0 | 1 | 2 }[]>;
+  stats(ref: string): Promise<Record<string, unknown>>;
+  /** A tar of one path. `stat` is what the header X-Docker-Container-Path-Stat holds. */
+  archiveStat(ref: string, path: string): Promise<Record<string, unknown>>;
+  archiveGet(ref: string, path: string): Promise<{ readonly stat: Record<string, unknown>; readonly tar: Readable }>;
+  archivePut(
+    ref: string,
+    path: string,
+    tar: Readable,
+    options: { readonly noOverwriteDirNonDir: boolean; readonly copyUidGid: boolean },
+  ): Promise<void>;
+  export(ref: string): Promise<Readable>;
+  prune(filters: Filters): Promise<{ ContainersDeleted: string[] | null; SpaceReclaimed: number }>;
+  /** IDs of containers that stand on an image; for refusing its removal. */
+  usersOfImage(imageId: string): readonly { readonly id: string; readonly running: boolean }[];
+  /** IDs of containers (also stopped ones) that use a volume. */
+  usersOfVolume(name: string): readonly string[];
+}
+
+export interface Execs {
+  create(containerRef: string, request: wire.ExecCreateRequest): Promise<{ Id: string }>;
+  /** `stream` is there unless detached. Failure to start is told on the stream and in the exit code, as Docker does. */
+  start(
+    execId: string,
+    request: wire.ExecStartRequest,
+  ): Promise<{ readonly tty: boolean; readonly stream: Duplex | null }>;
+  inspect(execId: string): Promise<wire.ExecInspect>;
+  resize(execId: string, size: { readonly rows: number; readonly columns: number }): Promise<void>;
+}
+
+/** An image as the engine knows it. The ID is the digest of the config blob. */
+export interface Image {
+  readonly id: Digest;
+  readonly config: ImageConfig;
+  /** The stack, bottom first; empty for an image without layers. */
+  readonly chain: readonly ChainId[];
+  readonly sizeBytes: number;
+}
+
+export interface Images {
+  /** By reference, ID or prefix. @throws {WharfError} `IMAGE_NOT_FOUND`: `No such image: x:latest` */
+  get(ref: string): Image;
+  find(ref: string): Image | undefined;
+  /**
+   * Registers an image whose layers are in the layer store, with tags (`name:tag`, moved from whatever had them).
+   * `parent` is for the history that `docker images -a` shows of classic builds.
+   */
+  create(image: {
+    readonly config: ImageConfig;
+    readonly chain: readonly ChainId[];
+    readonly tags?: readonly string[];
+    readonly parent?: Digest;
+  }): Promise<Image>;
+  list(options: {
+    readonly all: boolean;
+    readonly filters: Filters;
+    readonly sharedSize: boolean;
+  }): Promise<res.ImageSummary[]>;
+  inspect(ref: string): Promise<res.ImageInspect>;
+  history(ref: string): Promise<res.ImageHistoryItem[]>;
+  tag(ref: string, repository: string, tag: string): Promise<void>;
+  remove(ref: string, options: { readonly force: boolean; readonly noPrune: boolean }): Promise<res.ImageDeleteItem[]>;
+  prune(filters: Filters): Promise<{ ImagesDeleted: res.ImageDeleteItem[] | null; SpaceReclaimed: number }>;
+  /** `docker load`: docker-archive and OCI layouts in a tar. */
+  load(
+    tar: Readable,
+    options: { readonly quiet: boolean },
+    onMessage: (m: res.ProgressMessage) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** `docker save`: one tar with both layouts. */
+  save(refs: readonly string[]): Promise<Readable>;
+  /** `docker import`: a root file system as one layer. Resolves to the image's ID. */
+  import(
+    tar: Readable,
+    options: {
+      readonly repository: string;
+      readonly tag: string;
+      readonly message: string;
+      readonly changes: readonly string[];
+    },
+    signal: AbortSignal,
+  ): Promise<Digest>;
+  pull(
+    reference: string,
+    options: {
+      readonly tag: string;
+      readonly platform?: string | undefined;
+      readonly auth: res.RegistryAuth | undefined;
+    },
+    onMessage: (m: res.ProgressMessage) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+  push(
+    name: string,
+    options: { readonly tag: string; readonly auth: res.RegistryAuth | undefined },
+    onMessage: (m: res.ProgressMessage) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** `docker commit`. Resolves to the new image's ID. */
+  commit(request: {
+    readonly container: string;
+    readonly repository: string;
+    readonly tag: string;
+    readonly comment: string;
+    readonly author: string;
+    readonly changes: readonly string[];
+    readonly pause: boolean;
+    readonly config: ImageRunConfig | undefined;
+  }): Promise<Digest>;
+}
+
+export interface NetworkService {
+  create(request: net.NetworkCreateRequest): Promise<{ Id: string; Warning: string }>;
+  list(filters: Filters): Promise<net.NetworkResource[]>;
+  inspect(ref: string, options: { readonly verbose: boolean }): Promise<net.NetworkResource>;
+  remove(ref: string): Promise<void>;
+  connect(ref: string, container: string, endpoint: net.EndpointSettings): Promise<void>;
+  disconnect(ref: string, container: string, force: boolean): Promise<void>;
+  prune(filters: Filters): Promise<{ NetworksDeleted: string[] | null }>;
+}
+
+export interface VolumeService {
+  create(request: res.VolumeCreateRequest): Promise<res.VolumeResource>;
+  list(filters: Filters): Promise<{ Volumes: res.VolumeResource[]; Warnings: string[] | null }>;
+  inspect(name: string): Promise<res.VolumeResource>;
+  remove(name: string, force: boolean): Promise<void>;
+  prune(filters: Filters): Promise<{ VolumesDeleted: string[] | null; SpaceReclaimed: number }>;
+}
+
+export interface Events {
+  publish(event: {
+    readonly type: res.EventType;
+    readonly action: string;
+    readonly id: string;
+    readonly attributes: Readonly<Record<string, string>>;
+  }): void;
+  /** Past events from `sinceNanos` (of those still remembered), then live ones until `untilNanos` or abort. */
+  subscribe(options: {
+    readonly sinceNanos?: bigint | undefined;
+    readonly untilNanos?: bigint | undefined;
+    readonly filters: Filters;
+    readonly signal: AbortSignal;
+  }): AsyncIterable<res.EventMessage>;
+}
+
+export interface System {
+  info(): Promise<res.SystemInfo>;
+  version(): Promise<res.VersionInfo>;
+  diskUsage(types: readonly string[]): Promise<Record<string, unknown>>;
+}
