@@ -1,0 +1,34 @@
+import { defineError } from '../../core/errors.ts';
+
+export const volumeNotFound = defineError(
+  'VOLUME_NOT_FOUND',
+  'notFound',
+  (f: { name: string }) => `get ${f.name}: no such volume`,
+);
+export const volumeInUse = defineError(
+  'VOLUME_IN_USE',
+  'conflict',
+  (f: { name: string; users: readonly string[] }) => `remove ${f.name}: volume is in use - [${f.users.join(', ')}]`,
+);
+export const volumeDriverNotFound = defineError(
+  'VOLUME_DRIVER_NOT_FOUND',
+  'notFound',
+  (f: { name: string; driver: string }) =>
+    `create ${f.name}: error looking up volume plugin ${f.driver}: plugin "${f.driver}" not found`,
+);
+export const volumeRefused = defineError(
+  'VOLUME_REFUSED',
+  'invalid',
+  (f: { name: string; reason: string }) => `create ${f.name}: ${f.reason}`,
+);
+export const volumeOptionsUnsupported = defineError(
+  'VOLUME_OPTIONS_UNSUPPORTED',
+  'unsupported',
+  (f: { name: string; options: readonly string[] }) =>
+    `create ${f.name}: this engine does not mount file systems for volumes yet (driver options ${f.options.join(', ')}); bind-mount the folder instead`,
+);
+export const pruneRunning = defineError(
+  'PRUNE_RUNNING',
+  'conflict',
+  (_: Record<never, never>) => 'a prune operation is already running',
+);
