@@ -2,5 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { pinnedNode } from './lib/node.mjs';
 
-const result = spawnSync(pinnedNode(), ['--disable-warning=ExperimentalWarning', ...process.argv.slice(2)], { stdio: 'inherit' });
+const result = spawnSync(pinnedNode(), ['--disable-warning=ExperimentalWarning', ...process.argv.slice(2)], {
+  stdio: 'inherit',
+});
 process.exit(result.status ?? 1);

@@ -1,0 +1,41 @@
+// Bundles the three programs into dist/, split so that each loads only what it uses. Run by `npm run build`.
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const out = `${root}dist`;
+const programs = ['wharf', 'wharfd', 'wharf-monitor'];
+const next = `${root}dist.new`;
+
+rmSync(next, { recursive: true, force: true });
+mkdirSync(next);
+await build({
+  entryPoints: Object.fromEntries(programs.map((name) => [`main/${name}`, `${root}src/bin/${name}.ts`])),
+  outdir: next,
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  external: ['koffi'],
+  sourcemap: 'linked',
+  legalComments: 'none',
+  minifySyntax: true,
+  // Packages written for CommonJS call require() for Node's own modules.
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+  logLevel: 'warning',
+});
+// The compile cache must be on before the first import, hence an entry of its own.
+for (const name of programs) {
+  const cache = "new URL('./.compile-cache', import.meta.url).pathname";
+  writeFileSync(
+    `${next}/${name}.js`,
+    `import { enableCompileCache } from 'node:module';\nenableCompileCache(${cache});\nawait import('./main/${name}.js');\n`,
+  );
+}
+writeFileSync(`${next}/package.json`, '{"type":"module"}\n');
+rmSync(out, { recursive: true, force: true });
+renameSync(next, out);

@@ -1,0 +1,59 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { run } from './run.mjs';
+import { done, fail, note, step } from './say.mjs';
+
+/** Debian packages by what they are needed for. `proof`: a file that shows that it is there. */
+export const PACKAGES = {
+  engine: [
+    { name: 'crun', proof: '/usr/bin/crun' },
+    { name: 'runc', proof: '/usr/sbin/runc' },
+    { name: 'nftables', proof: '/usr/sbin/nft' },
+    { name: 'ca-certificates', proof: '/etc/ssl/certs/ca-certificates.crt' },
+  ],
+  baseImages: [
+    { name: 'busybox-static', proof: '/usr/share/doc/busybox-static' },
+    { name: 'debootstrap', proof: '/usr/sbin/debootstrap' },
+  ],
+  examples: [{ name: 'mariadb-client', proof: '/usr/bin/mariadb' }],
+  clients: [
+    { name: 'skopeo', proof: '/usr/bin/skopeo' },
+    { name: 'python3-docker', proof: '/usr/lib/python3/dist-packages/docker' },
+    { name: 'git', proof: '/usr/bin/git' },
+  ],
+};
+
+/** Installs those of the packages that are missing, with apt-get. */
+export async function installPackages(...groups) {
+  const wanted = groups.flatMap((group) => PACKAGES[group]).filter((p) => !existsSync(p.proof));
+  if (wanted.length === 0) return;
+  const names = wanted.map((p) => p.name);
+  step(`System packages: ${names.join(', ')}`);
+  if (!existsSync('/usr/bin/apt-get')) {
+    fail(
+      `these programs are missing: ${names.join(', ')}`,
+      'install them with the package manager of this system, then try again',
+    );
+  }
+  if (process.getuid() !== 0) fail('installing system packages needs root', 'run this as root');
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  if (!aptListsAreFresh()) await run('apt-get', ['update', '-qq'], { env });
+  const args = ['install', '-y', '-qq', '--no-install-recommends'];
+  try {
+    await run('apt-get', [...args, ...names], { env });
+  } catch {
+    note('trying again with fresh package lists');
+    await run('apt-get', ['update', '-qq'], { env });
+    await run('apt-get', [...args, ...names], { env });
+  }
+  done(names.join(', '));
+}
+
+function aptListsAreFresh() {
+  try {
+    return (
+      readFileSync('/etc/debian_version') && Date.now() - statSync('/var/lib/apt/lists/partial').mtimeMs < 86_400_000
+    );
+  } catch {
+    return false;
+  }
+}

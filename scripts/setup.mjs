@@ -1,0 +1,13 @@
+// Installs what is missing: system packages, npm packages with the pinned Node. Needs nothing but Node 18 and npm.
+// node scripts/setup.mjs [--for-tests]
+import { installNpmPackages } from './lib/npm-packages.mjs';
+import { fail } from './lib/say.mjs';
+import { installPackages } from './lib/system-packages.mjs';
+
+try {
+  const tests = process.argv.includes('--for-tests');
+  await installPackages('engine', 'baseImages', ...(tests ? ['examples', 'clients'] : []));
+  await installNpmPackages();
+} catch (e) {
+  fail(e.message);
+}
