@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { hostPlatform } from '../../core/platform.ts';
+import { API_VERSION, MIN_API_VERSION, VERSION } from '../../core/version.ts';
+import type { SystemInfo, VersionInfo } from '../../core/wire/resources.ts';
+import type { Containers, EngineOptions, Images, System, VolumeService } from '../contract.ts';
+import { diskUsage } from './disk-usage.ts';
+import { openFiles, readHost } from './host.ts';
+import { registryConfig } from './registry-config.ts';
+
+export interface SystemDependencies {
+  readonly options: EngineOptions;
+  readonly containers: Containers;
+  readonly images: Images;
+  readonly volumes: VolumeService;
+}
+
+/** What `info`, `version` and `system df` tell. */
+export function createSystem(deps: SystemDependencies): System {
+  return {
+    info: () => info(deps),
+    version: async () => version(deps),
+    diskUsage: (types) => diskUsage(deps, types),
+  };
+}
+
+async function info({ options, containers, images }: SystemDependencies): Promise<SystemInfo> {
+  const host = readHost();
+  const runtime = options.runtime.info();
+  const has = (controller: string) => runtime.controllers.includes(controller);
+  const [all, allImages] = await Promise.all([
+    containers.list({ all: true, size: false, filters: {} }),
+    images.list({ all: false, filters: {}, sharedSize: false }),
+  ]);
+  const inState = (...states: string[]) => all.filter((c) => states.includes(c.State)).length;
+  const running = inState('running', 'restarting');
+  const paused = inState('paused');
+  return {
+    ID: daemonId(options),
+    Containers: all.length,
+    ContainersRunning: running,
+    ContainersPaused: paused,
+    ContainersStopped: all.length - running - paused,
+    Images: allImages.length,
+    Driver: 'overlay2',
+    DriverStatus: [
+      ['Backing Filesystem', 'overlayfs'],
+      ['Supports d_type', 'true'],
+    ],
+    Plugins: {
+      Volume: ['local'],
+      Network: ['bridge', 'host', 'null'],
+      Authorization: null,
+      Log: ['json-file', 'none'],
+    },
+    MemoryLimit: has('memory'),
+    SwapLimit: has('memory'),
+    CpuCfsPeriod: has('cpu'),
+    CpuCfsQuota: has('cpu'),
+    CPUShares: has('cpu'),
+    CPUSet: has('cpuset'),
+    PidsLimit: has('pids'),
+    IPv4Forwarding: host.ipForwarding,
+    Debug: false,
+    NFd: openFiles(),
+    OomKillDisable: runtime.cgroupMode !== 'v2' && has('memory'),
+    NGoroutines: 0,
+    SystemTime: new Date().toISOString(),
+    LoggingDriver: 'json-file',
+    CgroupDriver: 'cgroupfs',
+    CgroupVersion: runtime.cgroupMode === 'v2' ? '2' : '1',
+    NEventsListener: 0,
+    KernelVersion: host.kernelVersion,
+    OperatingSystem: host.operatingSystem,
+    OSVersion: host.osVersion,
+    OSType: 'linux',
+    Architecture: host.machine,
+    IndexServerAddress: 'https://index.docker.io/v1/',
+    RegistryConfig: registryConfig(options),
+    NCPU: host.cpus,
+    MemTotal: host.memoryBytes,
+    GenericResources: null,
+    DockerRootDir: options.dataRoot,
+    HttpProxy: process.env['HTTP_PROXY'] ?? process.env['http_proxy'] ?? '',
+    HttpsProxy: process.env['HTTPS_PROXY'] ?? process.env['https_proxy'] ?? '',
+    NoProxy: process.env['NO_PROXY'] ?? process.env['no_proxy'] ?? '',
+    Name: hostname(),
+    Labels: [...options.labels],
+    ExperimentalBuild: false,
+    ServerVersion: VERSION,
+    Runtimes: Object.fromEntries(runtime.candidates.filter((c) => c.works).map((c) => [c.name, { path: c.path }])),
+    DefaultRuntime: runtime.name,
+    Swarm: {
+      NodeID: '',
+      NodeAddr: '',
+      LocalNodeState: 'inactive',
+      ControlAvailable: false,
+      Error: '',
+      RemoteManagers: null,
+    },
+    LiveRestoreEnabled: options.liveRestore,
+    Isolation: '',
+    InitBinary: '',
+    ContainerdCommit: { ID: '' },
+    RuncCommit: { ID: runtime.version },
+    InitCommit: { ID: '' },
+    SecurityOptions: ['name=seccomp,profile=builtin', ...(runtime.cgroupMode === 'v2' ? ['name=cgroupns'] : [])],
+    FirewallBackend: { Driver: 'nftables' },
+    CDISpecDirs: [],
+    Warnings: null,
+  };
+}
+
+function version({ options }: SystemDependencies): VersionInfo {
+  const host = readHost();
+  const runtime = options.runtime.info();
+  const { architecture } = hostPlatform();
+  return {
+    Platform: { Name: 'Wharf' },
+    Components: [
+      {
+        Name: 'Engine',
+        Version: VERSION,
+        Details: {
+          ApiVersion: API_VERSION,
+          MinAPIVersion: MIN_API_VERSION,
+          Arch: architecture,
+          BuildTime: '',
+          Experimental: 'false',
+          GitCommit: '',
+          GoVersion: '',
+          KernelVersion: host.kernelVersion,
+          NodeVersion: process.version,
+          Os: 'linux',
+        },
+      },
+      { Name: runtime.name, Version: runtime.version, Details: { Path: runtime.path } },
+    ],
+    Version: VERSION,
+    ApiVersion: API_VERSION,
+    MinAPIVersion: MIN_API_VERSION,
+    GitCommit: '',
+    GoVersion: '',
+    Os: 'linux',
+    Arch: architecture,
+    KernelVersion: host.kernelVersion,
+    BuildTime: '',
+  };
+}
+
+/** Stays the same for a data root's whole life. */
+function daemonId({ storage }: EngineOptions): string {
+  const daemon = storage.db.collection<{ id: string }>('daemon');
+  const known = daemon.get('identity');
+  if (known !== undefined) return known.id;
+  const id = randomUUID();
+  daemon.put('identity', { id });
+  return id;
+}
