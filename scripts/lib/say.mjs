@@ -1,7 +1,7 @@
-import { styleText } from 'node:util';
+import * as util from 'node:util';
 
-const colour = process.stdout.isTTY && !process.env.NO_COLOR && typeof styleText === 'function';
-const paint = (style, text) => (colour ? styleText(style, text) : text);
+const colour = process.stdout.isTTY && !process.env.NO_COLOR && typeof util.styleText === 'function';
+const paint = (style, text) => (colour ? util.styleText(style, text) : text);
 
 /** A heading of one step. */
 export const step = (text) => console.log(paint('bold', `==> ${text}`));
