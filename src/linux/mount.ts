@@ -1,1 +1,138 @@
-export {};
+import { readFileSync } from 'node:fs';
+import koffi from 'koffi';
+import { check, libc } from './ffi.ts';
+
+/** Flags of mount(2). */
+export const MS = {
+  RDONLY: 1,
+  NOSUID: 2,
+  NODEV: 4,
+  NOEXEC: 8,
+  SYNCHRONOUS: 16,
+  REMOUNT: 32,
+  NOATIME: 1024,
+  NODIRATIME: 2048,
+  BIND: 4096,
+  MOVE: 8192,
+  REC: 16384,
+  SILENT: 32768,
+  UNBINDABLE: 1 << 17,
+  PRIVATE: 1 << 18,
+  SLAVE: 1 << 19,
+  SHARED: 1 << 20,
+  RELATIME: 1 << 21,
+  STRICTATIME: 1 << 24,
+} as const;
+
+const MNT_DETACH = 2;
+const UMOUNT_NOFOLLOW = 8;
+
+const mountCall = libc.func(
+  'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
+);
+const umountCall = libc.func('int umount2(const char *target, int flags)');
+
+export interface MountRequest {
+  /** Device, directory or any name; what it means is up to the type. */
+  readonly source: string;
+  /** Absolute path of an existing directory (or file, for bind mounts of files). */
+  readonly target: string;
+  readonly type?: string;
+  /** `MS.*`, or-ed. */
+  readonly flags?: number;
+  /** Options of the file system; the kernel takes at most 4095 bytes. */
+  readonly data?: string;
+}
+
+/** Mounts a file system. @throws {SystemCallError} @see mount(2) */
+export function mount({ source, target, type, flags = 0, data }: MountRequest): void {
+  check(mountCall(source, target, type ?? null, flags, data ?? null), 'mount', target);
+}
+
+/** Makes `source` (and with `recursive` all mounts below it) seen at `target`. `readOnly` takes a second call. */
+export function bindMount(
+  source: string,
+  target: string,
+  options: { readonly recursive?: boolean; readonly readOnly?: boolean } = {},
+): void {
+  mount({ source, target, flags: MS.BIND | (options.recursive ? MS.REC : 0) });
+  if (!options.readOnly) return;
+  try {
+    mount({ source: 'none', target, flags: MS.BIND | MS.REMOUNT | MS.RDONLY });
+  } catch (e) {
+    umount(target, { detach: true });
+    throw e;
+  }
+}
+
+/**
+ * Unmounts the top mount at `target`; a symlink in last position is not followed. With `detach` the path is free at once and
+ * the file system goes with its last user.
+ * @throws {SystemCallError} `EBUSY` if it is in use, `EINVAL` if nothing is mounted there, `ENOENT`
+ */
+export function umount(target: string, options: { readonly detach?: boolean } = {}): void {
+  check(umountCall(target, UMOUNT_NOFOLLOW | (options.detach ? MNT_DETACH : 0)), 'umount', target);
+}
+
+/** Unmounts everything stacked at `target`, lazily. Success means "nothing is mounted there". Gives the number unmounted. */
+export function umountAll(target: string): number {
+  for (let n = 0; ; n++) {
+    if (umountCall(target, UMOUNT_NOFOLLOW | MNT_DETACH) === 0) continue;
+    const errno = koffi.errno();
+    if (errno === EINVAL || errno === ENOENT) return n;
+    check(-1, 'umount', target);
+  }
+}
+const ENOENT = 2;
+const EINVAL = 22;
+
+/** One line of /proc/PID/mountinfo. */
+export interface MountInfo {
+  readonly id: number;
+  readonly parent: number;
+  /** `major:minor` of the file system. */
+  readonly device: string;
+  /** The directory of the file system that is seen here. */
+  readonly root: string;
+  readonly mountpoint: string;
+  readonly options: string;
+  /** `shared:N`, `master:N`, ... */
+  readonly propagation: readonly string[];
+  readonly type: string;
+  readonly source: string;
+  readonly superOptions: string;
+}
+
+/** The mounts of a process, in the order they were made. @see proc_pid_mountinfo(5) */
+export function mountinfo(pid: number | 'self' = 'self'): MountInfo[] {
+  return parseMountinfo(readFileSync(`/proc/${pid}/mountinfo`, 'utf8'));
+}
+
+/** Reads the text of a mountinfo file; lines that are none are left out. */
+export function parseMountinfo(text: string): MountInfo[] {
+  const mounts: MountInfo[] = [];
+  for (const line of text.split('\n')) {
+    const [left = '', right = ''] = line.split(' - ', 2);
+    const [id, parent, device, root, mountpoint, options, ...propagation] = left.split(' ');
+    const [type, source, superOptions] = right.split(' ');
+    if (mountpoint === undefined || type === undefined || type === '') continue;
+    mounts.push({
+      id: Number(id),
+      parent: Number(parent),
+      device: device ?? '',
+      root: unescapeOctal(root ?? ''),
+      mountpoint: unescapeOctal(mountpoint),
+      options: options ?? '',
+      propagation,
+      type,
+      source: unescapeOctal(source ?? ''),
+      superOptions: superOptions ?? '',
+    });
+  }
+  return mounts;
+}
+
+/** The kernel writes blank, tab, newline and backslash in paths as `\040`. */
+function unescapeOctal(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+}

@@ -1,1 +1,88 @@
-export {};
+import koffi from 'koffi';
+import { check, libc, SystemCallError } from './ffi.ts';
+import { cPath } from './xattr.ts';
+
+/** File types in `mode` of stat(2) and mknod(2). */
+export const S_IF = {
+  MT: 0o170000,
+  SOCK: 0o140000,
+  LNK: 0o120000,
+  REG: 0o100000,
+  BLK: 0o060000,
+  DIR: 0o040000,
+  CHR: 0o020000,
+  IFO: 0o010000,
+} as const;
+
+const AT_FDCWD = -100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+const EWOULDBLOCK = 11;
+
+const mknodCall = libc.func('int mknod(const char *path, uint32_t mode, uint64_t device)');
+const utimensatCall = libc.func('int utimensat(int dir, const char *path, const void *times, int flags)');
+const umaskCall = libc.func('uint32_t umask(uint32_t mask)');
+const flockCall = libc.func('int flock(int fd, int operation)');
+
+/** A device number in the kernel's and glibc's 64-bit form. */
+export function makedev(major: number, minor: number): bigint {
+  const ma = BigInt(major);
+  const mi = BigInt(minor);
+  return ((ma & 0xfffff000n) << 32n) | ((ma & 0xfffn) << 8n) | ((mi & 0xffffff00n) << 12n) | (mi & 0xffn);
+}
+export function majorOf(device: number | bigint): number {
+  const d = BigInt(device);
+  return Number(((d >> 32n) & 0xfffff000n) | ((d >> 8n) & 0xfffn));
+}
+export function minorOf(device: number | bigint): number {
+  const d = BigInt(device);
+  return Number(((d >> 12n) & 0xffffff00n) | (d & 0xffn));
+}
+
+/** Makes a device, FIFO or socket node; `mode` is `S_IF.*` with permissions (less the umask). @throws {SystemCallError} */
+export function mknod(path: string | Buffer, mode: number, device: bigint | number = 0): void {
+  check(mknodCall(cPath(path), mode, device), 'mknod', String(path));
+}
+
+/** Makes a FIFO. @throws {SystemCallError} `EEXIST` */
+export function mkfifo(path: string, mode: number): void {
+  check(mknodCall(path, S_IF.IFO | mode, 0), 'mkfifo', path);
+}
+
+const times = Buffer.alloc(32);
+
+/**
+ * Sets access and modification time in nanoseconds since the epoch, links not followed.
+ * Node's own `lutimes` keeps microseconds at best.
+ * @throws {SystemCallError}
+ */
+export function lutimeNanos(path: string | Buffer, atime: bigint, mtime: bigint): void {
+  writeTime(atime, 0);
+  writeTime(mtime, 16);
+  check(utimensatCall(AT_FDCWD, cPath(path), times, AT_SYMLINK_NOFOLLOW), 'utimensat', String(path));
+}
+
+function writeTime(nanos: bigint, at: number): void {
+  let seconds = nanos / 1_000_000_000n;
+  let rest = nanos % 1_000_000_000n;
+  if (rest < 0n) {
+    seconds -= 1n;
+    rest += 1_000_000_000n;
+  }
+  times.writeBigInt64LE(seconds, at);
+  times.writeBigInt64LE(rest, at + 8);
+}
+
+/** Sets the process's file mode creation mask and gives the one before. */
+export function setUmask(mask: number): number {
+  return umaskCall(mask);
+}
+
+/** Takes an exclusive advisory lock without waiting; it ends with the open file. `false`: somebody else holds it. */
+export function tryLock(fd: number): boolean {
+  if (flockCall(fd, LOCK_EX | LOCK_NB) === 0) return true;
+  const errno = koffi.errno();
+  if (errno === EWOULDBLOCK) return false;
+  throw new SystemCallError('flock', errno);
+}
