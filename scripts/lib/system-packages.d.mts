@@ -1,0 +1,1 @@
+export function installPackages(...groups: ('engine' | 'baseImages' | 'examples' | 'clients')[]): Promise<void>;
