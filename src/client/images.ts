@@ -1,0 +1,105 @@
+import type { RegistryAuth } from '../core/wire/resources.ts';
+import type { BuildQuery, Client } from './contract.ts';
+import { filterText } from './filters.ts';
+import { jsonObjects } from './json-stream.ts';
+import type { Query, Transport } from './transport.ts';
+
+/** `/images`, `/commit`, `/build`: one method an endpoint. */
+export function imageCalls(http: Transport): Client['images'] {
+  const at = (name: string, rest = '') => `/images/${name.split('/').map(encodeURIComponent).join('/')}${rest}`;
+  return {
+    list: (options = {}) =>
+      http.json('GET', '/images/json', {
+        query: { all: options.all, digests: options.digests, filters: filterText(options.filters) },
+      }),
+    inspect: (name) => http.json('GET', at(name, '/json')),
+    history: (name) => http.json('GET', at(name, '/history')),
+    tag: (name, repository, tag) => http.done('POST', at(name, '/tag'), { query: { repo: repository, tag } }),
+    remove: (name, options = {}) =>
+      http.json('DELETE', at(name), { query: { force: options.force, noprune: options.noPrune } }),
+    prune: (filters) => http.json('POST', '/images/prune', { query: { filters: filterText(filters) } }),
+    pull: async function* (reference, options) {
+      const answer = await http.call('POST', '/images/create', {
+        query: { fromImage: reference, tag: options.tag, platform: options.platform },
+        headers: authHeader(options.auth),
+        signal: options.signal,
+      });
+      yield* jsonObjects(answer);
+    },
+    push: async function* (name, options) {
+      const answer = await http.call('POST', at(name, '/push'), {
+        query: { tag: options.tag },
+        headers: authHeader(options.auth ?? {}), // engines before 23 refuse a push without it
+        signal: options.signal,
+      });
+      yield* jsonObjects(answer);
+    },
+    load: async function* (tar, options = {}) {
+      const query = { quiet: options.quiet ?? false };
+      yield* jsonObjects(await http.call('POST', '/images/load', { query, body: tar, signal: options.signal }));
+    },
+    save: (names) => http.call('GET', '/images/get', { query: { names } }),
+    import: async function* (tar, options) {
+      const query = {
+        fromSrc: '-',
+        repo: options.repository,
+        tag: options.tag,
+        message: options.message,
+        changes: options.changes,
+      };
+      yield* jsonObjects(await http.call('POST', '/images/create', { query, body: tar }));
+    },
+    commit: (options) =>
+      http.json('POST', '/commit', {
+        query: {
+          container: options.container,
+          repo: options.repository,
+          tag: options.tag,
+          comment: options.comment,
+          author: options.author,
+          changes: options.changes,
+          pause: options.pause,
+        },
+        json: {},
+      }),
+    build: async function* (context, options) {
+      const answer = await http.call('POST', '/build', {
+        query: buildQuery(options),
+        body: context,
+        headers: { 'X-Registry-Config': base64Url(options.registryConfig ?? {}) },
+        signal: options.signal,
+      });
+      yield* jsonObjects(answer);
+    },
+  };
+}
+
+function buildQuery(options: BuildQuery): Query {
+  const json = (value: object | undefined) =>
+    value === undefined || Object.keys(value).length === 0 ? undefined : JSON.stringify(value);
+  return {
+    t: options.tags,
+    dockerfile: options.dockerfile,
+    buildargs: json(options.buildArgs),
+    labels: json(options.labels),
+    target: options.target,
+    nocache: options.noCache,
+    pull: options.pull,
+    q: options.quiet,
+    networkmode: options.networkMode,
+    extrahosts: options.extraHosts?.length ? options.extraHosts.join(',') : undefined,
+    cachefrom: options.cacheFrom?.length ? JSON.stringify(options.cacheFrom) : undefined,
+    shmsize: options.shmSizeBytes,
+    platform: options.platform,
+    rm: options.removeIntermediate ?? true,
+    version: '1',
+  };
+}
+
+function authHeader(auth: RegistryAuth | undefined): Record<string, string> {
+  return auth === undefined ? {} : { 'X-Registry-Auth': base64Url(auth) };
+}
+
+function base64Url(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url');
+}
