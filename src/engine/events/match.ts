@@ -2,10 +2,8 @@ import type { EventMessage, EventType } from '../../core/wire/resources.ts';
 import type { Filters } from '../contract.ts';
 import { checkFilters, hasLabels, matchesExactly, matchesPrefix } from '../filters.ts';
 
-const KNOWN = [
-  ...['type', 'event', 'container', 'image', 'network', 'volume', 'daemon', 'plugin', 'label', 'scope', 'builder'],
-  ...['config', 'node', 'secret', 'service'],
-];
+const KNOWN =
+  'type event container image network volume daemon plugin label scope builder config node secret service'.split(' ');
 const BY_SUBJECT: readonly EventType[] = ['container', 'network', 'volume', 'daemon'];
 /** Actions that carry text after a colon and are filtered by what stands before it. */
 const WITH_TEXT = ['exec_create', 'exec_start', 'health_status'];
