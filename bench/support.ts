@@ -1,0 +1,55 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { importBusybox } from '../test/e2e/support/busybox.ts';
+import { TestDaemon } from '../test/e2e/support/daemon.ts';
+
+/** A daemon of the benchmark's own, with busybox in it. */
+export async function withBenchDaemon(body: (daemon: TestDaemon) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'wharf-bench-'));
+  const daemon = new TestDaemon(directory, ['--default-address-pool', 'base=10.214.0.0/16,size=24']);
+  await daemon.start();
+  try {
+    await importBusybox(daemon.socket);
+    await body(daemon);
+  } finally {
+    await daemon.stop();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Milliseconds of one call of a program. @throws {Error} if it fails */
+export function timed(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): number {
+  const begin = performance.now();
+  const result = spawnSync(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const ms = performance.now() - begin;
+  if (result.status !== 0)
+    throw new Error(`${command} ${args.join(' ')}: ${result.stderr?.toString() || String(result.error)}`);
+  return ms;
+}
+
+/**
+ * Median milliseconds of several things, measured in turn so that a noisy minute hits them all alike; the first round warms up.
+ */
+export function medians(rounds: number, things: Readonly<Record<string, () => number>>): Record<string, number> {
+  const times: Record<string, number[]> = {};
+  for (let round = 0; round <= rounds; round++) {
+    for (const [name, measure] of Object.entries(things)) {
+      const ms = measure();
+      if (round > 0) (times[name] ??= []).push(ms);
+    }
+  }
+  return Object.fromEntries(
+    Object.entries(times).map(([name, list]) => [name, list.sort((a, b) => a - b)[list.length >> 1] ?? 0]),
+  );
+}
+
+/** One line: what, how long, how many times the floor, and what it should be at most. */
+export function report(what: string, ms: number, floor: number, floorName: string, target: number): void {
+  const ratio = ms / floor;
+  const verdict = ratio <= target ? 'ok' : 'MISSED';
+  console.log(
+    `${what}: ${ms.toFixed(0)} ms, ${ratio.toFixed(2)} x ${floorName} (${floor.toFixed(0)} ms); target at most ${target} x: ${verdict}`,
+  );
+}
