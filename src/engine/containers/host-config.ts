@@ -1,0 +1,131 @@
+import type { HostConfig } from '../../core/wire/container.ts';
+import { invalidParameter } from '../../core/errors.ts';
+import { requestFailed } from '../errors.ts';
+import { normalCapability } from './validate.ts';
+
+const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
+const LOG_DRIVERS = new Set(['json-file', 'local', 'none']);
+const LOG_OPTIONS = new Set([
+  'max-size',
+  'max-file',
+  'compress',
+  'labels',
+  'labels-regex',
+  'env',
+  'env-regex',
+  'tag',
+  'mode',
+  'max-buffer-size',
+  'cache-disabled',
+]);
+
+/** The host config with every default that inspect shows filled in. `cgroupns`: what this host's cgroups suggest. */
+export function withDefaults(host: HostConfig, cgroupns: 'private' | 'host'): HostConfig {
+  const memory = host.Memory ?? 0;
+  const pidsLimit = host.PidsLimit ?? 0;
+  return {
+    ...host,
+    Binds: host.Binds ?? null,
+    ContainerIDFile: host.ContainerIDFile ?? '',
+    LogConfig: { Type: host.LogConfig?.Type || 'json-file', Config: host.LogConfig?.Config ?? {} },
+    NetworkMode: !host.NetworkMode || host.NetworkMode === 'default' ? 'bridge' : host.NetworkMode,
+    PortBindings: host.PortBindings ?? {},
+    RestartPolicy: {
+      Name: host.RestartPolicy?.Name || 'no',
+      MaximumRetryCount: host.RestartPolicy?.MaximumRetryCount ?? 0,
+    },
+    AutoRemove: host.AutoRemove ?? false,
+    VolumeDriver: host.VolumeDriver ?? '',
+    VolumesFrom: host.VolumesFrom ?? null,
+    ConsoleSize: host.ConsoleSize ?? [0, 0],
+    CapAdd: host.CapAdd?.map(normalCapability) ?? null,
+    CapDrop: host.CapDrop?.map(normalCapability) ?? null,
+    CgroupnsMode: host.CgroupnsMode || cgroupns,
+    Dns: host.Dns ?? [],
+    DnsOptions: host.DnsOptions ?? [],
+    DnsSearch: host.DnsSearch ?? [],
+    ExtraHosts: host.ExtraHosts ?? null,
+    GroupAdd: host.GroupAdd ?? null,
+    IpcMode: host.IpcMode || 'private',
+    Cgroup: host.Cgroup ?? '',
+    Links: host.Links ?? null,
+    OomScoreAdj: host.OomScoreAdj ?? 0,
+    PidMode: host.PidMode ?? '',
+    Privileged: host.Privileged ?? false,
+    PublishAllPorts: host.PublishAllPorts ?? false,
+    ReadonlyRootfs: host.ReadonlyRootfs ?? false,
+    SecurityOpt: host.SecurityOpt ?? null,
+    UTSMode: host.UTSMode ?? '',
+    UsernsMode: host.UsernsMode ?? '',
+    ShmSize: host.ShmSize || DEFAULT_SHM_BYTES,
+    Runtime: host.Runtime ?? '',
+    Isolation: host.Isolation ?? '',
+    CpuShares: host.CpuShares ?? 0,
+    Memory: memory,
+    NanoCpus: host.NanoCpus ?? 0,
+    CgroupParent: host.CgroupParent ?? '',
+    BlkioWeight: host.BlkioWeight ?? 0,
+    CpuPeriod: host.CpuPeriod ?? 0,
+    CpuQuota: host.CpuQuota ?? 0,
+    CpuRealtimePeriod: host.CpuRealtimePeriod ?? 0,
+    CpuRealtimeRuntime: host.CpuRealtimeRuntime ?? 0,
+    CpusetCpus: host.CpusetCpus ?? '',
+    CpusetMems: host.CpusetMems ?? '',
+    Devices: host.Devices ?? [],
+    DeviceCgroupRules: host.DeviceCgroupRules ?? null,
+    DeviceRequests: host.DeviceRequests ?? null,
+    MemoryReservation: host.MemoryReservation ?? 0,
+    // Docker: memory and swap together are twice the memory unless said otherwise.
+    MemorySwap: host.MemorySwap || (memory > 0 ? memory * 2 : 0),
+    MemorySwappiness:
+      host.MemorySwappiness === undefined || host.MemorySwappiness === -1 ? null : host.MemorySwappiness,
+    OomKillDisable: host.OomKillDisable || null,
+    PidsLimit: pidsLimit > 0 ? pidsLimit : null,
+    Ulimits: host.Ulimits ?? null,
+    Init: host.Init ?? null,
+  };
+}
+
+/** Where output is recorded, and how it is rotated. */
+export interface LogSettings {
+  readonly driver: 'json-file' | 'local' | 'none';
+  readonly maxSizeBytes: number;
+  readonly maxFiles: number;
+}
+
+/** @throws {WharfError} `INVALID_PARAMETER` at an unknown driver, option or size */
+export function logSettings(host: HostConfig): LogSettings {
+  const driver = host.LogConfig?.Type || 'json-file';
+  if (!LOG_DRIVERS.has(driver)) {
+    throw requestFailed({ message: `error looking up logging plugin ${driver}: plugin "${driver}" not found` });
+  }
+  const options = host.LogConfig?.Config ?? {};
+  if (driver !== 'none') {
+    for (const name of Object.keys(options)) {
+      if (!LOG_OPTIONS.has(name)) {
+        throw invalidParameter({ message: `unknown log opt '${name}' for ${driver} log driver` });
+      }
+    }
+  }
+  const files = options['max-file'];
+  if (files !== undefined && !(Number.isInteger(Number(files)) && Number(files) >= 1)) {
+    throw invalidParameter({ message: `max-file must be a number of at least 1, not "${files}"` });
+  }
+  const size = options['max-size'];
+  if (size === undefined && files !== undefined && Number(files) > 1 && driver === 'json-file') {
+    throw invalidParameter({ message: 'max-file cannot be used without max-size' }, { hint: 'add max-size, e.g. 10m' });
+  }
+  return {
+    driver: driver as LogSettings['driver'],
+    maxSizeBytes: size === undefined || size === '-1' ? 0 : parseSize(size),
+    maxFiles: files === undefined ? 1 : Number(files),
+  };
+}
+
+/** Bytes of `10m`, `1.5GB`, `512` (binary multiples, as Docker reads them). @throws {WharfError} `INVALID_PARAMETER` */
+export function parseSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(?:([kmgtp])i?b?|b)?$/i.exec(text);
+  if (match === null) throw invalidParameter({ message: `invalid size: '${text}'` });
+  const power = 'kmgtp'.indexOf((match[2] ?? '').toLowerCase() || '?') + 1;
+  return Math.floor(Number(match[1]) * 1024 ** power);
+}
