@@ -7,6 +7,8 @@ export * from './process.ts';
 export * from './pty.ts';
 export * from './cgroup.ts';
 export * from './netlink.ts';
+export * from './netlink-route.ts';
 export * from './netns.ts';
 export * from './nftables.ts';
 export * from './inet-socket.ts';
+export * from './inet-address.ts';

@@ -1,1 +1,89 @@
-export {};
+import { spawnSync } from 'node:child_process';
+import koffi from 'koffi';
+
+/** nft refused commands; the message is what it said, the first line. */
+export class NftError extends Error {
+  override readonly name = 'NftError';
+}
+
+interface Library {
+  readonly create: (flags: number) => unknown;
+  readonly free: (context: unknown) => void;
+  readonly bufferOutput: (context: unknown) => number;
+  readonly bufferError: (context: unknown) => number;
+  readonly output: (context: unknown) => string | null;
+  readonly error: (context: unknown) => string | null;
+  readonly setOutputFlags: (context: unknown, flags: number) => void;
+  readonly run: (context: unknown, commands: string) => number;
+}
+
+const OUTPUT_JSON = 1 << 4;
+let library: Library | null | undefined;
+
+/**
+ * The firewall of one network namespace: the one that the thread was in at `new`. In this process through libnftables, or by
+ * the `nft` program where the library is missing (then in the namespace of the call).
+ */
+export class Nft implements Disposable {
+  #context: unknown = undefined;
+
+  constructor() {
+    const nft = loadLibrary();
+    if (nft === null) return;
+    this.#context = nft.create(0);
+    if (this.#context === null) throw new NftError('nft: no context could be made');
+    nft.bufferOutput(this.#context);
+    nft.bufferError(this.#context);
+  }
+
+  /**
+   * Runs commands in nft's language as one transaction: all take effect, or none. Gives what they print.
+   * @throws {NftError} with nft's words
+   */
+  run(commands: string, options: { readonly json?: boolean } = {}): string {
+    const nft = loadLibrary();
+    if (nft === null || this.#context === undefined) return runProgram(commands, options.json ?? false);
+    nft.setOutputFlags(this.#context, options.json ? OUTPUT_JSON : 0);
+    const result = nft.run(this.#context, commands);
+    const output = nft.output(this.#context) ?? '';
+    const error = nft.error(this.#context) ?? '';
+    if (result !== 0) throw new NftError(`nft: ${firstLine(error)}`);
+    return output;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#context !== undefined) loadLibrary()?.free(this.#context);
+    this.#context = undefined;
+  }
+}
+
+function runProgram(commands: string, json: boolean): string {
+  const result = spawnSync('nft', [...(json ? ['-j'] : []), '-f', '-'], { input: commands, encoding: 'utf8' });
+  if (result.error) throw new NftError(`nft: ${result.error.message}`, { cause: result.error });
+  if (result.status !== 0) throw new NftError(`nft: ${firstLine(result.stderr)}`);
+  return result.stdout;
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] || 'failed without a word';
+}
+
+function loadLibrary(): Library | null {
+  if (library !== undefined) return library;
+  try {
+    const lib = koffi.load('libnftables.so.1');
+    library = {
+      create: lib.func('void *nft_ctx_new(uint32_t flags)'),
+      free: lib.func('void nft_ctx_free(void *context)'),
+      bufferOutput: lib.func('int nft_ctx_buffer_output(void *context)'),
+      bufferError: lib.func('int nft_ctx_buffer_error(void *context)'),
+      output: lib.func('const char *nft_ctx_get_output_buffer(void *context)'),
+      error: lib.func('const char *nft_ctx_get_error_buffer(void *context)'),
+      setOutputFlags: lib.func('void nft_ctx_output_set_flags(void *context, unsigned int flags)'),
+      run: lib.func('int nft_run_cmd_from_buffer(void *context, const char *commands)'),
+    };
+  } catch {
+    library = null;
+  }
+  return library;
+}
