@@ -1,1 +1,233 @@
-export {};
+import { type Dirent, existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** `hybrid`: version 1 controllers with a version 2 tree beside them (systemd's word). */
+export type CgroupMode = 'v1' | 'hybrid' | 'v2';
+
+/** Where this host keeps its control groups. */
+export interface CgroupHost {
+  readonly mode: CgroupMode;
+  /** Controller (v1) or `''` (the v2 tree) to mount point. Named v1 hierarchies are `name=systemd` and the like. */
+  readonly mounts: ReadonlyMap<string, string>;
+  /** What can be limited here, in the kernel's names. */
+  readonly controllers: readonly string[];
+}
+
+/** Reads the mount table of this process; the hierarchies of a host do not change while it is up, but may be added to. */
+export function detectCgroups(mountinfo: string = readFileSync('/proc/self/mountinfo', 'utf8')): CgroupHost {
+  const mounts = new Map<string, string>();
+  const controllers = new Set<string>();
+  for (const line of mountinfo.split('\n')) {
+    const [before, after] = line.split(' - ');
+    const target = before?.split(' ')[4];
+    const [type, , options] = after?.split(' ') ?? [];
+    if (target === undefined) continue;
+    if (type === 'cgroup2' && !mounts.has('')) mounts.set('', target);
+    if (type !== 'cgroup') continue;
+    for (const word of options?.split(',') ?? []) {
+      if (word === 'rw' || word === 'ro' || word === 'xattr' || word.includes('=') !== word.startsWith('name=')) continue;
+      if (!mounts.has(word)) mounts.set(word, target);
+      if (!word.startsWith('name=')) controllers.add(word);
+    }
+  }
+  const unified = mounts.get('');
+  const mode = controllers.size === 0 && unified !== undefined ? 'v2' : unified === undefined ? 'v1' : 'hybrid';
+  if (unified !== undefined) {
+    for (const word of readText(join(unified, 'cgroup.controllers'))?.trim().split(' ') ?? []) {
+      if (word !== '') controllers.add(word);
+    }
+  }
+  return { mode, mounts, controllers: [...controllers].sort() };
+}
+
+/** Directories of the group at `path` (`/wharf/id`) in every hierarchy of the host, whether they exist or not. */
+export function cgroupDirectories(host: CgroupHost, path: string): string[] {
+  return [...new Set(host.mounts.values())].map((mount) => join(mount, path));
+}
+
+/** Processes in the group and below it, by host pid. */
+export function cgroupPids(host: CgroupHost, path: string): number[] {
+  const mount = host.mode === 'v2' ? host.mounts.get('') : (host.mounts.get('pids') ?? host.mounts.get('memory'));
+  const pids = new Set<number>();
+  if (mount !== undefined) gather(join(mount, path), pids);
+  return [...pids].sort((a, b) => a - b);
+}
+
+function gather(directory: string, pids: Set<number>): void {
+  for (const line of readText(join(directory, 'cgroup.procs'))?.split('\n') ?? []) if (line !== '') pids.add(Number(line));
+  for (const entry of subdirectories(directory)) gather(join(directory, entry.name), pids);
+}
+
+/** How many processes of the group the kernel has killed for want of memory. */
+export function oomKills(host: CgroupHost, path: string): number {
+  const [mount, file] =
+    host.mode === 'v2' ? [host.mounts.get(''), 'memory.events'] : [host.mounts.get('memory'), 'memory.oom_control'];
+  if (mount === undefined) return 0;
+  return flatKeys(readText(join(mount, path, file)))['oom_kill'] ?? 0;
+}
+
+/**
+ * Freezes or thaws all processes of the group. Success means that the kernel has reported the new state.
+ * @throws {Error} `ENOENT` if there is no such group
+ */
+export async function setFrozen(host: CgroupHost, path: string, frozen: boolean): Promise<void> {
+  const v1 = host.mounts.get('freezer');
+  const directory = join(v1 ?? host.mounts.get('') ?? '/sys/fs/cgroup', path);
+  const word = v1 === undefined ? (frozen ? '1' : '0') : frozen ? 'FROZEN' : 'THAWED';
+  const file = join(directory, v1 === undefined ? 'cgroup.freeze' : 'freezer.state');
+  for (let round = 0; ; round++) {
+    // A v1 freezer that says FREEZING may have met a process in the middle of fork: it wants to be told again (freezer-subsystem.txt).
+    writeFileSync(file, word);
+    const now =
+      v1 === undefined
+        ? flatKeys(readText(join(directory, 'cgroup.events')))['frozen'] === (frozen ? 1 : 0)
+        : readText(file)?.trim() === word;
+    if (now) return;
+    if (round === 1000) throw new Error(`"${file}" did not become ${word}`);
+    await new Promise((resolve) => setTimeout(resolve, round < 10 ? 0 : 10));
+  }
+}
+
+export function isFrozen(host: CgroupHost, path: string): boolean {
+  const v1 = host.mounts.get('freezer');
+  if (v1 !== undefined) return (readText(join(v1, path, 'freezer.state'))?.trim() ?? 'THAWED') !== 'THAWED';
+  return readText(join(host.mounts.get('') ?? '/sys/fs/cgroup', path, 'cgroup.freeze'))?.trim() === '1';
+}
+
+/**
+ * Removes the group and what is below it from every hierarchy. `false`: processes are still in there (`EBUSY`).
+ * Groups that are gone already count as removed.
+ */
+export function removeCgroup(host: CgroupHost, path: string): boolean {
+  let clean = true;
+  for (const directory of cgroupDirectories(host, path)) clean = removeTree(directory) && clean;
+  return clean;
+}
+
+function removeTree(directory: string): boolean {
+  try {
+    rmdirSync(directory);
+    return true;
+  } catch (e) {
+    const code = (e as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT') return true;
+    if (code !== 'EBUSY' && code !== 'ENOTEMPTY') throw e;
+  }
+  let clean = true;
+  for (const entry of subdirectories(directory)) clean = removeTree(join(directory, entry.name)) && clean;
+  if (!clean) return false;
+  try {
+    rmdirSync(directory);
+  } catch (e) {
+    return (e as NodeJS.ErrnoException).code === 'ENOENT';
+  }
+  return true;
+}
+
+export interface CgroupStats {
+  readonly cpuTotalNanos: number;
+  readonly cpuUserNanos: number;
+  readonly cpuSystemNanos: number;
+  readonly memoryBytes: number;
+  readonly memoryMaxBytes: number;
+  /** 0: no limit of its own. */
+  readonly memoryLimitBytes: number;
+  readonly memoryStat: Readonly<Record<string, number>>;
+  readonly pids: number;
+  /** 0: no limit. */
+  readonly pidsLimit: number;
+  readonly ioReadBytes: number;
+  readonly ioWriteBytes: number;
+}
+
+/** What the group has used. Files that are not there (no such controller) count as 0. */
+export function cgroupStats(host: CgroupHost, path: string): CgroupStats {
+  return host.mode === 'v2' ? statsV2(join(host.mounts.get('') ?? '/sys/fs/cgroup', path)) : statsV1(host, path);
+}
+
+function statsV2(directory: string): CgroupStats {
+  const file = (name: string) => readText(join(directory, name));
+  const cpu = flatKeys(file('cpu.stat'));
+  let ioReadBytes = 0;
+  let ioWriteBytes = 0;
+  for (const [, key, value] of (file('io.stat') ?? '').matchAll(/\b(rbytes|wbytes)=(\d+)/g)) {
+    if (key === 'rbytes') ioReadBytes += Number(value);
+    else ioWriteBytes += Number(value);
+  }
+  return {
+    cpuTotalNanos: (cpu['usage_usec'] ?? 0) * 1000,
+    cpuUserNanos: (cpu['user_usec'] ?? 0) * 1000,
+    cpuSystemNanos: (cpu['system_usec'] ?? 0) * 1000,
+    memoryBytes: amount(file('memory.current')),
+    memoryMaxBytes: amount(file('memory.peak')),
+    memoryLimitBytes: amount(file('memory.max')),
+    memoryStat: flatKeys(file('memory.stat')),
+    pids: amount(file('pids.current')),
+    pidsLimit: amount(file('pids.max')),
+    ioReadBytes,
+    ioWriteBytes,
+  };
+}
+
+/** An unlimited v1 memory group says 2^63 less a page. */
+const NO_LIMIT_V1 = 2 ** 62;
+/** cpuacct.stat counts in USER_HZ, 100 on every architecture we run on. */
+const NANOS_PER_TICK = 10_000_000;
+
+function statsV1(host: CgroupHost, path: string): CgroupStats {
+  const file = (controller: string, name: string) => {
+    const mount = host.mounts.get(controller);
+    return mount === undefined ? undefined : readText(join(mount, path, name));
+  };
+  const cpu = flatKeys(file('cpuacct', 'cpuacct.stat'));
+  const limit = amount(file('memory', 'memory.limit_in_bytes'));
+  let ioReadBytes = 0;
+  let ioWriteBytes = 0;
+  for (const [, key, value] of (file('blkio', 'blkio.throttle.io_service_bytes') ?? '').matchAll(
+    /\b(Read|Write) (\d+)$/gm,
+  )) {
+    if (key === 'Read') ioReadBytes += Number(value);
+    else ioWriteBytes += Number(value);
+  }
+  return {
+    cpuTotalNanos: amount(file('cpuacct', 'cpuacct.usage')),
+    cpuUserNanos: (cpu['user'] ?? 0) * NANOS_PER_TICK,
+    cpuSystemNanos: (cpu['system'] ?? 0) * NANOS_PER_TICK,
+    memoryBytes: amount(file('memory', 'memory.usage_in_bytes')),
+    memoryMaxBytes: amount(file('memory', 'memory.max_usage_in_bytes')),
+    memoryLimitBytes: limit >= NO_LIMIT_V1 ? 0 : limit,
+    memoryStat: flatKeys(file('memory', 'memory.stat')),
+    pids: amount(file('pids', 'pids.current')),
+    pidsLimit: amount(file('pids', 'pids.max')),
+    ioReadBytes,
+    ioWriteBytes,
+  };
+}
+
+function amount(text: string | undefined): number {
+  const value = Number(text?.trim());
+  return Number.isFinite(value) ? value : 0;
+}
+
+/** `key value` a line, as in memory.stat. */
+function flatKeys(text: string | undefined): Record<string, number> {
+  const found: Record<string, number> = {};
+  for (const line of text?.split('\n') ?? []) {
+    const [key, value] = line.split(' ');
+    if (key !== undefined && key !== '' && value !== undefined) found[key] = Number(value);
+  }
+  return found;
+}
+
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function subdirectories(directory: string): Dirent[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+}
