@@ -1,0 +1,59 @@
+import { defineError, WharfError } from '../core/errors.ts';
+import type { ErrorContext, Position } from '../core/errors.ts';
+
+/** Something wrong in the Dockerfile's text; Docker's wording, with the line. */
+export const dockerfileError = defineError(
+  'DOCKERFILE_PARSE_ERROR',
+  'invalid',
+  (f: { line: number; message: string }) => `dockerfile parse error on line ${f.line}: ${f.message}`,
+);
+
+/** The Dockerfile as a whole cannot be used: empty, or without instructions. */
+export const dockerfileUnusable = defineError('DOCKERFILE_UNUSABLE', 'invalid', (f: { message: string }) => f.message);
+
+export const dockerfileMissing = defineError(
+  'DOCKERFILE_MISSING',
+  'internal',
+  (f: { name: string }) => `Cannot locate specified Dockerfile: ${f.name}`,
+);
+
+export const badContext = defineError(
+  'BAD_CONTEXT',
+  'invalid',
+  (f: { reason: string }) => `cannot read the build context: ${f.reason}`,
+);
+
+/** A step that could not be carried out, in Docker's words. `at` says which line asked for it. */
+export const stepFailed = defineError('BUILD_STEP_FAILED', 'internal', (f: { message: string }) => f.message);
+
+export const expansionFailed = defineError(
+  'EXPANSION_FAILED',
+  'invalid',
+  (f: { word: string; reason: string }) => `failed to process "${f.word}": ${f.reason}`,
+);
+
+/** A RUN whose command ended with another exit code than 0. */
+export class CommandFailed extends WharfError {
+  readonly exitCode: number;
+  constructor(command: string, exitCode: number, context: ErrorContext = {}) {
+    super(
+      'BUILD_COMMAND_FAILED',
+      'internal',
+      `The command '${command}' returned a non-zero code: ${exitCode}`,
+      context,
+    );
+    this.exitCode = exitCode;
+  }
+}
+
+/** The exit code of the RUN that made a build fail, for `errorDetail.code`; `undefined` for any other failure. */
+export function exitCodeOf(e: unknown): number | undefined {
+  return e instanceof CommandFailed ? e.exitCode : undefined;
+}
+
+/** The same error, saying where in the Dockerfile it came from, unless it says so already. */
+export function located(e: unknown, at: Position): unknown {
+  if (!(e instanceof WharfError) || e.context.at !== undefined) return e;
+  if (e instanceof CommandFailed) return e;
+  return new WharfError(e.code, e.kind, e.message, { ...e.context, at, cause: e });
+}
