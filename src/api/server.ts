@@ -1,5 +1,127 @@
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiOptions, ApiServer } from './contract.ts';
+import { pageNotFound, shuttingDown } from './errors.ts';
+import { Exchange } from './http/exchange.ts';
+import { type Bound, listenOn } from './http/listen.ts';
+import { COMMON_HEADERS, send, sendError } from './http/respond.ts';
+import { createRoutes } from './http/router.ts';
+import { checkVersion, splitVersion } from './http/version.ts';
+import { routes as allRoutes } from './routes/index.ts';
+import type { Hijacker } from './stream/hijack.ts';
+import { plainHijacker } from './stream/plain-hijack.ts';
+import { upgradeHijacker } from './stream/upgrade-hijack.ts';
 
-export function createApi(_options: ApiOptions): ApiServer {
-  throw new Error('the API is being written');
+/** The Engine API on an engine and a builder. Listens nowhere yet. */
+export function createApi(options: ApiOptions): ApiServer {
+  const log = options.log.child({ part: 'api' });
+  const parts = { engine: options.engine, builder: options.builder, log };
+  const routes = createRoutes(allRoutes);
+  const bound = new Set<Bound>();
+  const connections = new Set<Socket>();
+  /** Cuts what still runs at the end of a graceful close. */
+  const cut = new AbortController();
+  let running = 0;
+  let idle: (() => void) | undefined;
+  let closing = false;
+  let closed: Promise<void> | undefined;
+
+  function lookUp(request: IncomingMessage) {
+    const url = request.url ?? '/';
+    const at = url.indexOf('?');
+    const { version, path } = splitVersion(at < 0 ? url : url.slice(0, at));
+    const query = new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
+    return { version, path, query, found: routes.find(request.method ?? 'GET', path) };
+  }
+
+  async function answer(request: IncomingMessage, response: ServerResponse, hijack: Hijacker): Promise<void> {
+    const began = performance.now();
+    const gone = new AbortController();
+    const left = () => gone.abort();
+    const { socket } = request;
+    socket.once('close', left);
+    running++;
+    try {
+      if (closing) throw shuttingDown({});
+      const { version, query, found } = lookUp(request);
+      if (request.method === 'OPTIONS') return send(response, { status: 200 });
+      if (found === undefined) throw pageNotFound({});
+      for (const [name, value] of Object.entries(COMMON_HEADERS)) response.setHeader(name, value);
+      checkVersion(version);
+      const signal = AbortSignal.any([gone.signal, cut.signal]);
+      const { route, params } = found;
+      const exchange = new Exchange(parts, { request, response, params, query, version, signal, hijack });
+      const result = await route.handle(exchange);
+      if (result !== undefined) send(response, result);
+    } catch (e) {
+      if (gone.signal.aborted) response.destroy();
+      sendError(response, e, log);
+    } finally {
+      socket.removeListener('close', left);
+      running--;
+      if (running === 0) idle?.();
+      const ms = Math.round((performance.now() - began) * 10) / 10;
+      log.debug('request', { method: request.method, url: request.url, status: response.statusCode, ms });
+    }
+  }
+
+  function newServer(): Server {
+    const server = createServer({
+      // Requests may stream for days; a client that sends its headers slowly is still cut.
+      requestTimeout: 0,
+      keepAliveTimeout: 60_000,
+      shouldUpgradeCallback: (request) => lookUp(request).found?.route.hijacks === true,
+    });
+    // A client may close its writing half and still wait for the answer (`nc`, hijacked streams).
+    Object.assign(server, { httpAllowHalfOpen: true });
+    server.on('connection', (socket: Socket) => {
+      connections.add(socket);
+      socket.once('close', () => connections.delete(socket));
+      socket.on('error', () => undefined);
+    });
+    server.on('request', (request, response) => void answer(request, response, plainHijacker(request, response)));
+    server.on('upgrade', (request, duplex, head) => {
+      const socket = duplex as Socket;
+      const response = new ServerResponse(request);
+      response.shouldKeepAlive = false;
+      response.assignSocket(socket);
+      response.once('finish', () => {
+        response.detachSocket(socket);
+        socket.end();
+      });
+      void answer(request, response, upgradeHijacker(request, response, socket, head));
+    });
+    return server;
+  }
+
+  async function close(graceMs: number): Promise<void> {
+    closing = true;
+    closed ??= Promise.all([...bound].map((b) => b.close())).then(() => undefined);
+    for (const b of bound) b.server.closeIdleConnections();
+    if (running > 0) {
+      const ended = new Promise<void>((resolve) => {
+        idle = resolve;
+      });
+      await Promise.race([ended, sleep(graceMs, undefined, { ref: false })]);
+    }
+    cut.abort();
+    // What was cut gets one turn to say its last words.
+    await sleep(0);
+    for (const b of bound) b.server.closeIdleConnections();
+    for (const socket of connections) socket.destroySoon();
+    await sleep(0);
+    for (const socket of connections) socket.destroy();
+    await closed;
+  }
+
+  return {
+    async listen(address, { group } = {}) {
+      const one = await listenOn(newServer(), address, group, log);
+      bound.add(one);
+      return one.address;
+    },
+    close,
+    [Symbol.asyncDispose]: () => close(0),
+  };
 }

@@ -1,0 +1,42 @@
+import type { IncomingMessage } from 'node:http';
+import { messageOf } from '../../core/errors.ts';
+import { invalidJson, unsupportedContentType } from '../errors.ts';
+
+/** More than any real request needs (a seccomp profile in SecurityOpt is some 20 kB). */
+const MOST_BYTES = 16 * 1024 * 1024;
+
+/**
+ * The request's body as JSON; `undefined` without a body.
+ * @throws {WharfError} `INVALID_JSON`, `UNSUPPORTED_CONTENT_TYPE`
+ */
+export async function readJson(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MOST_BYTES) throw invalidJson({ reason: `the body is larger than ${MOST_BYTES} bytes` });
+    chunks.push(chunk);
+  }
+  return parseJson(Buffer.concat(chunks), request.headers);
+}
+
+/** As `readJson`, of a body that was read by other means. */
+export function parseJson(body: Buffer, headers: IncomingMessage['headers']): unknown {
+  checkContentType(body.length, headers);
+  if (body.length === 0) {
+    if (headers['transfer-encoding'] === undefined) return undefined;
+    throw invalidJson({ reason: 'got EOF while reading request body' });
+  }
+  try {
+    return JSON.parse(body.toString()) as unknown;
+  } catch (e) {
+    throw invalidJson({ reason: messageOf(e) });
+  }
+}
+
+function checkContentType(bytes: number, headers: IncomingMessage['headers']): void {
+  const given = headers['content-type'] ?? '';
+  if (given === '' && bytes === 0) return;
+  const [type = ''] = given.split(';');
+  if (type.trim().toLowerCase() !== 'application/json') throw unsupportedContentType({ given });
+}

@@ -1,0 +1,69 @@
+import type { BuildRequest } from '../../build/index.ts';
+import { invalidParameter, unsupported } from '../../core/errors.ts';
+import { parseRegistryConfig } from '../decode/registry-auth.ts';
+import { decode } from '../decode/shape.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { ok, type Route, status } from '../http/route.ts';
+import { streamProgress } from '../stream/progress.ts';
+
+export const buildRoutes: readonly Route[] = [
+  { method: 'POST', path: '/build', handle: build },
+  { method: 'POST', path: '/build/prune', handle: prune },
+  { method: 'POST', path: '/build/cancel', handle: () => status(200) },
+];
+
+async function build(exchange: Exchange) {
+  const request = buildRequest(exchange);
+  await streamProgress(exchange, async (onMessage, signal) => {
+    await exchange.builder.build(request, onMessage, signal);
+  });
+  return undefined;
+}
+
+async function prune({ builder }: Exchange) {
+  return ok(await builder.prune());
+}
+
+function buildRequest({ query, request }: Exchange): BuildRequest {
+  if (query.text('version') === '2')
+    throw unsupported({
+      message: 'BuildKit builds are not supported yet: use the classic builder (DOCKER_BUILDKIT=0)',
+    });
+  if (query.text('remote') !== '')
+    throw unsupported({ message: 'building from a URL is not supported yet: send the build context instead' });
+  if (query.flag('squash')) throw unsupported({ message: 'squash is not supported' });
+  return {
+    context: request,
+    dockerfile: query.text('dockerfile') || 'Dockerfile',
+    tags: query.all('t').filter((t) => t !== ''),
+    buildArgs: texts(query.json('buildargs'), 'buildargs'),
+    labels: withoutNulls(texts(query.json('labels'), 'labels')),
+    target: query.text('target'),
+    noCache: query.flag('nocache'),
+    pull: query.flag('pull'),
+    quiet: query.flag('q'),
+    networkMode: query.text('networkmode') || 'default',
+    extraHosts: query
+      .all('extrahosts')
+      .flatMap((text) => text.split(','))
+      .filter((h) => h !== ''),
+    cacheFrom: decode('texts', query.json('cachefrom') ?? [], 'cachefrom'),
+    shmSizeBytes: query.integer('shmsize') || undefined,
+    memoryBytes: query.integer('memory') || undefined,
+    platform: query.text('platform'),
+    registryConfig: parseRegistryConfig(request.headers['x-registry-config']),
+  };
+}
+
+function texts(value: unknown, name: string): Record<string, string | null> {
+  if (value === undefined || value === null) return {};
+  try {
+    return decode({ map: 'text' }, value, name);
+  } catch (e) {
+    throw invalidParameter({ message: `error reading ${name}: names with texts are expected` }, { cause: e });
+  }
+}
+
+function withoutNulls(map: Record<string, string | null>): Record<string, string> {
+  return Object.fromEntries(Object.entries(map).map(([k, v]) => [k, v ?? '']));
+}

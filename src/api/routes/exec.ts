@@ -1,0 +1,67 @@
+import { frameHeader, STREAM } from '../../core/frames.ts';
+import { WharfError } from '../../core/errors.ts';
+import type { ExecCreateRequest, ExecStartRequest } from '../../core/wire/container.ts';
+import { EXEC_CREATE, EXEC_START } from '../decode/container-shapes.ts';
+import { readSize } from '../decode/size.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { COMMON_HEADERS, errorText, logUnexpected, originOf } from '../http/respond.ts';
+import { created, ok, type Route, status } from '../http/route.ts';
+import { joinStreams } from '../stream/hijack.ts';
+import { MULTIPLEXED, payloadType, RAW } from '../stream/media-types.ts';
+
+export const execRoutes: readonly Route[] = [
+  { method: 'POST', path: '/containers/:id/exec', handle: create },
+  { method: 'POST', path: '/exec/:id/start', hijacks: true, handle: start },
+  { method: 'POST', path: '/exec/:id/resize', handle: resize },
+  { method: 'GET', path: '/exec/:id/json', handle: inspect },
+];
+
+async function create(exchange: Exchange) {
+  const request = ((await exchange.json(EXEC_CREATE)) ?? {}) as ExecCreateRequest;
+  return created(await exchange.engine.execs.create(exchange.param('id'), request));
+}
+
+async function start(exchange: Exchange) {
+  const { engine, hijack } = exchange;
+  const request = ((await exchange.json(EXEC_START)) ?? {}) as ExecStartRequest;
+  const id = exchange.param('id');
+  if (request.Detach === true) {
+    await engine.execs.start(id, request);
+    return status(200);
+  }
+  const head = (tty: boolean) => ({
+    contentType: payloadType(tty, exchange.speaks('1.42') ? MULTIPLEXED : RAW),
+    plainContentType: RAW,
+    headers: COMMON_HEADERS,
+  });
+  let started: Awaited<ReturnType<typeof engine.execs.start>>;
+  try {
+    started = await engine.execs.start(id, request);
+  } catch (thrown) {
+    const error = originOf(thrown);
+    // An exec that does not exist is refused in HTTP; everything later is told on the stream, as clients expect.
+    if (error instanceof WharfError && ['notFound', 'invalid'].includes(error.kind)) throw thrown;
+    logUnexpected(thrown, exchange.log);
+    const text = Buffer.from(`${errorText(error)}\r\n`);
+    const tty = request.Tty === true;
+    hijack.take(head(tty)).end(tty ? text : Buffer.concat([frameHeader(STREAM.stdout, text.length), text]));
+    return undefined;
+  }
+  const { tty, stream } = started;
+  if (stream === null) return status(200);
+  if (exchange.signal.aborted) {
+    stream.destroy();
+    return undefined;
+  }
+  await joinStreams(hijack.take(head(tty)), stream);
+  return undefined;
+}
+
+async function resize(exchange: Exchange) {
+  await exchange.engine.execs.resize(exchange.param('id'), readSize(exchange.query));
+  return status(200);
+}
+
+async function inspect(exchange: Exchange) {
+  return ok(await exchange.engine.execs.inspect(exchange.param('id')));
+}

@@ -1,0 +1,91 @@
+import { invalidParameter, unsupported } from '../../core/errors.ts';
+import { parseRegistryAuth } from '../decode/registry-auth.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { Route } from '../http/route.ts';
+import { streamProgress } from '../stream/progress.ts';
+import { sendStream } from '../stream/send-stream.ts';
+
+const TAR = { 'Content-Type': 'application/x-tar' };
+
+export const imageTransferRoutes: readonly Route[] = [
+  { method: 'POST', path: '/images/create', handle: pullOrImport },
+  { method: 'POST', path: '/images/load', handle: load },
+  { method: 'GET', path: '/images/get', handle: saveSeveral },
+  { method: 'GET', path: '/images/:name+/get', handle: saveOne },
+  { method: 'POST', path: '/images/:name+/push', handle: push },
+  { method: 'GET', path: '/images/search', handle: noSearch },
+  { method: 'GET', path: '/distribution/:name+/json', handle: noDistribution },
+];
+
+async function pullOrImport(exchange: Exchange) {
+  const { query, engine, request } = exchange;
+  const reference = query.text('fromImage');
+  if (reference !== '') {
+    const auth = parseRegistryAuth(request.headers['x-registry-auth']);
+    const options = { tag: query.text('tag'), platform: query.text('platform') || undefined, auth };
+    await streamProgress(exchange, (onMessage, signal) => engine.images.pull(reference, options, onMessage, signal));
+    return undefined;
+  }
+  await importTar(exchange);
+  return undefined;
+}
+
+async function importTar(exchange: Exchange): Promise<void> {
+  const { query, engine, request } = exchange;
+  const source = query.text('fromSrc');
+  if (source === '') throw invalidParameter({ message: 'neither fromImage nor fromSrc is given: nothing to create' });
+  if (source !== '-')
+    throw unsupported({
+      message: 'importing from a URL is not supported: fetch the file and send it (docker import FILE)',
+    });
+  await streamProgress(exchange, async (onMessage, signal) => {
+    const id = await engine.images.import(
+      request,
+      {
+        repository: query.text('repo'),
+        tag: query.text('tag'),
+        message: query.text('message'),
+        changes: query.all('changes').flatMap((text) => text.split('\n')),
+      },
+      signal,
+    );
+    onMessage({ status: id });
+  });
+}
+
+async function load(exchange: Exchange) {
+  const { query, engine, request } = exchange;
+  const options = { quiet: query.flag('quiet') };
+  const work = (onMessage: Parameters<typeof engine.images.load>[2], signal: AbortSignal) =>
+    engine.images.load(request, options, onMessage, signal);
+  await streamProgress(exchange, work, { always200: true });
+  return undefined;
+}
+
+async function saveSeveral(exchange: Exchange) {
+  const names = exchange.query.all('names').flatMap((text) => text.split(','));
+  if (names.length === 0) throw invalidParameter({ message: 'no images given: names is empty' });
+  return sendStream(exchange, await exchange.engine.images.save(names), TAR);
+}
+
+async function saveOne(exchange: Exchange) {
+  return sendStream(exchange, await exchange.engine.images.save([exchange.param('name')]), TAR);
+}
+
+async function push(exchange: Exchange) {
+  const { query, engine, request } = exchange;
+  const auth = parseRegistryAuth(request.headers['x-registry-auth']);
+  const name = exchange.param('name');
+  const work = (onMessage: Parameters<typeof engine.images.push>[2], signal: AbortSignal) =>
+    engine.images.push(name, { tag: query.text('tag'), auth }, onMessage, signal);
+  await streamProgress(exchange, work);
+  return undefined;
+}
+
+function noSearch(): never {
+  throw unsupported({ message: 'searching a registry is not supported yet' });
+}
+
+function noDistribution(): never {
+  throw unsupported({ message: 'asking a registry about an image without pulling it is not supported yet' });
+}

@@ -1,0 +1,74 @@
+import { invalidParameter } from '../../core/errors.ts';
+import type { ImageRunConfig } from '../../core/oci.ts';
+import { CONFIG } from '../decode/container-shapes.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { created, ok, type Route, status } from '../http/route.ts';
+import { imageInspectFor, imageSummaryFor } from '../versions.ts';
+
+export const imageRoutes: readonly Route[] = [
+  { method: 'GET', path: '/images/json', handle: list },
+  { method: 'POST', path: '/images/prune', handle: prune },
+  { method: 'GET', path: '/images/:name+/json', handle: inspect },
+  { method: 'GET', path: '/images/:name+/history', handle: history },
+  { method: 'POST', path: '/images/:name+/tag', handle: tag },
+  { method: 'DELETE', path: '/images/:name+', handle: remove },
+  { method: 'POST', path: '/commit', handle: commit },
+];
+
+async function list({ query, engine, version }: Exchange) {
+  const filters = query.filters();
+  // The oldest clients filter by a parameter of its own.
+  const byName = query.text('filter');
+  const found = await engine.images.list({
+    all: query.flag('all'),
+    sharedSize: query.flag('shared-size'),
+    filters: byName === '' ? filters : { ...filters, reference: [...(filters['reference'] ?? []), byName] },
+  });
+  return ok(found.map((image) => imageSummaryFor(version, image)));
+}
+
+async function prune({ query, engine }: Exchange) {
+  return ok(await engine.images.prune(query.filters()));
+}
+
+async function inspect(exchange: Exchange) {
+  return ok(imageInspectFor(exchange.version, await exchange.engine.images.inspect(exchange.param('name'))));
+}
+
+async function history(exchange: Exchange) {
+  return ok(await exchange.engine.images.history(exchange.param('name')));
+}
+
+async function tag(exchange: Exchange) {
+  const { query, engine } = exchange;
+  await engine.images.tag(exchange.param('name'), query.text('repo'), query.text('tag'));
+  return status(201);
+}
+
+async function remove(exchange: Exchange) {
+  const { query, engine } = exchange;
+  return ok(
+    await engine.images.remove(exchange.param('name'), {
+      force: query.flag('force'),
+      noPrune: query.flag('noprune'),
+    }),
+  );
+}
+
+async function commit(exchange: Exchange) {
+  const { query, engine } = exchange;
+  const config = (await exchange.json(CONFIG)) as ImageRunConfig | undefined;
+  const container = query.text('container');
+  if (container === '') throw invalidParameter({ message: 'invalid name or ID supplied: ""' });
+  const id = await engine.images.commit({
+    container,
+    repository: query.text('repo'),
+    tag: query.text('tag'),
+    comment: query.text('comment'),
+    author: query.text('author'),
+    changes: query.all('changes').flatMap((text) => text.split('\n')),
+    pause: query.flag('pause', true),
+    config,
+  });
+  return created({ Id: id });
+}

@@ -1,0 +1,37 @@
+import type { Exchange } from '../http/exchange.ts';
+import { ok, type Route } from '../http/route.ts';
+
+export const systemRoutes: readonly Route[] = [
+  { method: 'GET', path: '/_ping', handle: ping },
+  { method: 'HEAD', path: '/_ping', handle: ping },
+  { method: 'GET', path: '/info', handle: async ({ engine }) => ok(await engine.system.info()) },
+  { method: 'GET', path: '/version', handle: async ({ engine }) => ok(await engine.system.version()) },
+  { method: 'GET', path: '/system/df', handle: diskUsage },
+  { method: 'POST', path: '/auth', handle: auth },
+  { method: 'GET', path: '/plugins', handle: () => ok([]) },
+];
+
+function ping({ request, response }: Exchange) {
+  const text = request.method === 'HEAD' ? '' : 'OK';
+  response.setHeader('Builder-Version', '1');
+  response.setHeader('Swarm', 'inactive');
+  response.setHeader('Cache-Control', 'no-cache, no-store, must-revalidate');
+  response.setHeader('Pragma', 'no-cache');
+  response.setHeader('Content-Type', 'text/plain; charset=utf-8');
+  response.setHeader('Content-Length', Buffer.byteLength(text));
+  response.end(text);
+  return undefined;
+}
+
+async function diskUsage({ query, engine }: Exchange) {
+  return ok(await engine.system.diskUsage(query.all('type')));
+}
+
+/** The credentials are not tried here; a registry judges them at the first pull or push. */
+async function auth(exchange: Exchange) {
+  await exchange.json({ struct: { username: 'text', password: 'text', serveraddress: 'text' } });
+  return ok({
+    Status: 'Login Succeeded (the registry will check the credentials when they are used)',
+    IdentityToken: '',
+  });
+}

@@ -1,0 +1,29 @@
+import { invalidParameter } from '../../core/errors.ts';
+import type { WaitCondition } from '../../core/wire/container.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { jsonText } from '../http/respond.ts';
+import type { Route } from '../http/route.ts';
+
+export const waitRoutes: readonly Route[] = [{ method: 'POST', path: '/containers/:id/wait', handle: wait }];
+
+/** Headers go out when the waiting has begun: clients start the container only then. */
+async function wait(exchange: Exchange) {
+  const { engine, response, signal } = exchange;
+  const { done } = await engine.containers.wait(exchange.param('id'), condition(exchange), signal);
+  response.statusCode = 200;
+  response.setHeader('Content-Type', 'application/json');
+  response.flushHeaders();
+  const result = await done.catch((e: unknown) => {
+    if (signal.aborted) return undefined;
+    throw e;
+  });
+  response.end(result === undefined ? undefined : jsonText(result));
+  return undefined;
+}
+
+function condition(exchange: Exchange): WaitCondition {
+  const text = exchange.query.text('condition');
+  if (text === '' || !exchange.speaks('1.30')) return 'not-running';
+  if (text === 'not-running' || text === 'next-exit' || text === 'removed') return text;
+  throw invalidParameter({ message: `invalid condition: "${text}"` });
+}
