@@ -1,5 +1,45 @@
+import { readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { Storage, StorageOptions } from './contract.ts';
+import { FileContentStore } from './content.ts';
+import { SqliteDatabase } from './database.ts';
+import { DirectoryLayerStore } from './layers/store.ts';
+import { openLayout } from './layout.ts';
+import { lockDataRoot } from './lock.ts';
+import { makeInitLayer } from './snapshots/init-layer.ts';
+import { OverlaySnapshotStore } from './snapshots/store.ts';
+import { DirectoryVolumeStore } from './volumes.ts';
 
-export function openStorage(_options: StorageOptions): Promise<Storage> {
-  throw new Error('storage is being written');
+/**
+ * Opens a data root, makes it if it is new, and removes what a crash left half done in it. Mounts of known snapshots are kept.
+ * @throws {WharfError} `DATA_ROOT_IN_USE`, `DATA_ROOT_TOO_NEW`
+ */
+export async function openStorage({ dataRoot, log }: StorageOptions): Promise<Storage> {
+  const layout = openLayout(resolve(dataRoot));
+  await using undo = new AsyncDisposableStack();
+  undo.use(lockDataRoot(layout.root, layout.lock));
+  const db = new SqliteDatabase(layout.database);
+  undo.defer(() => db.close());
+
+  for (const name of readdirSync(layout.tmp)) await rm(join(layout.tmp, name), { recursive: true, force: true });
+  makeInitLayer(layout.init, join(layout.tmp, 'init'));
+  const content = new FileContentStore(layout);
+  const layers = new DirectoryLayerStore(layout, db, content);
+  const snapshots = new OverlaySnapshotStore(layout, db, layers, log);
+  const volumes = new DirectoryVolumeStore(layout, db);
+  snapshots.sweep();
+  await layers.sweep();
+  await volumes.sweep();
+
+  const resources = undo.move();
+  return {
+    dataRoot: layout.root,
+    db,
+    content,
+    layers,
+    snapshots,
+    volumes,
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
 }

@@ -1,0 +1,111 @@
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { Collection, Database } from './contract.ts';
+import { dataRootTooNew } from './errors.ts';
+
+const SCHEMA = 1;
+
+/** The metadata database: one table of JSON documents. See `Database`. */
+export class SqliteDatabase implements Database {
+  readonly #db: DatabaseSync;
+  readonly #collections = new Map<string, Collection<unknown>>();
+  #depth = 0;
+  #durable = false;
+  #syncsFull = false;
+
+  /** @throws {WharfError} `DATA_ROOT_TOO_NEW` */
+  constructor(path: string) {
+    this.#db = new DatabaseSync(path);
+    this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;');
+    const found = Number(this.#db.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
+    if (found > SCHEMA) {
+      this.#db.close();
+      throw dataRootTooNew({ path, found, known: SCHEMA });
+    }
+    if (found === 0) {
+      this.#db.exec(`BEGIN;
+        CREATE TABLE documents (
+          seq INTEGER PRIMARY KEY AUTOINCREMENT, collection TEXT NOT NULL, key TEXT NOT NULL, json TEXT NOT NULL,
+          UNIQUE (collection, key)
+        ) STRICT;
+        PRAGMA user_version = ${SCHEMA}; COMMIT;`);
+    }
+  }
+
+  collection<T>(name: string): Collection<T> {
+    let found = this.#collections.get(name);
+    if (!found) {
+      found = new SqliteCollection<unknown>(this.#db, name);
+      this.#collections.set(name, found);
+    }
+    return found as Collection<T>;
+  }
+
+  transaction<T>(fn: () => T, options: { readonly durable?: boolean } = {}): T {
+    if (options.durable) this.#durable = true;
+    if (this.#depth > 0) {
+      this.#depth++;
+      try {
+        return fn();
+      } finally {
+        this.#depth--;
+      }
+    }
+    if (this.#syncsFull !== this.#durable) {
+      this.#db.exec(`PRAGMA synchronous = ${this.#durable ? 'FULL' : 'NORMAL'}`);
+      this.#syncsFull = this.#durable;
+    }
+    this.#db.exec('BEGIN IMMEDIATE');
+    this.#depth = 1;
+    try {
+      const result = fn();
+      this.#db.exec('COMMIT');
+      // A durable call inside one that was not: what the log holds is brought to disk now.
+      if (this.#durable && !this.#syncsFull) this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+      return result;
+    } catch (e) {
+      this.#db.exec('ROLLBACK');
+      throw e;
+    } finally {
+      this.#depth = 0;
+      this.#durable = false;
+    }
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}
+
+class SqliteCollection<T> implements Collection<T> {
+  readonly #name: string;
+  readonly #get: StatementSync;
+  readonly #put: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #entries: StatementSync;
+
+  constructor(db: DatabaseSync, name: string) {
+    this.#name = name;
+    this.#get = db.prepare('SELECT json FROM documents WHERE collection = ? AND key = ?');
+    this.#put = db.prepare(
+      'INSERT INTO documents (collection, key, json) VALUES (?, ?, ?) ON CONFLICT (collection, key) DO UPDATE SET json = excluded.json',
+    );
+    this.#delete = db.prepare('DELETE FROM documents WHERE collection = ? AND key = ?');
+    this.#entries = db.prepare('SELECT key, json FROM documents WHERE collection = ? ORDER BY seq');
+  }
+
+  get(key: string): T | undefined {
+    const row = this.#get.get(this.#name, key);
+    return row === undefined ? undefined : (JSON.parse(String(row['json'])) as T);
+  }
+  put(key: string, document: T): void {
+    this.#put.run(this.#name, key, JSON.stringify(document));
+  }
+  delete(key: string): boolean {
+    return Number(this.#delete.run(this.#name, key).changes) > 0;
+  }
+  entries(): readonly (readonly [key: string, document: T])[] {
+    return this.#entries
+      .all(this.#name)
+      .map((row) => [String(row['key']), JSON.parse(String(row['json'])) as T] as const);
+  }
+}

@@ -1,0 +1,57 @@
+import { defineError } from '../core/errors.ts';
+
+export const digestMismatch = defineError(
+  'DIGEST_MISMATCH',
+  'invalid',
+  (f: { expected: string; actual: string }) =>
+    `content does not match its digest: expected ${f.expected}, got ${f.actual}`,
+);
+export const sizeMismatch = defineError(
+  'SIZE_MISMATCH',
+  'invalid',
+  (f: { expected: number; actual: number }) =>
+    `content has the wrong size: expected ${f.expected} bytes, got ${f.actual}`,
+);
+export const blobNotFound = defineError(
+  'BLOB_NOT_FOUND',
+  'notFound',
+  (f: { digest: string }) => `blob ${f.digest} not found`,
+);
+export const badLayer = defineError('BAD_LAYER', 'invalid', (f: { why: string }) => f.why);
+export const layerNotFound = defineError(
+  'LAYER_NOT_FOUND',
+  'notFound',
+  (f: { chainId: string }) => `layer ${f.chainId} not found`,
+);
+export const layerInUse = defineError(
+  'LAYER_IN_USE',
+  'conflict',
+  (f: { chainId: string; by: string }) => `layer ${f.chainId} is in use by ${f.by}`,
+);
+export const snapshotExists = defineError(
+  'SNAPSHOT_EXISTS',
+  'conflict',
+  (f: { key: string }) => `snapshot "${f.key}" exists already`,
+);
+export const snapshotNotFound = defineError(
+  'SNAPSHOT_NOT_FOUND',
+  'notFound',
+  (f: { key: string }) => `snapshot "${f.key}" not found`,
+);
+export const volumeNotFound = defineError(
+  'VOLUME_NOT_FOUND',
+  'notFound',
+  (f: { name: string }) => `get ${f.name}: no such volume`,
+);
+export const invalidVolume = defineError('INVALID_PARAMETER', 'invalid', (f: { why: string }) => f.why);
+export const dataRootInUse = defineError(
+  'DATA_ROOT_IN_USE',
+  'conflict',
+  (f: { path: string; owner: string }) => `data root "${f.path}" is in use by another daemon${f.owner}`,
+);
+export const dataRootTooNew = defineError(
+  'DATA_ROOT_TOO_NEW',
+  'unsupported',
+  (f: { path: string; found: number; known: number }) =>
+    `data root "${f.path}" was written by a newer version (schema ${f.found}, this one knows ${f.known})`,
+);

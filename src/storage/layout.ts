@@ -1,0 +1,48 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Where things are below a data root. */
+export interface Layout {
+  readonly root: string;
+  readonly database: string;
+  readonly lock: string;
+  readonly blobs: string;
+  /** One directory a committed layer: `fs` (its files in overlayfs form), perhaps `recipe` and `shadow`. */
+  readonly layers: string;
+  /** One directory an active snapshot: `upper`, `work`, `merged`. */
+  readonly snapshots: string;
+  readonly volumes: string;
+  /** Things being made; emptied when the data root is opened. */
+  readonly tmp: string;
+  /** Lowest layer of every snapshot: the mount points that a runtime would otherwise make in the container's own layer. */
+  readonly init: string;
+}
+
+/** Makes the directories that are missing. Only root may look inside; containers get at their parts through mounts. */
+export function openLayout(root: string): Layout {
+  mkdirSync(root, { recursive: true, mode: 0o711 });
+  const layout: Layout = {
+    root,
+    database: join(root, 'wharf.db'),
+    lock: join(root, 'lock'),
+    blobs: join(root, 'blobs', 'sha256'),
+    layers: join(root, 'layers'),
+    snapshots: join(root, 'snapshots'),
+    volumes: join(root, 'volumes'),
+    tmp: join(root, 'tmp'),
+    init: join(root, 'init'),
+  };
+  for (const directory of [layout.blobs, layout.tmp]) mkdirSync(directory, { recursive: true, mode: 0o700 });
+  for (const directory of [layout.layers, layout.snapshots, layout.volumes]) {
+    mkdirSync(directory, { recursive: true, mode: 0o711 });
+  }
+  return layout;
+}
+
+/** A short random directory name: overlayfs takes only 4095 bytes of options, and every layer's path is in them. */
+export function shortName(): string {
+  return BigInt(`0x${randomBytes(6).toString('hex')}`)
+    .toString(36)
+    .padStart(10, '0');
+}

@@ -1,0 +1,217 @@
+import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { Readable } from 'node:stream';
+import type { ChainId } from '../../core/digest.ts';
+import { errnoOf } from '../../core/errors.ts';
+import type { Logger } from '../../core/log.ts';
+import { mountinfo, umount, umountAll } from '../../linux/index.ts';
+import type { Change, Database, Layer, SnapshotStore } from '../contract.ts';
+import { layerNotFound, snapshotExists, snapshotNotFound } from '../errors.ts';
+import { LowerView } from '../layers/lower-view.ts';
+import type { DirectoryLayerStore } from '../layers/store.ts';
+import { type Layout, shortName } from '../layout.ts';
+import { packTree } from '../tar/pack.ts';
+import { changesOf, tidyUpper, usageOf } from './changes.ts';
+import { mountOverlay } from './overlay.ts';
+
+interface SnapshotRecord {
+  readonly parent: ChainId | null;
+  /** Its directory below `snapshots/`. */
+  readonly directory: string;
+}
+
+/** Snapshots as overlay mounts. Which are mounted is the kernel's to know: a daemon killed and started again finds them there. */
+export class OverlaySnapshotStore implements SnapshotStore {
+  readonly #layout: Layout;
+  readonly #layers: DirectoryLayerStore;
+  readonly #log: Logger;
+  readonly #db: Database;
+  readonly #records: ReturnType<typeof records>;
+  readonly #mounted = new Set<string>();
+
+  constructor(layout: Layout, db: Database, layers: DirectoryLayerStore, log: Logger) {
+    this.#layout = layout;
+    this.#layers = layers;
+    this.#log = log;
+    this.#db = db;
+    this.#records = records(db);
+  }
+
+  async prepare(key: string, parent: ChainId | null): Promise<void> {
+    const directory = shortName();
+    this.#db.transaction(() => {
+      if (this.#records.get(key)) throw snapshotExists({ key });
+      if (parent !== null && !this.#layers.find(parent)) throw layerNotFound({ chainId: parent });
+      this.#records.put(key, { parent, directory });
+    });
+    try {
+      const path = join(this.#layout.snapshots, directory);
+      mkdirSync(path, { mode: 0o711 });
+      mkdirSync(join(path, 'work'), { mode: 0o700 });
+      mkdirSync(join(path, 'merged'), { mode: 0o755 });
+      mkdirSync(join(path, 'upper'), { mode: 0o755 });
+      // The root that containers see has the upper directory's owner and mode.
+      const top = parent === null ? undefined : this.#layers.lowerDirs(parent)[0];
+      if (top !== undefined) {
+        const stat = lstatSync(top);
+        lchownSync(join(path, 'upper'), stat.uid, stat.gid);
+        chmodSync(join(path, 'upper'), stat.mode & 0o7777);
+      }
+    } catch (e) {
+      await this.remove(key);
+      throw e;
+    }
+  }
+
+  has(key: string): boolean {
+    return this.#records.get(key) !== undefined;
+  }
+
+  list(): readonly { readonly key: string; readonly parent: ChainId | null }[] {
+    return this.#records.entries().map(([key, { parent }]) => ({ key, parent }));
+  }
+
+  async mount(key: string): Promise<string> {
+    const { upper, work, merged } = this.directories(key);
+    if (this.#mounted.has(merged)) return merged;
+    mountOverlay({
+      base: this.#layout.layers,
+      lower: this.#lower(key).map((path) => relative(this.#layout.layers, path)),
+      upper,
+      work,
+      target: merged,
+    });
+    this.#mounted.add(merged);
+    return merged;
+  }
+
+  async unmount(key: string): Promise<void> {
+    if (!this.has(key)) return;
+    const { merged } = this.directories(key);
+    if (!this.#mounted.has(merged)) return;
+    unmountNow(merged);
+    this.#mounted.delete(merged);
+  }
+
+  mountpoint(key: string): string | undefined {
+    if (!this.has(key)) return undefined;
+    const { merged } = this.directories(key);
+    return this.#mounted.has(merged) ? merged : undefined;
+  }
+
+  directories(key: string): ReturnType<SnapshotStore['directories']> {
+    const record = this.#require(key);
+    const path = join(this.#layout.snapshots, record.directory);
+    return {
+      lower: this.#lower(key),
+      upper: join(path, 'upper'),
+      work: join(path, 'work'),
+      merged: join(path, 'merged'),
+    };
+  }
+
+  async commit(
+    key: string,
+    options: { readonly mtimeSeconds?: number; readonly exclude?: readonly string[] } = {},
+  ): Promise<Layer | null> {
+    const record = this.#require(key);
+    await this.unmount(key);
+    const { upper } = this.directories(key);
+    const { empty, sizeBytes } = tidyUpper(upper, new LowerView(this.#lower(key)), options.exclude ?? []);
+    const layer = empty
+      ? null
+      : await this.#layers.adopt(record.parent, upper, {
+          sizeBytes,
+          clampSeconds: options.mtimeSeconds,
+          also: () => void this.#records.delete(key),
+        });
+    if (empty) this.#records.delete(key);
+    this.#discard(record.directory);
+    return layer;
+  }
+
+  async tarOfChanges(key: string): Promise<Readable> {
+    const { upper } = this.directories(key);
+    const below = new LowerView(this.#lower(key));
+    const tar = packTree(upper, {
+      whiteouts: 'overlay',
+      hidesSomething: (name) => below.stat(name)?.isDirectory() === true,
+    });
+    return Readable.from(tar, { objectMode: false, highWaterMark: 1024 * 1024 });
+  }
+
+  async changes(key: string): Promise<readonly Change[]> {
+    return changesOf(this.directories(key).upper, new LowerView(this.#lower(key)));
+  }
+
+  async usage(key: string): Promise<{ readonly sizeBytes: number; readonly inodes: number }> {
+    return usageOf(this.directories(key).upper);
+  }
+
+  async remove(key: string): Promise<void> {
+    const record = this.#records.get(key);
+    if (!record) return;
+    await this.unmount(key);
+    this.#records.delete(key);
+    this.#discard(record.directory);
+  }
+
+  /** Brings records and kernel in line after a start: strangers' mounts and directories go, those of known snapshots stay. */
+  sweep(): void {
+    const keyOf = new Map(this.#records.entries().map(([key, record]) => [record.directory, key]));
+    const inside = `${this.#layout.snapshots}/`;
+    const mounts = mountinfo().filter(({ mountpoint }) => mountpoint.startsWith(inside));
+    for (const { mountpoint } of mounts.reverse()) {
+      const [directory = '', last, ...deeper] = mountpoint.slice(inside.length).split('/');
+      if (keyOf.has(directory)) {
+        if (last === 'merged' && deeper.length === 0) this.#mounted.add(mountpoint);
+        continue;
+      }
+      this.#log.warn('unmounting a left-over mount', { mountpoint });
+      umountAll(mountpoint);
+    }
+    for (const directory of readdirSync(this.#layout.snapshots)) if (!keyOf.has(directory)) this.#discard(directory);
+    for (const [directory, key] of keyOf) {
+      if (existsSync(join(this.#layout.snapshots, directory, 'upper'))) continue;
+      this.#log.warn('forgetting a snapshot that was not finished', { key });
+      umountAll(join(this.#layout.snapshots, directory, 'merged'));
+      this.#records.delete(key);
+      this.#discard(directory);
+    }
+  }
+
+  /** The layers, and below them all the directory of mount points. */
+  #lower(key: string): readonly string[] {
+    const { parent } = this.#require(key);
+    return [...(parent === null ? [] : this.#layers.lowerDirs(parent)), this.#layout.init];
+  }
+
+  #discard(directory: string): void {
+    const path = join(this.#layout.snapshots, directory);
+    if (!existsSync(path)) return;
+    const gone = join(this.#layout.tmp, `gone-${shortName()}`);
+    renameSync(path, gone);
+    rmSync(gone, { recursive: true, force: true });
+  }
+
+  #require(key: string): SnapshotRecord {
+    const record = this.#records.get(key);
+    if (!record) throw snapshotNotFound({ key });
+    return record;
+  }
+}
+
+function records(db: Database) {
+  return db.collection<SnapshotRecord>('snapshots');
+}
+
+/** Lazily only if somebody still has a file open there. */
+function unmountNow(path: string): void {
+  try {
+    umount(path);
+  } catch (e) {
+    if (errnoOf(e) === 'EINVAL' || errnoOf(e) === 'ENOENT') return;
+    if (errnoOf(e) !== 'EBUSY') throw e;
+    umountAll(path);
+  }
+}

@@ -1,0 +1,99 @@
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { Readable, type Transform } from 'node:stream';
+import { messageOf } from '../../core/errors.ts';
+import { badLayer } from '../errors.ts';
+
+const CHUNK = 256 * 1024;
+
+/**
+ * Undoes gzip (of several members too) and zstd, told by the first bytes; anything else passes as it is.
+ * @throws {WharfError} `BAD_LAYER` at bzip2 and xz, and at damaged streams
+ */
+export async function* decompress(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer, void, undefined> {
+  const iterator = source[Symbol.asyncIterator]();
+  let head: Buffer = Buffer.alloc(0);
+  let ended = false;
+  while (head.length < 6 && !ended) {
+    const next = await iterator.next();
+    if (next.done) ended = true;
+    else head = head.length === 0 ? asBuffer(next.value) : Buffer.concat([head, next.value]);
+  }
+  const whole = rejoin(head, iterator, ended);
+  const transform = decompressorFor(head);
+  if (!transform) {
+    yield* whole;
+    return;
+  }
+  const input = Readable.from(whole, { objectMode: false, highWaterMark: CHUNK });
+  input.on('error', (e) => transform.destroy(e));
+  input.pipe(transform);
+  try {
+    for await (const chunk of transform) yield chunk as Buffer;
+  } catch (e) {
+    if (isZlibError(e))
+      throw badLayer(
+        { why: messageOf(e) === 'unexpected end of file' ? 'unexpected EOF' : messageOf(e) },
+        { cause: e },
+      );
+    throw e;
+  } finally {
+    input.destroy();
+    transform.destroy();
+  }
+}
+
+async function* rejoin(
+  head: Buffer,
+  rest: AsyncIterator<Uint8Array>,
+  ended: boolean,
+): AsyncGenerator<Buffer, void, undefined> {
+  try {
+    if (head.length > 0) yield head;
+    while (!ended) {
+      const next = await rest.next();
+      if (next.done) {
+        ended = true;
+        return;
+      }
+      yield asBuffer(next.value);
+    }
+  } finally {
+    if (!ended) await rest.return?.();
+  }
+}
+
+/** How compressed data begins. Media types and file names are not believed. */
+export function compressionOf(head: Uint8Array): 'gzip' | 'zstd' | 'bzip2' | 'xz' | 'none' {
+  const [a, b, c, d] = head;
+  if (a === 0x1f && b === 0x8b) return 'gzip';
+  if (a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd) return 'zstd';
+  if (a !== undefined && (a & 0xf0) === 0x50 && b === 0x2a && c === 0x4d && d === 0x18) return 'zstd';
+  if (a === 0x42 && b === 0x5a && c === 0x68) return 'bzip2';
+  if (a === 0xfd && b === 0x37 && c === 0x7a && d === 0x58) return 'xz';
+  return 'none';
+}
+
+function decompressorFor(head: Buffer): Transform | undefined {
+  const kind = compressionOf(head);
+  switch (kind) {
+    case 'gzip':
+      return createGunzip({ chunkSize: CHUNK });
+    case 'zstd':
+      return createZstdDecompress({ chunkSize: CHUNK });
+    case 'bzip2':
+    case 'xz':
+      throw badLayer(
+        { why: `${kind} compression is not supported` },
+        { hint: 'compress it with gzip or zstd instead' },
+      );
+    case 'none':
+      return undefined;
+  }
+}
+
+function isZlibError(e: unknown): boolean {
+  return typeof e === 'object' && e !== null && 'code' in e && /^(Z_|ZSTD_|ERR_ZLIB)/.test(String(e.code));
+}
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,166 @@
+import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import { newId } from '../core/ids.ts';
+import type { Database, Volume, VolumeStore } from './contract.ts';
+import { invalidVolume, volumeNotFound } from './errors.ts';
+import { type Layout, shortName } from './layout.ts';
+import { usageOf } from './snapshots/changes.ts';
+import { copyTree } from './tar/copy.ts';
+
+interface VolumeRecord extends Volume {
+  /** Being filled from an image: if found so at start, the filling was cut short and what is there is worth nothing. */
+  readonly filling?: true;
+}
+
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+
+/** Volumes as directories. See `VolumeStore`. */
+export class DirectoryVolumeStore implements VolumeStore {
+  readonly #layout: Layout;
+  readonly #db: Database;
+  readonly #records: ReturnType<typeof records>;
+
+  constructor(layout: Layout, db: Database) {
+    this.#layout = layout;
+    this.#db = db;
+    this.#records = records(db);
+  }
+
+  async create(
+    request: Parameters<VolumeStore['create']>[0],
+  ): Promise<{ readonly volume: Volume; readonly created: boolean }> {
+    const given = request.name === undefined || request.name === '' ? undefined : request.name;
+    const name = given ?? newId();
+    if (!NAME.test(name)) throw invalidVolume({ why: nameError(name) });
+    const there = this.find(name);
+    if (there) return { volume: there, created: false };
+    const options = request.options ?? null;
+    for (const key of Object.keys(options ?? {})) {
+      if (!['type', 'o', 'device', 'size'].includes(key))
+        throw invalidVolume({ why: `invalid option: ${JSON.stringify(key)}` });
+    }
+    if (options !== null && Object.keys(options).length > 0) {
+      throw invalidVolume(
+        {
+          why: `create ${name}: driver options of local volumes are not supported yet: ${Object.keys(options).join(', ')}`,
+        },
+        { hint: 'use a bind mount of the directory or device instead' },
+      );
+    }
+    const volume: Volume = {
+      name,
+      createdAt: new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
+      labels: request.labels ?? null,
+      options,
+      anonymous: given === undefined,
+    };
+    // Directory first: one without a record is swept, a record without a directory would be a volume that cannot be mounted.
+    mkdirSync(this.#data(name), { recursive: true, mode: 0o755 });
+    chmodSync(join(this.#layout.volumes, name), 0o711);
+    chmodSync(this.#data(name), 0o755);
+    this.#db.transaction(() => this.#records.put(name, volume), { durable: true });
+    return { volume, created: true };
+  }
+
+  find(name: string): Volume | undefined {
+    const record = this.#records.get(name);
+    return record && asVolume(record);
+  }
+
+  list(): readonly Volume[] {
+    return this.#records.entries().map(([, record]) => asVolume(record));
+  }
+
+  dataPath(name: string): string {
+    this.#require(name);
+    return this.#data(name);
+  }
+
+  async copyUp(name: string, fromDirectory: string): Promise<void> {
+    const record = this.#require(name);
+    const data = this.#data(name);
+    if (readdirSync(data).length > 0) return;
+    const from = lstatSync(fromDirectory, { throwIfNoEntry: false });
+    if (!from?.isDirectory()) return;
+    this.#records.put(name, { ...record, filling: true });
+    try {
+      let since = 0;
+      for (const bytes of copyTree(fromDirectory, data)) {
+        since += bytes;
+        if (since < 4 * 1024 * 1024) continue;
+        since = 0;
+        await yieldToOthers();
+      }
+    } catch (e) {
+      await empty(data);
+      throw e;
+    } finally {
+      if (this.#records.get(name)) this.#records.put(name, asVolume(record));
+    }
+  }
+
+  async sizeBytes(name: string): Promise<number> {
+    return usageOf(this.dataPath(name)).sizeBytes;
+  }
+
+  async remove(name: string): Promise<void> {
+    this.#db.transaction(() => this.#records.delete(name), { durable: true });
+    const path = join(this.#layout.volumes, name);
+    if (!NAME.test(name) || !existsSync(path)) return;
+    const gone = join(this.#layout.tmp, `gone-${shortName()}`);
+    renameSync(path, gone);
+    await rm(gone, { recursive: true, force: true });
+  }
+
+  /**
+   * After a crash: directories without a record are moved out of the way only if they are empty, since people's data is never
+   * deleted on a guess; half-filled volumes are emptied.
+   */
+  async sweep(): Promise<void> {
+    for (const name of readdirSync(this.#layout.volumes)) {
+      if (this.#records.get(name) || !existsSync(this.#data(name))) continue;
+      if (readdirSync(this.#data(name)).length === 0) rmSync(join(this.#layout.volumes, name), { recursive: true });
+    }
+    for (const [name, record] of this.#records.entries()) {
+      mkdirSync(this.#data(name), { recursive: true, mode: 0o755 });
+      if (!record.filling) continue;
+      await empty(this.#data(name));
+      this.#records.put(name, asVolume(record));
+    }
+  }
+
+  #data(name: string): string {
+    return join(this.#layout.volumes, name, '_data');
+  }
+  #require(name: string): VolumeRecord {
+    const record = this.#records.get(name);
+    if (!record) throw volumeNotFound({ name });
+    return record;
+  }
+}
+
+function records(db: Database) {
+  return db.collection<VolumeRecord>('volumes');
+}
+
+function asVolume({ name, createdAt, labels, options, anonymous }: VolumeRecord): Volume {
+  return { name, createdAt, labels, options, anonymous };
+}
+
+async function empty(directory: string): Promise<void> {
+  for (const name of readdirSync(directory, { encoding: 'buffer' })) {
+    await rm(Buffer.concat([Buffer.from(`${directory}/`), name]), { recursive: true, force: true });
+  }
+  lchownSync(directory, 0, 0);
+  chmodSync(directory, 0o755);
+}
+
+/** Docker's words, which clients look for. */
+function nameError(name: string): string {
+  if (name.length === 1) {
+    return `create ${name}: volume name is too short, names should be at least two alphanumeric characters`;
+  }
+  return `create ${name}: ${JSON.stringify(name)} includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`;
+}
