@@ -1,5 +1,5 @@
 import type { RegistryAuth } from '../../core/wire/resources.ts';
-import { check, type Shape } from './shape.ts';
+import { decode, type Shape } from './shape.ts';
 
 const AUTH = {
   struct: {
@@ -15,22 +15,22 @@ const AUTH = {
 
 /** `X-Registry-Auth`: base64url (or plain base64) JSON. What cannot be read counts as anonymous, as with Docker. */
 export function parseRegistryAuth(header: string | string[] | undefined): RegistryAuth | undefined {
-  const auth = decodeHeader(AUTH, header) as RegistryAuth | undefined;
+  const auth = decodeHeader<RegistryAuth>(AUTH, header);
   return auth !== undefined && Object.values(auth).some((v) => v !== '') ? auth : undefined;
 }
 
 /** `X-Registry-Config` of a build: credentials by registry. */
 export function parseRegistryConfig(header: string | string[] | undefined): Record<string, RegistryAuth> {
-  return (decodeHeader({ map: AUTH }, header) ?? {}) as Record<string, RegistryAuth>;
+  return decodeHeader<Record<string, RegistryAuth>>({ map: AUTH }, header) ?? {};
 }
 
-function decodeHeader(shape: Shape, header: string | string[] | undefined): unknown {
+function decodeHeader<T>(shape: Shape, header: string | string[] | undefined): T | undefined {
   const text = Array.isArray(header) ? header[0] : header;
   if (text === undefined || text === '') return undefined;
   try {
     // Node's decoder takes both alphabets, with padding or without.
     const value = JSON.parse(Buffer.from(text, 'base64').toString()) as unknown;
-    return value === null ? undefined : check(shape, value);
+    return value === null ? undefined : decode<T>(shape, value);
   } catch {
     return undefined;
   }

@@ -15,30 +15,12 @@ export type Shape =
   | { readonly map: Shape }
   | { readonly struct: Readonly<Record<string, Shape>> };
 
-export type Decoded<S extends Shape> = S extends 'text'
-  ? string
-  : S extends 'integer'
-    ? number
-    : S extends 'flag'
-      ? boolean
-      : S extends 'texts'
-        ? string[]
-        : S extends { readonly list: infer I extends Shape }
-          ? Decoded<I>[]
-          : S extends { readonly map: infer I extends Shape }
-            ? Record<string, Decoded<I>>
-            : S extends { readonly struct: infer F extends Readonly<Record<string, Shape>> }
-              ? { [K in keyof F]?: Decoded<F[K]> }
-              : unknown;
-
-/** @throws {WharfError} `INVALID_JSON`, with the path to the value that has the wrong type */
-export function decode<S extends Shape>(shape: S, value: unknown, path = ''): Decoded<S> {
-  return check(shape, value, path) as Decoded<S>;
-}
-
-/** As `decode`, for shapes that are not known to the compiler. */
-export function check(shape: Shape, value: unknown, path = ''): unknown {
-  return decodeValue(shape, value, path);
+/**
+ * Checks a document against its shape. That `T` describes the same is for the caller to see to.
+ * @throws {WharfError} `INVALID_JSON`, with the path to the value that has the wrong type
+ */
+export function decode<T>(shape: Shape, value: unknown, path = ''): T {
+  return decodeValue(shape, value, path) as T;
 }
 
 function decodeValue(shape: Shape, value: unknown, path: string): unknown {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Builder } from '../../build/index.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Engine } from '../../engine/index.ts';
-import { check, type Decoded, type Shape } from '../decode/shape.ts';
+import { decode, type Shape } from '../decode/shape.ts';
 import { readJson } from '../decode/json-body.ts';
 import { Query } from '../decode/query.ts';
 import type { Hijacker } from '../stream/hijack.ts';
@@ -69,9 +69,8 @@ export class Exchange {
    * The body as JSON, checked against a shape; `undefined` if there is none or it is `null`.
    * @throws {WharfError} `INVALID_JSON`, `UNSUPPORTED_CONTENT_TYPE`
    */
-  json<S extends Shape>(shape: S): Promise<Decoded<S> | undefined>;
-  async json(shape: Shape): Promise<unknown> {
+  async json<T>(shape: Shape): Promise<T | undefined> {
     const body = await (this.hijack.body?.() ?? readJson(this.request));
-    return body === undefined || body === null ? undefined : check(shape, body);
+    return body === undefined || body === null ? undefined : decode<T>(shape, body);
   }
 }

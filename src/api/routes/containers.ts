@@ -42,7 +42,7 @@ async function list({ query, engine }: Exchange) {
 
 async function create(exchange: Exchange) {
   const { query, engine } = exchange;
-  const body = (await exchange.json(CREATE_CONTAINER)) as ContainerCreateRequest | undefined;
+  const body = await exchange.json<ContainerCreateRequest>(CREATE_CONTAINER);
   if (body === undefined || Object.keys(body).length === 0)
     throw invalidParameter({ message: 'config cannot be empty in order to create a container' });
   const { HostConfig: hostConfig = {}, NetworkingConfig: networking = {}, ...config } = body;
@@ -132,7 +132,7 @@ async function rename(exchange: Exchange) {
 }
 
 async function update(exchange: Exchange) {
-  const change = ((await exchange.json(UPDATE_CONTAINER)) ?? {}) as Resources & { RestartPolicy?: RestartPolicy };
+  const change = (await exchange.json<Resources & { RestartPolicy?: RestartPolicy }>(UPDATE_CONTAINER)) ?? {};
   return ok(await exchange.engine.containers.update(exchange.param('id'), change));
 }
 

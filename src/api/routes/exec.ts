@@ -17,13 +17,13 @@ export const execRoutes: readonly Route[] = [
 ];
 
 async function create(exchange: Exchange) {
-  const request = ((await exchange.json(EXEC_CREATE)) ?? {}) as ExecCreateRequest;
+  const request = (await exchange.json<ExecCreateRequest>(EXEC_CREATE)) ?? {};
   return created(await exchange.engine.execs.create(exchange.param('id'), request));
 }
 
 async function start(exchange: Exchange) {
   const { engine, hijack } = exchange;
-  const request = ((await exchange.json(EXEC_START)) ?? {}) as ExecStartRequest;
+  const request = (await exchange.json<ExecStartRequest>(EXEC_START)) ?? {};
   const id = exchange.param('id');
   if (request.Detach === true) {
     await engine.execs.start(id, request);

@@ -57,7 +57,7 @@ async function remove(exchange: Exchange) {
 
 async function commit(exchange: Exchange) {
   const { query, engine } = exchange;
-  const config = (await exchange.json(CONFIG)) as ImageRunConfig | undefined;
+  const config = await exchange.json<ImageRunConfig>(CONFIG);
   const container = query.text('container');
   if (container === '') throw invalidParameter({ message: 'invalid name or ID supplied: ""' });
   const id = await engine.images.commit({

@@ -19,10 +19,10 @@ async function list({ query, engine }: Exchange) {
 }
 
 async function create(exchange: Exchange) {
-  const request = (await exchange.json(CREATE_NETWORK)) ?? {};
-  const { EnableIPv4, ...rest } = request;
-  const known = exchange.speaks('1.48') && EnableIPv4 !== undefined ? { ...rest, EnableIPv4 } : rest;
-  return created(await exchange.engine.networks.create({ ...known, Name: request.Name ?? '' } as NetworkCreateRequest));
+  const body = await exchange.json<Partial<NetworkCreateRequest>>(CREATE_NETWORK);
+  const request = { ...body, Name: body?.Name ?? '' };
+  if (!exchange.speaks('1.48')) delete request.EnableIPv4;
+  return created(await exchange.engine.networks.create(request));
 }
 
 async function prune({ query, engine }: Exchange) {
@@ -40,16 +40,16 @@ async function remove(exchange: Exchange) {
 }
 
 async function connect(exchange: Exchange) {
-  const body = (await exchange.json(CONNECT)) ?? {};
-  const endpoint = (body.EndpointConfig ?? {}) as EndpointSettings;
-  await exchange.engine.networks.connect(exchange.param('id'), containerOf(body.Container), endpoint);
+  const body = await exchange.json<{ Container?: string; EndpointConfig?: EndpointSettings }>(CONNECT);
+  const container = containerOf(body?.Container);
+  await exchange.engine.networks.connect(exchange.param('id'), container, body?.EndpointConfig ?? {});
   return status(200);
 }
 
 async function disconnect(exchange: Exchange) {
-  const body = (await exchange.json(DISCONNECT)) ?? {};
-  const container = containerOf(body.Container);
-  await exchange.engine.networks.disconnect(exchange.param('id'), container, body.Force === true);
+  const body = await exchange.json<{ Container?: string; Force?: boolean }>(DISCONNECT);
+  const container = containerOf(body?.Container);
+  await exchange.engine.networks.disconnect(exchange.param('id'), container, body?.Force === true);
   return status(200);
 }
 

@@ -1,3 +1,4 @@
+import type { VolumeCreateRequest } from '../../core/wire/resources.ts';
 import { CREATE_VOLUME } from '../decode/network-shapes.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { created, ok, type Route, status } from '../http/route.ts';
@@ -15,7 +16,7 @@ async function list({ query, engine }: Exchange) {
 }
 
 async function create(exchange: Exchange) {
-  const request = (await exchange.json(CREATE_VOLUME)) ?? {};
+  const request = (await exchange.json<VolumeCreateRequest>(CREATE_VOLUME)) ?? {};
   return created(await exchange.engine.volumes.create(request));
 }
 
