@@ -1,20 +1,9 @@
-import type { Readable, Writable } from 'node:stream';
-import type { Client } from '../client/index.ts';
+import type { ComposeIo } from './io.ts';
+import { runCompose } from './main.ts';
 
-/** What `wharf compose` needs from its surroundings. */
-export interface ComposeIo {
-  readonly stdin: Readable & { readonly isTTY?: boolean };
-  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
-  readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly cwd: string;
-  /** Connects when it is first needed: `config` works without an engine. */
-  readonly connect: () => Client;
-  /** Aborted at the first Ctrl-C. */
-  readonly signal: AbortSignal;
-}
+export type { ComposeIo } from './io.ts';
 
 /** Runs `wharf compose ARGS`; resolves to the exit code. */
-export function composeCommand(_args: readonly string[], _io: ComposeIo): Promise<number> {
-  throw new Error('compose is being written');
+export function composeCommand(args: readonly string[], io: ComposeIo): Promise<number> {
+  return runCompose(args, io);
 }

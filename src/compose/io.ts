@@ -1,0 +1,15 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Client } from '../client/index.ts';
+
+/** What `wharf compose` needs from its surroundings. */
+export interface ComposeIo {
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Connects when it is first needed: `config` works without an engine. */
+  readonly connect: () => Client;
+  /** Aborted at the first Ctrl-C. */
+  readonly signal: AbortSignal;
+}

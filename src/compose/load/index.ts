@@ -1,0 +1,5 @@
+export { canonical } from './canonical.ts';
+export { loadProject, loadProjectName } from './load.ts';
+export type { LoadOptions } from './load.ts';
+export { inDependencyOrder, withDependencies } from './order.ts';
+export type { FileReader, Surroundings } from './surroundings.ts';

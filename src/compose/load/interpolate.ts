@@ -1,0 +1,44 @@
+import { composeFileInvalid } from '../errors.ts';
+import type { Tree } from './tree.ts';
+import { substitute, TemplateError } from './template.ts';
+
+/**
+ * Replaces `${}` in all values (never in keys).
+ * @param missing told the name of a variable that is not set and has no default
+ * @throws {WharfError} `COMPOSE_FILE_INVALID` with the place of the value
+ */
+export function interpolate(
+  tree: Tree,
+  lookup: (name: string) => string | undefined,
+  missing: (name: string) => void,
+  path = '',
+): Tree {
+  switch (tree.kind) {
+    case 'map':
+      return {
+        ...tree,
+        entries: new Map(
+          [...tree.entries].map(([key, { at, value }]) => [
+            key,
+            { at, value: interpolate(value, lookup, missing, path === '' ? key : `${path}.${key}`) },
+          ]),
+        ),
+      };
+    case 'list':
+      return { ...tree, items: tree.items.map((item, i) => interpolate(item, lookup, missing, `${path}.[${i}]`)) };
+    case 'scalar': {
+      if (typeof tree.value !== 'string' || !tree.value.includes('$')) return tree;
+      try {
+        const value = substitute(tree.value, { lookup, missing });
+        return { ...tree, value, source: value };
+      } catch (e) {
+        if (!(e instanceof TemplateError)) throw e;
+        const message =
+          e.kind === 'required'
+            ? `error while interpolating ${path}: ${e.message}`
+            : `invalid interpolation format for ${path}: ${JSON.stringify(tree.value)}. You may need to escape any $ with another $`;
+        throw composeFileInvalid({ message }, { at: tree.at });
+      }
+    }
+  }
+}

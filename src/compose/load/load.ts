@@ -1,0 +1,363 @@
+import { posix } from 'node:path';
+import type { Position } from '../../core/errors.ts';
+import { composeFileInvalid, composeInputMissing } from '../errors.ts';
+import type { IncludeItem, Model, Project } from '../model/project.ts';
+import type { Service } from '../model/service.ts';
+import { checkConsistency } from './consistency.ts';
+import { discover } from './discover.ts';
+import { dotenvOf, fileLabels, loadDotenv, serviceEnvironment } from './environment.ts';
+import { interpolate } from './interpolate.ts';
+import { mergeModels, mergeServices } from './merge.ts';
+import { includeShape, readModel } from './model-shape.ts';
+import { absoluteContext, normalise } from './normalise.ts';
+import { parseYaml } from './parse-yaml.ts';
+import { projectName } from './project-name.ts';
+import { forget, resetPaths, withoutReset } from './reset.ts';
+import type { Where } from './shape.ts';
+import { shown } from './shown.ts';
+import type { Surroundings } from './surroundings.ts';
+import type { MapTree, Tree } from './tree.ts';
+import { child, isNull } from './tree.ts';
+
+export interface LoadOptions {
+  /** `-f`, in order. */
+  readonly files: readonly string[];
+  readonly projectName?: string | undefined;
+  readonly projectDirectory?: string | undefined;
+  /** `--env-file`, in order. */
+  readonly envFiles: readonly string[];
+  readonly profiles: readonly string[];
+  /** Services named on the command line: their profiles are active. */
+  readonly services?: readonly string[];
+  readonly interpolate?: boolean;
+  /** Keep resources that no service uses. */
+  readonly allResources?: boolean;
+}
+
+const EMPTY: Model = { services: {}, networks: {}, volumes: {}, secrets: {}, configs: {}, models: {}, extensions: {} };
+
+/** The files read, before anything in them is looked at, and what decides the project's name. */
+interface Opened {
+  readonly files: readonly string[];
+  readonly projectDirectory: string;
+  readonly documents: readonly { readonly file: string; readonly tree: MapTree }[];
+  readonly environment: Record<string, string>;
+  readonly name: string;
+}
+
+/** Only the project's name; for commands that work on what runs, not on what the file says. */
+export function loadProjectName(options: LoadOptions, s: Surroundings): string {
+  const cwd = options.projectDirectory === undefined ? s.cwd : posix.resolve(s.cwd, options.projectDirectory);
+  const early = dotenvOf({ envFiles: options.envFiles, directories: [cwd] }, s);
+  const exact = options.projectName || s.env['COMPOSE_PROJECT_NAME'] || early.get('COMPOSE_PROJECT_NAME');
+  if (exact) return projectName({ flag: options.projectName, environment: exact, file: undefined, directory: cwd });
+  return open(options, s).name;
+}
+
+/**
+ * Loads a project: finds the files, interpolates, merges, checks and normalises.
+ * @throws {WharfError} `COMPOSE_FILE_INVALID` with the place, `COMPOSE_INPUT_MISSING`
+ */
+export function loadProject(options: LoadOptions, s: Surroundings): Project {
+  const warned = new Set<string>();
+  const once: Surroundings = {
+    ...s,
+    warn: (text) => {
+      if (!warned.has(text)) s.warn(text);
+      warned.add(text);
+    },
+  };
+  const opened = open(options, once);
+  const positions = new Map<string, Position>();
+  const loader = new Loader(once, positions, options.interpolate ?? true);
+  let model = EMPTY;
+  for (const document of opened.documents) {
+    model = loader.add(model, document.file, document.tree, opened.projectDirectory, opened.environment, []);
+  }
+  model = normalise(model, opened.name);
+  const lookup = (name: string): string | undefined => opened.environment[name];
+  const profiles = activeProfiles(options, lookup, model);
+  const enabled: Record<string, Service> = {};
+  const disabled: Record<string, Service> = {};
+  for (const [name, service] of Object.entries(model.services)) {
+    const active = !service.profiles?.length || service.profiles.some((p) => profiles.has(p)) || profiles.has('*');
+    (active ? enabled : disabled)[name] = absoluteContext(service, opened.projectDirectory);
+  }
+  checkConsistency({ ...model, services: enabled }, disabled, positions);
+  const services: Record<string, Service> = {};
+  for (const [name, service] of Object.entries(enabled)) {
+    services[name] = resolveEnvironment(name, service, lookup, positions, once);
+  }
+  const used = options.allResources ? model : { ...model, ...usedResources(model, services) };
+  return {
+    ...used,
+    name: opened.name,
+    services,
+    disabled,
+    workingDirectory: opened.projectDirectory,
+    files: opened.files,
+    environmentFiles: options.envFiles.map((f) => posix.resolve(s.cwd, f)),
+    environment: opened.environment,
+    positions,
+  };
+}
+
+function open(options: LoadOptions, s: Surroundings): Opened {
+  const start = options.projectDirectory === undefined ? s.cwd : posix.resolve(s.cwd, options.projectDirectory);
+  const early = dotenvOf({ envFiles: options.envFiles, directories: [start] }, s);
+  const found = discover(options.files, options.projectDirectory, (name) => s.env[name] ?? early.get(name), s);
+  const dotenv = dotenvOf({ envFiles: options.envFiles, directories: [start, found.projectDirectory] }, s);
+  const environment: Record<string, string> = Object.fromEntries(dotenv);
+  for (const [key, value] of Object.entries(s.env)) if (value !== undefined) environment[key] = value;
+  const documents = found.files.flatMap((file) => parseFile(file, s).map((tree) => ({ file, tree })));
+  const name = projectName({
+    flag: options.projectName,
+    environment: environment['COMPOSE_PROJECT_NAME'],
+    file: nameInFiles(documents, environment),
+    directory: found.projectDirectory,
+  });
+  environment['COMPOSE_PROJECT_NAME'] = name;
+  return { files: found.files, projectDirectory: found.projectDirectory, documents, environment, name };
+}
+
+function parseFile(file: string, s: Surroundings): MapTree[] {
+  const name = shown(file, s.cwd);
+  const text = s.files.read(file);
+  if (text === undefined) throw composeInputMissing({ message: `open ${file}: no such file or directory` });
+  const trees = parseYaml(text, name).filter((tree) => !isNull(tree));
+  if (trees.length === 0)
+    throw composeFileInvalid({ message: 'empty compose file' }, { at: { file: name, line: 1, column: 1 } });
+  return trees.map((tree) => {
+    if (tree.kind !== 'map')
+      throw composeFileInvalid({ message: 'a Compose file is a map, with "services:" at the top' }, { at: tree.at });
+    return tree;
+  });
+}
+
+function nameInFiles(
+  documents: Opened['documents'],
+  environment: Readonly<Record<string, string>>,
+): string | undefined {
+  let name: string | undefined;
+  for (const { tree } of documents) {
+    const said = child(tree, 'name');
+    if (!said || isNull(said) || said.kind !== 'scalar') continue;
+    const value = interpolate(
+      said,
+      (key) => environment[key],
+      () => undefined,
+      'name',
+    );
+    if (value.kind === 'scalar' && value.value !== '') name = String(value.value);
+  }
+  return name;
+}
+
+function activeProfiles(options: LoadOptions, lookup: (name: string) => string | undefined, model: Model): Set<string> {
+  const said = options.profiles.length > 0 ? options.profiles : (lookup('COMPOSE_PROFILES') ?? '').split(',');
+  const named = (options.services ?? []).flatMap((name) => model.services[name]?.profiles ?? []);
+  return new Set([...said, ...named].map((p) => p.trim()).filter((p) => p !== ''));
+}
+
+function resolveEnvironment(
+  name: string,
+  service: Service,
+  lookup: (name: string) => string | undefined,
+  positions: ReadonlyMap<string, Position>,
+  s: Surroundings,
+): Service {
+  const environment = serviceEnvironment(service, lookup, s, (file) =>
+    composeInputMissing(
+      { message: `env file ${file.path} not found: stat ${file.path}: no such file or directory` },
+      { at: positions.get(`services.${name}.env_file:${file.path}`) ?? positions.get(`services.${name}.env_file`) },
+    ),
+  );
+  const args = service.build?.args;
+  const buildArgs = args && Object.fromEntries(Object.entries(args).map(([k, v]) => [k, v ?? lookup(k) ?? null]));
+  const labels = service.label_file
+    ? { ...fileLabels(service.label_file, lookup, s), ...service.labels }
+    : service.labels;
+  const { env_file: _folded, label_file: _read, ...rest } = service;
+  return {
+    ...rest,
+    ...(Object.keys(environment).length > 0 ? { environment } : {}),
+    ...(labels ? { labels } : {}),
+    ...(service.build && buildArgs ? { build: { ...service.build, args: buildArgs } } : {}),
+  };
+}
+
+function usedResources(
+  model: Model,
+  services: Readonly<Record<string, Service>>,
+): Pick<Model, 'networks' | 'volumes' | 'secrets' | 'configs'> {
+  const all = Object.values(services);
+  const pick = <T>(from: Readonly<Record<string, T>>, used: ReadonlySet<string>): Record<string, T> =>
+    Object.fromEntries(Object.entries(from).filter(([key]) => used.has(key)));
+  return {
+    networks: pick(model.networks, new Set(all.flatMap((s) => Object.keys(s.networks ?? {})))),
+    volumes: pick(
+      model.volumes,
+      new Set(
+        all.flatMap((s) =>
+          (s.volumes ?? []).flatMap((v) => (v.type === 'volume' && v.source !== undefined ? [v.source] : [])),
+        ),
+      ),
+    ),
+    secrets: pick(
+      model.secrets,
+      new Set(all.flatMap((s) => [...(s.secrets ?? []), ...(s.build?.secrets ?? [])].map((r) => r.source))),
+    ),
+    configs: pick(model.configs, new Set(all.flatMap((s) => (s.configs ?? []).map((r) => r.source)))),
+  };
+}
+
+/** Reads documents one after another into a model; follows `include` and `extends`. */
+class Loader {
+  readonly #s: Surroundings;
+  readonly #positions: Map<string, Position>;
+  readonly #interpolates: boolean;
+
+  constructor(s: Surroundings, positions: Map<string, Position>, interpolates: boolean) {
+    this.#s = s;
+    this.#positions = positions;
+    this.#interpolates = interpolates;
+  }
+
+  add(
+    base: Model,
+    file: string,
+    raw: MapTree,
+    directory: string,
+    environment: Readonly<Record<string, string>>,
+    includedFrom: readonly string[],
+  ): Model {
+    const tree = this.#interpolated(raw, environment) as MapTree;
+    const where = this.#where(directory);
+    if (tree.entries.has('version')) {
+      this.#s.warn(
+        `${file}: the attribute \`version\` is obsolete, it will be ignored, please remove it to avoid potential confusion`,
+      );
+    }
+    const own = readModel(withoutReset(tree), where);
+    let model = base;
+    const include = child(tree, 'include');
+    if (include && !isNull(include)) {
+      for (const item of includeShape.read(include, { ...where, path: 'include' })) {
+        model = mergeModels(this.#included(item, environment, [...includedFrom, file], include), model);
+      }
+    }
+    const extended: Record<string, Service> = {};
+    for (const name of Object.keys(own.services)) {
+      extended[name] = this.#extend(name, { ...model.services, ...own.services }, file, environment, []);
+    }
+    return mergeModels(forget(model, resetPaths(tree)), { ...own, services: extended });
+  }
+
+  #where(directory: string, notes = true): Where {
+    return {
+      path: '',
+      baseDirectory: directory,
+      home: this.#s.home,
+      note: (path, position) => {
+        if (notes) this.#positions.set(path, position);
+      },
+      warn: this.#s.warn,
+    };
+  }
+
+  #interpolated(tree: Tree, environment: Readonly<Record<string, string>>): Tree {
+    if (!this.#interpolates) return tree;
+    return interpolate(
+      tree,
+      (name) => environment[name],
+      (name) => this.#s.warn(`The "${name}" variable is not set. Defaulting to a blank string.`),
+    );
+  }
+
+  #included(
+    item: IncludeItem,
+    environment: Readonly<Record<string, string>>,
+    trail: readonly string[],
+    at: Tree,
+  ): Model {
+    const [first] = item.path;
+    const directory = item.project_directory ?? (first === undefined ? this.#s.cwd : posix.dirname(first));
+    const dotenv = new Map<string, string>();
+    const lookup = (name: string): string | undefined => environment[name];
+    for (const path of item.env_file ?? [posix.join(directory, '.env')]) {
+      const text = path === '/dev/null' || this.#s.files.isDirectory(path) ? undefined : this.#s.files.read(path);
+      if (text !== undefined) loadDotenv(path, text, dotenv, lookup, this.#s);
+      else if (item.env_file && path !== '/dev/null')
+        throw composeInputMissing({ message: `couldn't find env file: ${path}` }, { at: at.at });
+    }
+    const inner = { ...Object.fromEntries(dotenv), ...environment };
+    let model = EMPTY;
+    for (const file of item.path) {
+      if (trail.includes(file))
+        throw composeFileInvalid(
+          { message: `include cycle detected: ${[...trail, file].join(' include ')}` },
+          { at: at.at },
+        );
+      if (this.#s.files.read(file) === undefined)
+        throw composeInputMissing({ message: `open ${file}: no such file or directory` }, { at: at.at });
+      for (const tree of parseFile(file, this.#s)) model = this.add(model, file, tree, directory, inner, trail);
+    }
+    const { name: _ignored, ...rest } = model;
+    return rest;
+  }
+
+  /** The service with what it extends below it. */
+  #extend(
+    name: string,
+    services: Readonly<Record<string, Service>>,
+    file: string,
+    environment: Readonly<Record<string, string>>,
+    trail: readonly { readonly service: string; readonly file: string }[],
+  ): Service {
+    const service = services[name];
+    if (!service) throw new Error(`no service ${name}`);
+    const { extends: from, ...own } = service;
+    if (!from) return service;
+    const at = this.#positions.get(`services.${name}.extends`);
+    const here = [...trail, { service: name, file }];
+    const source = from.file ?? file;
+    if (here.some((t) => t.service === from.service && t.file === source)) {
+      const chain = here.map((t, i) => `${i === 0 ? '' : 'extends '}${t.service} in ${shown(t.file, this.#s.cwd)}`);
+      throw composeFileInvalid(
+        {
+          message: `Circular reference: ${chain.join(', ')}, extends ${from.service} in ${shown(source, this.#s.cwd)}`,
+        },
+        { at },
+      );
+    }
+    const others =
+      from.file === undefined || from.file === file ? services : this.#servicesOf(from.file, environment, at);
+    if (!others[from.service]) {
+      throw composeFileInvalid(
+        {
+          message: `cannot extend service "${name}" in ${shown(source, this.#s.cwd)}: service "${from.service}" not found`,
+        },
+        { at },
+      );
+    }
+    return mergeServices(this.#extend(from.service, others, source, environment, here), own);
+  }
+
+  #servicesOf(
+    file: string,
+    environment: Readonly<Record<string, string>>,
+    at: Position | undefined,
+  ): Readonly<Record<string, Service>> {
+    if (this.#s.files.read(file) === undefined)
+      throw composeInputMissing({ message: `open ${file}: no such file or directory` }, { at });
+    let model = EMPTY;
+    for (const tree of parseFile(file, this.#s)) {
+      const read = readModel(
+        withoutReset(this.#interpolated(tree, environment) as MapTree),
+        this.#where(posix.dirname(file), false),
+      );
+      model = mergeModels(model, read);
+    }
+    return model.services;
+  }
+}

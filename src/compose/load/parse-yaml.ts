@@ -1,0 +1,190 @@
+import type { Alias, Document, Node, Pair, YAMLError } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml';
+import type { Position } from '../../core/errors.ts';
+import { nearest } from '../../core/nearest.ts';
+import { composeFileInvalid } from '../errors.ts';
+import { EVERY_KEY } from './known-keys.ts';
+import type { MapTree, Tree } from './tree.ts';
+
+/** Aliases may multiply nodes; a file that grows beyond this is refused. */
+const MAX_NODES = 100_000;
+
+/**
+ * Reads every document of a Compose file.
+ * @param file the name that errors show
+ * @throws {WharfError} `COMPOSE_FILE_INVALID` with the place
+ */
+export function parseYaml(text: string, file: string): Tree[] {
+  const lines = new LineCounter();
+  const clean = text.startsWith('\uFEFF') ? text.slice(1) : text;
+  const documents = parseAllDocuments(clean, {
+    lineCounter: lines,
+    uniqueKeys: false,
+    version: '1.2',
+    prettyErrors: false,
+    logLevel: 'silent',
+  });
+  if (!Array.isArray(documents)) return [];
+  const trees: Tree[] = [];
+  for (const document of documents) {
+    const error = document.errors[0];
+    if (error) throw syntaxError(error, clean, file, lines);
+    if (document.contents === null) continue;
+    trees.push(new Converter(document, file, lines).convert(document.contents));
+  }
+  return trees;
+}
+
+class Converter {
+  readonly #document: Document.Parsed;
+  readonly #file: string;
+  readonly #lines: LineCounter;
+  #nodes = 0;
+
+  constructor(document: Document.Parsed, file: string, lines: LineCounter) {
+    this.#document = document;
+    this.#file = file;
+    this.#lines = lines;
+  }
+
+  convert(node: Node | null, fallback?: Position): Tree {
+    const at = this.#at(node) ?? fallback ?? { file: this.#file, line: 1, column: 1 };
+    if (++this.#nodes > MAX_NODES) {
+      throw composeFileInvalid({ message: `more than ${MAX_NODES} values: does an alias grow without end?` }, { at });
+    }
+    if (node === null) return { kind: 'scalar', value: null, source: '', at };
+    if (isAlias(node)) return this.#alias(node, at);
+    const tag =
+      node.tag === '!reset' ? ('reset' as const) : node.tag === '!override' ? ('override' as const) : undefined;
+    const common = tag ? { at, tag } : { at };
+    if (isMap(node)) return { kind: 'map', entries: this.#entries(node.items as Pair<Node, Node | null>[]), ...common };
+    if (isSeq(node))
+      return { kind: 'list', items: node.items.map((n) => this.convert(n as Node | null, at)), ...common };
+    if (!isScalar(node))
+      throw composeFileInvalid({ message: 'a YAML value of a kind that Compose has no use for' }, { at });
+    const source = node.source ?? String(node.value);
+    return {
+      kind: 'scalar',
+      value: scalarValue(node.value, source, node.type === 'PLAIN', tag !== undefined),
+      source,
+      ...common,
+    };
+  }
+
+  #alias(node: Alias, at: Position): Tree {
+    const target = node.resolve(this.#document);
+    if (!target) throw composeFileInvalid({ message: `unknown anchor "${node.source}"` }, { at });
+    return this.convert(target);
+  }
+
+  #entries(pairs: readonly Pair<Node, Node | null>[]): MapTree['entries'] {
+    const entries = new Map<string, { at: Position; value: Tree }>();
+    const merged: Tree[] = [];
+    for (const { key, value } of pairs) {
+      const keyAt = this.#at(key) ?? { file: this.#file, line: 1, column: 1 };
+      if (!isScalar(key))
+        throw composeFileInvalid({ message: 'a key must be a word, not a list or a map' }, { at: keyAt });
+      const name = key.source ?? String(key.value);
+      if (name === '<<' && key.type === 'PLAIN') {
+        const tree = this.convert(value, keyAt);
+        merged.push(...(tree.kind === 'list' ? tree.items : [tree]));
+        continue;
+      }
+      const before = entries.get(name);
+      if (before) {
+        throw composeFileInvalid(
+          { message: `mapping key "${name}" already defined at line ${before.at.line}` },
+          { at: keyAt },
+        );
+      }
+      entries.set(name, { at: keyAt, value: this.convert(value, keyAt) });
+    }
+    // Explicit keys win over merged ones, an earlier alias over a later.
+    for (const tree of merged) {
+      if (tree.kind !== 'map') {
+        throw composeFileInvalid({ message: '`<<` takes a map, or a list of maps' }, { at: tree.at });
+      }
+      for (const [name, entry] of tree.entries) if (!entries.has(name)) entries.set(name, entry);
+    }
+    return entries;
+  }
+
+  #at(node: Node | null): Position | undefined {
+    const offset = node?.range?.[0];
+    if (offset === undefined) return undefined;
+    const { line, col } = this.#lines.linePos(offset);
+    return { file: this.#file, line, column: col };
+  }
+}
+
+/** Numbers as go-yaml reads them: `0644` is octal, as Compose files' modes expect. */
+function scalarValue(
+  value: unknown,
+  source: string,
+  isPlain: boolean,
+  tagged: boolean,
+): string | number | boolean | null {
+  if (tagged && isPlain && /^(null|~|)$/.test(source)) return null;
+  if (isPlain && /^0[0-7]+$/.test(source)) return Number.parseInt(source, 8);
+  if (typeof value === 'bigint') return Number(value);
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' || value === null)
+    return value;
+  return source;
+}
+
+/** A syntax error in words that say what to write instead. */
+function syntaxError(error: YAMLError, text: string, file: string, lines: LineCounter): Error {
+  const at = (offset: number): Position => {
+    const { line, col } = lines.linePos(offset);
+    return { file, line, column: col };
+  };
+  const place = at(error.pos[0]);
+  if (error.code === 'TAB_AS_INDENT') {
+    return composeFileInvalid(
+      { message: 'found a tab character used for indentation; YAML wants spaces' },
+      { at: place, hint: 'replace each tab by two spaces' },
+    );
+  }
+  const slip = findMissingSpace(text, place.line, file) ?? findMissingColon(text, place.line, file);
+  if (slip) return slip;
+  if (error.code === 'UNEXPECTED_TOKEN' && error.message.includes('quoted-scalar')) {
+    return composeFileInvalid(
+      { message: 'unexpected quote after the end of a quoted string; expected the end of the line' },
+      { at: place },
+    );
+  }
+  return composeFileInvalid({ message: `not valid YAML: ${firstLine(error.message)}` }, { at: place });
+}
+
+/** `image:nginx`: looks at the line of the error and the one above it. */
+export function findMissingSpace(text: string, line: number, file: string): Error | undefined {
+  for (const number of [line, line - 1]) {
+    const match = /^(\s*(?:- )?)([A-Za-z_][\w-]*):(?=[^\s/])(.*)$/.exec(text.split('\n')[number - 1] ?? '');
+    if (!match) continue;
+    const [, indent = '', key = '', rest = ''] = match;
+    const known = EVERY_KEY.has(key) ? key : nearest(key, EVERY_KEY);
+    if (known === undefined) continue;
+    return composeFileInvalid(
+      { message: `a space is missing after the colon in "${key}:${rest.trim()}"; expected "${known}: ${rest.trim()}"` },
+      { at: { file, line: number, column: indent.length + key.length + 2 } },
+    );
+  }
+  return undefined;
+}
+
+/** `volumes # optional` with a list below it. */
+function findMissingColon(text: string, line: number, file: string): Error | undefined {
+  const match = /^(\s*)([A-Za-z_][\w-]*)\s*(#.*)?$/.exec(text.split('\n')[line - 1] ?? '');
+  if (!match) return undefined;
+  const [, indent = '', key = ''] = match;
+  return composeFileInvalid(
+    {
+      message: `"${key}" is not followed by a colon; expected "${EVERY_KEY.has(key) ? key : (nearest(key, EVERY_KEY) ?? key)}:"`,
+    },
+    { at: { file, line, column: indent.length + key.length + 1 } },
+  );
+}
+
+function firstLine(text: string): string {
+  return (text.split('\n')[0] ?? text).replace(/ at line \d+, column \d+:?$/, '');
+}

@@ -1,0 +1,102 @@
+import { ApiError } from '../client/index.ts';
+import { didYouMean } from '../core/nearest.ts';
+import { messageOf, WharfError } from '../core/errors.ts';
+import type { Command } from './context.ts';
+import { Context, GLOBAL_FLAGS } from './context.ts';
+import { composeUsage, ExitWith } from './errors.ts';
+import { flagHelp, parseFlags } from './flags.ts';
+import type { ComposeIo } from './io.ts';
+
+/** Every command with its line of help; the code of one is loaded when it is called. */
+const COMMANDS: Readonly<
+  Record<string, { readonly summary: string; readonly load: () => Promise<{ readonly default: Command }> }>
+> = {
+  config: {
+    summary: 'Parse, resolve and render compose file in canonical format',
+    load: async () => asCommand(await import('./commands/config.ts')),
+  },
+  version: {
+    summary: 'Show the Compose version information',
+    load: async () => asCommand(await import('./commands/version.ts')),
+  },
+};
+const ALIASES: Readonly<Record<string, string>> = { convert: 'config' };
+
+/** Narrows a command to what the dispatcher knows of it. */
+function asCommand(module: { readonly default: unknown }): { readonly default: Command } {
+  return module as { readonly default: Command };
+}
+
+/** Runs one command; prints what goes wrong as one line on stderr. */
+export async function runCompose(argv: readonly string[], io: ComposeIo): Promise<number> {
+  let json = false;
+  try {
+    const { flags: globals, args } = parseFlags(argv, GLOBAL_FLAGS, true);
+    json = globals.progress === 'json';
+    const [first, ...rest] = args;
+    if (globals.version) return await call('version', [], new Context(io, globals));
+    if (first === undefined || (globals.help && first === undefined)) return help(io);
+    if (first === 'help') return rest[0] === undefined ? help(io) : await commandHelp(rest[0], io);
+    const name = ALIASES[first] ?? first;
+    if (!Object.hasOwn(COMMANDS, name)) {
+      throw composeUsage({
+        message: `unknown docker command: "compose ${first}"${didYouMean(first, Object.keys(COMMANDS))}`,
+      });
+    }
+    if (globals.help) return await commandHelp(name, io);
+    return await call(name, rest, new Context(io, globals));
+  } catch (e) {
+    if (e instanceof ExitWith) return e.exitCode;
+    if (io.signal.aborted) return 130;
+    const text = describeError(e);
+    io.stderr.write(json ? `${JSON.stringify({ error: true, message: text })}\n` : `${text}\n`);
+    return 1;
+  }
+}
+
+async function call(name: string, argv: readonly string[], context: Context): Promise<number> {
+  const command = await find(name);
+  const flags = {
+    ...command.flags,
+    help: { names: '-h, --help', help: 'Show this help' },
+    dryRun: { names: '--dry-run', help: 'Execute command in dry run mode' },
+  };
+  const conflicts = Object.values(command.flags).some((f) => /(^|, )-h(,|$)/.test(f.names));
+  const parsed = parseFlags(argv, conflicts ? { ...command.flags, dryRun: flags.dryRun } : flags, command.stopAtFirst);
+  if ((parsed.flags as { help?: boolean }).help === true) return await commandHelp(name, context.io);
+  return await command.run(context, parsed);
+}
+
+async function find(name: string): Promise<Command> {
+  const entry = COMMANDS[name];
+  if (!entry)
+    throw composeUsage({
+      message: `unknown docker command: "compose ${name}"${didYouMean(name, Object.keys(COMMANDS))}`,
+    });
+  return (await entry.load()).default;
+}
+
+function help(io: ComposeIo): number {
+  const width = Math.max(...Object.keys(COMMANDS).map((n) => n.length)) + 2;
+  const commands = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}${summary}`);
+  io.stdout.write(
+    `Usage:  wharf compose [OPTIONS] COMMAND\n\nDefine and run multi-container applications\n\nOptions:\n${flagHelp(GLOBAL_FLAGS)}\n\nCommands:\n${commands.join('\n')}\n\nRun 'wharf compose COMMAND --help' for more information on a command.\n`,
+  );
+  return 0;
+}
+
+async function commandHelp(name: string, io: ComposeIo): Promise<number> {
+  const command = await find(ALIASES[name] ?? name);
+  const options = Object.keys(command.flags).length === 0 ? '' : `\nOptions:\n${flagHelp(command.flags)}\n`;
+  io.stdout.write(`Usage:  wharf compose ${command.usage}\n\n${command.summary}\n${options}`);
+  return 0;
+}
+
+/** One line: where, what, and what to do about it. */
+export function describeError(e: unknown): string {
+  if (e instanceof ApiError) return `Error response from daemon: ${e.message}`;
+  if (!(e instanceof WharfError)) return messageOf(e);
+  const { at, hint } = e.context;
+  const place = at === undefined ? '' : `${at.file}:${at.line}:${at.column}: `;
+  return `${place}${e.message}${hint === undefined ? '' : `; ${hint}`}`;
+}

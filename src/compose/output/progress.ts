@@ -1,0 +1,164 @@
+import type { Writable } from 'node:stream';
+
+export type ProgressMode = 'tty' | 'plain' | 'json' | 'quiet';
+type State = 'working' | 'done' | 'warning' | 'error';
+
+interface Line {
+  state: State;
+  text: string;
+  details: string;
+  readonly since: number;
+  until: number | undefined;
+}
+
+const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
+const REFRESH_MS = 100;
+const DONE = new Set([
+  'Created',
+  'Started',
+  'Running',
+  'Recreated',
+  'Healthy',
+  'Exited',
+  'Stopped',
+  'Killed',
+  'Removed',
+  'Paused',
+  'Unpaused',
+  'Pulled',
+  'Built',
+  'Pushed',
+  'Skipped',
+  'Restarted',
+  'Copied',
+]);
+
+/**
+ * Shows what happens to networks, volumes, containers and images: one line a change when plain, a list that is redrawn on
+ * a terminal. Wording is docker compose's, which scripts read.
+ */
+export class Progress implements Disposable {
+  readonly #out: Writable & { readonly columns?: number };
+  readonly #mode: ProgressMode;
+  readonly #title: string;
+  readonly #ansi: boolean;
+  readonly #dryRun: boolean;
+  readonly #lines = new Map<string, Line>();
+  #drawn = 0;
+  #frame = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    out: Writable & { readonly columns?: number },
+    mode: ProgressMode,
+    title: string,
+    ansi: boolean,
+    dryRun = false,
+  ) {
+    this.#out = out;
+    this.#mode = mode;
+    this.#title = title;
+    this.#ansi = ansi;
+    this.#dryRun = dryRun;
+  }
+
+  /** `id` such as `Container shop-db-1`, `text` such as `Creating`. */
+  event(id: string, text: string, options: { readonly state?: State; readonly details?: string } = {}): void {
+    const state = options.state ?? (DONE.has(text) ? 'done' : text === 'Error' ? 'error' : 'working');
+    const details = options.details ?? '';
+    const before = this.#lines.get(id);
+    const now = performance.now();
+    this.#lines.set(id, {
+      state,
+      text,
+      details,
+      since: before?.since ?? now,
+      until: state === 'working' ? undefined : now,
+    });
+    const dry = this.#dryRun ? ' DRY-RUN MODE - ' : '';
+    if (this.#mode === 'plain') {
+      if (before?.text !== text || before.details !== details)
+        this.#out.write(`${dry} ${id}  ${text}${details === '' ? '' : ` ${details}`}\n`);
+    } else if (this.#mode === 'json') {
+      this.#out.write(
+        `${JSON.stringify({ id, status: `${state[0]?.toUpperCase()}${state.slice(1)}`, text, ...(details === '' ? {} : { details }) })}\n`,
+      );
+    } else if (this.#mode === 'tty') {
+      this.#timer ??= setInterval(() => this.#draw(), REFRESH_MS);
+      this.#draw();
+    }
+  }
+
+  /** Runs something between two events; a failure shows as `Error`. */
+  async during<T>(id: string, doing: string, done: string, work: () => Promise<T>): Promise<T> {
+    this.event(id, doing);
+    try {
+      const result = await work();
+      this.event(id, done);
+      return result;
+    } catch (e) {
+      this.event(id, 'Error', { state: 'error' });
+      throw e;
+    }
+  }
+
+  /** Text that others print, such as a build's output, above the list. */
+  write(text: string): void {
+    if (this.#mode === 'quiet') return;
+    this.#erase();
+    this.#out.write(text);
+    this.#draw();
+  }
+
+  /** Leaves the list as it is on the screen. */
+  close(): void {
+    if (this.#mode === 'tty' && this.#lines.size > 0) this.#draw();
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#drawn = 0;
+    this.#lines.clear();
+  }
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #erase(): void {
+    if (this.#drawn > 0) this.#out.write(`\x1b[${this.#drawn}A\x1b[0J`);
+    this.#drawn = 0;
+  }
+
+  #draw(): void {
+    if (this.#mode !== 'tty' || this.#lines.size === 0) return;
+    const columns = this.#out.columns ?? 80;
+    const lines = [...this.#lines];
+    const done = lines.filter(([, l]) => l.state !== 'working').length;
+    const width = Math.max(...lines.map(([id]) => id.length));
+    const icon = SPINNER[this.#frame++ % SPINNER.length] ?? '';
+    const now = performance.now();
+    const header = `[+] ${this.#title} ${done}/${lines.length}`;
+    const rows = lines.map(([id, line]) => {
+      const mark = {
+        working: this.#colour(33, icon),
+        done: this.#colour(32, '✔'),
+        warning: this.#colour(33, '!'),
+        error: this.#colour(31, '✘'),
+      }[line.state];
+      const status = line.details === '' ? line.text : `${line.text} ${line.details}`;
+      const shownStatus =
+        line.state === 'working'
+          ? status
+          : this.#colour(line.state === 'done' ? 32 : line.state === 'error' ? 31 : 33, status);
+      const timer = `${(((line.until ?? now) - line.since) / 1000).toFixed(1)}s`;
+      const left = ` x ${id.padEnd(width)} ${status}`.length;
+      const gap = Math.max(1, columns - left - timer.length - 1);
+      return ` ${mark} ${id.padEnd(width)} ${shownStatus}${' '.repeat(gap)}${this.#colour(34, timer)}`;
+    });
+    this.#erase();
+    this.#out.write(`${[done === lines.length ? this.#colour(34, header) : header, ...rows].join('\n')}\n`);
+    this.#drawn = rows.length + 1;
+  }
+
+  #colour(code: number, text: string): string {
+    return this.#ansi ? `\x1b[${code}m${text}\x1b[0m` : text;
+  }
+}
