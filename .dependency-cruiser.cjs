@@ -5,7 +5,7 @@ const MAY = {
   client: [],
   web: ['client'],
   api: ['engine', 'build'],
-  build: ['engine', 'registry', 'storage', 'network', 'runtime'],
+  build: ['engine', 'registry', 'storage', 'network', 'runtime', 'linux'],
   engine: ['registry', 'storage', 'network', 'runtime'],
   registry: ['storage'],
   storage: ['linux'],

@@ -1,0 +1,80 @@
+import type { ChainId, DiffId } from '../../core/digest.ts';
+import { sha256 } from '../../core/digest.ts';
+import type { ImageConfig } from '../../core/oci.ts';
+import type { Database, LayerStore } from '../../storage/index.ts';
+
+/** What a step left: an image without a name. */
+export interface StepResult {
+  readonly config: ImageConfig;
+  /** Bottom first. */
+  readonly chain: readonly ChainId[];
+}
+/** What a step did to the files; `null`: nothing. */
+export interface LayerResult {
+  readonly layer: { readonly chainId: ChainId; readonly diffId: DiffId } | null;
+  /** `created_by`, which can hold digests that cost something to find. */
+  readonly createdBy: string;
+}
+
+/** The key of anything that decides a result. Fields are compared by value, in the order given. */
+export function cacheKey(...parts: readonly unknown[]): string {
+  return sha256(JSON.stringify(parts));
+}
+
+/**
+ * Results of earlier steps, in two tiers: a whole step on a certain image (then the image's ID stays the same as well), and the
+ * layer that a command makes on a certain stack, whatever labels and other metadata came before it. A result counts only
+ * while its layers are there.
+ */
+export class BuildCache {
+  readonly #steps;
+  readonly #layers;
+  readonly #store: LayerStore;
+
+  constructor(db: Database, store: LayerStore) {
+    this.#steps = db.collection<StepResult>('build-cache-steps');
+    this.#layers = db.collection<LayerResult>('build-cache-layers');
+    this.#store = store;
+  }
+
+  findStep(key: string): StepResult | undefined {
+    const found = this.#steps.get(key);
+    if (found === undefined) return undefined;
+    const top = found.chain.at(-1);
+    if (top === undefined || this.#store.find(top) !== undefined) return found;
+    this.#steps.delete(key);
+    return undefined;
+  }
+
+  putStep(key: string, result: StepResult): void {
+    this.#steps.put(key, result);
+  }
+
+  findLayer(key: string): LayerResult | undefined {
+    const found = this.#layers.get(key);
+    if (found === undefined) return undefined;
+    if (found.layer === null || this.#store.find(found.layer.chainId) !== undefined) return found;
+    this.#layers.delete(key);
+    return undefined;
+  }
+
+  putLayer(key: string, result: LayerResult): void {
+    this.#layers.put(key, result);
+  }
+
+  /** Every layer that a remembered step made, topmost first within a stack. */
+  layers(): ChainId[] {
+    const chains = this.#steps.entries().flatMap(([, step]) => step.chain.toReversed());
+    const single = this.#layers.entries().flatMap(([, { layer }]) => (layer === null ? [] : [layer.chainId]));
+    return [...new Set([...chains, ...single])];
+  }
+
+  /** Forgets everything. @returns the keys forgotten */
+  clear(): string[] {
+    const steps = this.#steps.entries().map(([key]) => key);
+    const layers = this.#layers.entries().map(([key]) => key);
+    for (const key of steps) this.#steps.delete(key);
+    for (const key of layers) this.#layers.delete(key);
+    return [...steps, ...layers];
+  }
+}

@@ -1,0 +1,108 @@
+import { spawn } from 'node:child_process';
+import { open } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { badContext } from '../errors.ts';
+
+export type Compression = 'none' | 'gzip' | 'bzip2' | 'xz' | 'zstd';
+
+/** Told by the first bytes (6 are enough). */
+export function sniffCompression(head: Buffer): Compression {
+  const hex = head.subarray(0, 6).toString('hex');
+  if (hex.startsWith('1f8b08')) return 'gzip';
+  if (hex.startsWith('425a68')) return 'bzip2';
+  if (hex === 'fd377a585a00') return 'xz';
+  if (hex.startsWith('28b52ffd') || /^5[0-9a-f]2a4d18/.test(hex)) return 'zstd';
+  return 'none';
+}
+
+/**
+ * The plain bytes of a stream that may be compressed. Breaking off the iteration ends everything behind it.
+ * @throws {WharfError} `BAD_CONTEXT` if the program for bzip2 or xz is missing or fails
+ */
+export async function* decompressed(source: Readable): AsyncGenerator<Buffer> {
+  const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let head = Buffer.alloc(0);
+  while (head.length < 6) {
+    const { value, done } = await chunks.next();
+    if (done === true) break;
+    head = Buffer.concat([head, value]);
+  }
+  const rest = { [Symbol.asyncIterator]: () => chunks };
+  const whole = async function* (): AsyncGenerator<Buffer> {
+    if (head.length > 0) yield head;
+    yield* rest;
+  };
+  const kind = sniffCompression(head);
+  switch (kind) {
+    case 'none':
+      yield* whole();
+      return;
+    case 'gzip':
+      yield* through(whole(), createGunzip());
+      return;
+    case 'zstd':
+      yield* through(whole(), createZstdDecompress());
+      return;
+    case 'bzip2':
+    case 'xz':
+      yield* throughProgram(whole(), kind);
+  }
+}
+
+async function* through(source: AsyncIterable<Buffer>, filter: NodeJS.ReadWriteStream): AsyncGenerator<Buffer> {
+  const aborter = new AbortController();
+  const pumping = pipeline(source, filter, { signal: aborter.signal });
+  pumping.catch(() => undefined); // a failure destroys the filter: the loop below meets it
+  try {
+    yield* filter as unknown as AsyncIterable<Buffer>;
+    await pumping;
+  } finally {
+    aborter.abort();
+  }
+}
+
+async function* throughProgram(source: AsyncIterable<Buffer>, program: 'bzip2' | 'xz'): AsyncGenerator<Buffer> {
+  const child = spawn(program, ['-dc'], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const ended = new Promise<string | undefined>((resolve) => {
+    child.once('error', (e) => resolve(`${program} is needed to read this: ${e.message}`));
+    child.once('close', (code) => resolve(code === 0 ? undefined : `${program} cannot read it`));
+  });
+  const feeding = pipeline(Readable.from(source), child.stdin).catch(() => undefined);
+  try {
+    yield* child.stdout as AsyncIterable<Buffer>;
+    await feeding;
+    const reason = await ended;
+    if (reason !== undefined) throw badContext({ reason });
+  } finally {
+    child.kill('SIGKILL');
+  }
+}
+
+/** Whether a file is a tar, plain or compressed: by its content, as ADD decides. An empty file is none. */
+export async function isTarFile(path: string): Promise<boolean> {
+  const head = Buffer.alloc(512);
+  await using file = await open(path);
+  const { bytesRead } = await file.read(head, 0, 512, 0);
+  if (sniffCompression(head.subarray(0, bytesRead)) === 'none') return bytesRead === 512 && isTarHeader(head);
+  let plain = Buffer.alloc(0);
+  try {
+    for await (const chunk of decompressed(createReadStream(path))) {
+      plain = Buffer.concat([plain, chunk]);
+      if (plain.length >= 512) break;
+    }
+  } catch {
+    return false; // looks compressed, but is not: an ordinary file
+  }
+  return plain.length >= 512 && isTarHeader(plain);
+}
+
+/** A header block whose checksum is right. */
+function isTarHeader(block: Buffer): boolean {
+  const written = Number.parseInt(block.toString('latin1', 148, 156).replace(/[\0 ]+$/, ''), 8);
+  let sum = 8 * 0x20;
+  for (let i = 0; i < 512; i++) if (i < 148 || i >= 156) sum += block[i] ?? 0;
+  return sum === written && sum !== 8 * 0x20;
+}
