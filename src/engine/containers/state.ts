@@ -51,9 +51,10 @@ export function next(state: ContainerState, event: ContainerEvent): ContainerSta
       return { kind: 'running', pid: event.pid, startedAt: event.at, ran: runOf(state) };
     case 'startFailed':
       if (isLive(state) || gone) break;
-      return state.kind === 'created'
-        ? { kind: 'created', failure: event.failure }
-        : { kind: 'exited', ran: state.ran, failure: event.failure };
+      if (state.kind === 'exited' || state.kind === 'restarting') {
+        return { kind: 'exited', ran: state.ran, failure: event.failure };
+      }
+      return { kind: 'created', failure: event.failure };
     case 'paused':
       if (state.kind !== 'running') break;
       return { ...state, kind: 'paused' };

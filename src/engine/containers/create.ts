@@ -1,0 +1,221 @@
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { invalidParameter, messageOf } from '../../core/errors.ts';
+import { newId, shortId } from '../../core/ids.ts';
+import type { ContainerConfig, HostConfig } from '../../core/wire/container.ts';
+import type { NetworkingConfig } from '../../core/wire/network.ts';
+import type { Image } from '../contract.ts';
+import { requestFailed } from '../errors.ts';
+import { plannedAttachments } from './attachments.ts';
+import type { Context } from './context.ts';
+import { containerDirectory, publish } from './context.ts';
+import { hostnameOf } from './etc.ts';
+import { logSettings, withDefaults } from './host-config.ts';
+import { parseLink } from './links.ts';
+import { argvOf, mergeConfig } from './merge-config.ts';
+import type { ContainerMount, MountPlan } from './mounts.ts';
+import { planMounts } from './mounts.ts';
+import { checkName, randomName } from './names.ts';
+import { portRequests } from './ports.ts';
+import type { ContainerRecord } from './record.ts';
+import { resolveInRoot } from './rootfs-path.ts';
+import { findInit } from './spec-input.ts';
+import { nowRfc3339 } from './time.ts';
+import { checkConfig, checkHostConfig } from './validate.ts';
+
+export interface CreateRequest {
+  readonly name?: string | undefined;
+  readonly platform?: string | undefined;
+  readonly config: ContainerConfig;
+  readonly hostConfig: HostConfig;
+  readonly networking: NetworkingConfig;
+}
+
+/**
+ * Makes a container: its record, its root on top of the image, its volumes filled from the image. Everything is checked
+ * before anything is taken; failed, it leaves nothing. @throws {WharfError} worded as Docker's
+ */
+export async function create(
+  ctx: Context,
+  request: CreateRequest,
+): Promise<{ readonly id: string; readonly warnings: string[] }> {
+  const image = request.config.Image ? ctx.images.get(request.config.Image) : undefined;
+  const config = mergeConfig(request.config, image?.config.config);
+  checkConfig(config);
+  if (argvOf(config).length === 0) throw invalidParameter({ message: 'no command specified' });
+  const cgroupns = ctx.options.runtime.info().cgroupMode === 'v2' ? 'private' : 'host';
+  const host = withDefaults(
+    config.NetworkDisabled ? { ...request.hostConfig, NetworkMode: 'none' } : request.hostConfig,
+    cgroupns,
+  );
+  checkHostConfig(host, request.config);
+  checkRuntime(ctx, host);
+  logSettings(host);
+  portRequests(config, host);
+  const plans = planMounts(config, host, inheritedMounts(ctx, host));
+  checkBindSources(plans);
+  const attachments = plannedAttachments(ctx.book, config, host, request.networking);
+  for (const text of host.Links ?? []) checkLink(ctx, text);
+
+  const id = newId();
+  const name = request.name ? checkName(request.name) : randomName((n) => ctx.store.isNameTaken(n), shortId(id));
+  using _reservation = ctx.store.reserveName(name, id);
+
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => ctx.options.storage.snapshots.remove(id));
+  await ctx.options.storage.snapshots.prepare(id, image?.chain.at(-1) ?? null);
+  const directory = containerDirectory(ctx, id);
+  undo.defer(() => rmSync(directory, { recursive: true, force: true }));
+  mkdirSync(directory, { recursive: true, mode: 0o710 });
+  const mounts = await makeVolumes(ctx, id, plans, undo);
+
+  const record: ContainerRecord = {
+    id,
+    name,
+    createdAt: nowRfc3339(),
+    imageId: image?.id ?? '',
+    config: { ...completed(config), Hostname: config.Hostname || defaultHostname(id, host) },
+    hostConfig: {
+      ...host,
+      Links: host.Links?.map((text) => shownLink(ctx, name, text)) ?? null,
+      PortBindings: host.PortBindings ?? {},
+    },
+    mounts,
+    attachments,
+    ports: [],
+    state: { kind: 'created', failure: null },
+    restartCount: 0,
+    restartDelayMs: 0,
+    manuallyStopped: false,
+    restartCancelled: false,
+  };
+  ctx.store.put(record);
+  undo.move();
+  publish(ctx, record, 'create');
+  return { id, warnings: warningsFor(image, host) };
+}
+
+function defaultHostname(id: string, host: HostConfig): string {
+  const mode = host.NetworkMode ?? '';
+  if (mode.startsWith('container:')) return '';
+  return mode === 'host' || host.UTSMode === 'host'
+    ? hostnameOf({ config: {}, hostConfig: { NetworkMode: 'host' } } as ContainerRecord)
+    : shortId(id);
+}
+
+/** The fields that inspect always shows, in Docker's order. */
+function completed(config: ContainerConfig): ContainerConfig {
+  return {
+    ...config,
+    Domainname: config.Domainname ?? '',
+    User: config.User ?? '',
+    AttachStdin: config.AttachStdin ?? false,
+    AttachStdout: config.AttachStdout ?? false,
+    AttachStderr: config.AttachStderr ?? false,
+    Tty: config.Tty ?? false,
+    OpenStdin: config.OpenStdin ?? false,
+    StdinOnce: config.StdinOnce ?? false,
+    Env: config.Env ?? [],
+    Cmd: config.Cmd ?? null,
+    Image: config.Image ?? '',
+    Volumes: config.Volumes ?? null,
+    WorkingDir: config.WorkingDir ?? '',
+    Entrypoint: config.Entrypoint ?? null,
+    OnBuild: null,
+    Labels: config.Labels ?? {},
+  };
+}
+
+function checkRuntime(ctx: Context, host: HostConfig): void {
+  if (!host.Runtime) return;
+  if (ctx.options.runtime.info().candidates.some((c) => c.name === host.Runtime && c.works)) return;
+  throw invalidParameter({ message: `unknown or invalid runtime name: ${host.Runtime}` });
+}
+
+function checkBindSources(plans: readonly MountPlan[]): void {
+  for (const plan of plans) {
+    if (plan.kind === 'bind' && !plan.createSource && !existsSync(plan.source)) {
+      throw invalidParameter({
+        message: `invalid mount config for type "bind": bind source path does not exist: ${plan.source}`,
+      });
+    }
+  }
+}
+
+/** Mounts of the containers named in `VolumesFrom`. @throws {WharfError} `CONTAINER_NOT_FOUND` */
+function inheritedMounts(ctx: Context, host: HostConfig): ContainerMount[] {
+  return (host.VolumesFrom ?? []).flatMap((text) => {
+    const [ref = '', mode = 'rw'] = text.split(':', 2);
+    if (!['ro', 'rw', 'z', 'Z'].includes(mode)) throw requestFailed({ message: `invalid mode: ${mode}` });
+    return ctx.store
+      .lookup(ref)
+      .mounts.filter((m) => m.kind !== 'tmpfs')
+      .map((m) => ({ ...m, readOnly: m.readOnly || mode === 'ro' }));
+  });
+}
+
+function checkLink(ctx: Context, text: string): void {
+  const { target } = parseLink(text);
+  try {
+    ctx.store.lookup(target);
+  } catch (cause) {
+    throw invalidParameter({ message: `could not get container for ${target}: ${messageOf(cause)}` }, { cause });
+  }
+}
+
+function shownLink(ctx: Context, name: string, text: string): string {
+  const link = parseLink(text);
+  return `/${ctx.store.lookup(link.target).name}:/${name}/${link.alias}`;
+}
+
+/** Makes the volumes that are not there and fills empty ones from the image; anonymous ones go again if a later step fails. */
+async function makeVolumes(
+  ctx: Context,
+  id: string,
+  plans: readonly MountPlan[],
+  undo: AsyncDisposableStack,
+): Promise<ContainerMount[]> {
+  const { snapshots, volumes } = ctx.options.storage;
+  const mounts: ContainerMount[] = [];
+  const toFill: { readonly name: string; readonly target: string }[] = [];
+  for (const plan of plans) {
+    if (plan.kind !== 'volume') {
+      mounts.push(plan);
+      continue;
+    }
+    const { copyUp, driver, labels, options, ...mount } = plan;
+    const existing = plan.name === '' ? undefined : volumes.find(plan.name);
+    const name =
+      existing?.name ??
+      (await ctx.volumes.create({ Name: plan.name, Driver: driver, Labels: labels, DriverOpts: options })).Name;
+    if (plan.anonymous) undo.defer(() => ctx.volumes.remove(name, true));
+    mounts.push({ ...mount, name });
+    if (copyUp) toFill.push({ name, target: plan.target });
+  }
+  if (toFill.length === 0) return mounts;
+  const root = await snapshots.mount(id);
+  try {
+    for (const { name, target } of toFill) {
+      const source = resolveInRoot(root, target);
+      if (statSync(source, { throwIfNoEntry: false })?.isDirectory()) await volumes.copyUp(name, source);
+    }
+  } finally {
+    await snapshots.unmount(id);
+  }
+  return mounts;
+}
+
+function warningsFor(_image: Image | undefined, host: HostConfig): string[] {
+  const warnings: string[] = [];
+  if (host.NetworkMode === 'host' && Object.keys(host.PortBindings ?? {}).length > 0) {
+    warnings.push('Published ports are discarded when using host network mode');
+  }
+  if (host.Init === true && findInit() === undefined) {
+    warnings.push(
+      'No init program was found on this host (docker-init or a static tini): the container runs without one',
+    );
+  }
+  if ((host.IpcMode ?? '').startsWith('container:')) {
+    warnings.push("The IPC namespace is shared, but /dev/shm is the container's own");
+  }
+  return warnings;
+}

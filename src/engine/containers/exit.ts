@@ -1,0 +1,112 @@
+import { messageOf } from '../../core/errors.ts';
+import type { ExitRecord } from '../../runtime/index.ts';
+import type { Context } from './context.ts';
+import { publish } from './context.ts';
+import { disconnected, publishNetworkEvents } from './endpoints.ts';
+import type { ContainerRecord } from './record.ts';
+import { removeLocked } from './remove-locked.ts';
+import { restartDelay } from './restart-policy.ts';
+import { publishMountEvents, startLocked } from './start.ts';
+import { isLive } from './state.ts';
+import { millisOf } from './time.ts';
+
+/**
+ * Takes in that a container's process has ended: gives back what it held, records the exit, restarts or removes as its
+ * policy says, and only then acknowledges, so that a crash on the way loses nothing.
+ */
+export async function handleExit(ctx: Context, exit: ExitRecord): Promise<void> {
+  try {
+    await ctx.lock.run(exit.containerId, () => exitLocked(ctx, exit));
+  } catch (error) {
+    ctx.log.error('exit of a container could not be taken in', {
+      containerId: exit.containerId,
+      error: messageOf(error),
+    });
+  }
+}
+
+async function exitLocked(ctx: Context, exit: ExitRecord): Promise<void> {
+  const { id, record } = { id: exit.containerId, record: ctx.store.find(exit.containerId) };
+  // A start that failed after the process was made, or an exit that was taken in before the daemon died.
+  if (record === undefined || !isLive(record.state)) {
+    await ctx.options.runtime.ackExit(exit);
+    return;
+  }
+  const { startedAt } = record.state;
+  ctx.health.end(id);
+  ctx.execs.containerEnded(id);
+  await release(ctx, record);
+
+  const ranForMs = Math.max(0, millisOf(exit.at) - millisOf(startedAt));
+  const suppressed = ctx.closing || ctx.held.has(id);
+  const delay = restartDelay(record.hostConfig.RestartPolicy, {
+    exitCode: exit.code,
+    ranForMs,
+    restartCount: record.restartCount,
+    lastDelayMs: record.restartDelayMs,
+    cancelled: suppressed || record.restartCancelled,
+  });
+  const retryAt = delay === null ? null : new Date(Date.now() + delay).toISOString();
+  const after = ctx.store.apply(
+    id,
+    { kind: 'died', exit: { code: exit.code, at: exit.at, oomKilled: exit.oomKilled }, retryAt },
+    { attachments: disconnected(record.attachments), ports: [] },
+  );
+  const acknowledged = ctx.options.runtime.ackExit(exit);
+  if (exit.oomKilled) publish(ctx, after, 'oom');
+  publish(ctx, after, 'die', {
+    execDuration: String(Math.floor(ranForMs / 1000)),
+    exitCode: String(exit.code),
+  });
+  ctx.waiters.exited(id, { exitCode: exit.code });
+  if (delay !== null) scheduleRestart(ctx, after, delay);
+  else if (record.hostConfig.AutoRemove && !ctx.held.has(id)) await removeLocked(ctx, after, true);
+  await acknowledged;
+}
+
+/** Gives back what a run held in the kernel; goes on past failures, which are logged. */
+export async function release(ctx: Context, record: ContainerRecord): Promise<void> {
+  const { runtime, networks, storage } = ctx.options;
+  ctx.specs.delete(record.id);
+  const results = await Promise.allSettled([
+    runtime.delete(record.id),
+    networks.closeSandbox(record.id),
+    storage.snapshots.unmount(record.id),
+  ]);
+  for (const result of results) {
+    if (result.status === 'rejected') {
+      ctx.log.warn('something of a container could not be released', {
+        containerId: record.id,
+        error: messageOf(result.reason),
+      });
+    }
+  }
+  publishNetworkEvents(ctx, record, record.attachments, 'disconnect');
+  publishMountEvents(ctx, record, 'unmount');
+}
+
+/** Starts a container again after a delay in milliseconds, unless something else happens to it before. */
+export function scheduleRestart(ctx: Context, record: ContainerRecord, delayMs: number): void {
+  const { id } = record;
+  clearTimeout(ctx.retries.get(id));
+  const timer = setTimeout(() => {
+    ctx.retries.delete(id);
+    void ctx.lock.run(id, async () => {
+      const now = ctx.store.find(id);
+      if (now?.state.kind !== 'restarting' || ctx.closing) return;
+      try {
+        await startLocked(ctx, id, { restartCount: now.restartCount + 1, restartDelayMs: delayMs });
+      } catch (error) {
+        ctx.log.warn('a container could not be restarted', { containerId: id, error: messageOf(error) });
+      }
+    });
+  }, delayMs);
+  timer.unref();
+  ctx.retries.set(id, timer);
+}
+
+/** Forgets a pending restart. */
+export function cancelRestart(ctx: Context, id: string): void {
+  clearTimeout(ctx.retries.get(id));
+  ctx.retries.delete(id);
+}

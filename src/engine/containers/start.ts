@@ -1,0 +1,290 @@
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { hostname as machineName } from 'node:os';
+import { join } from 'node:path';
+import { errnoOf, messageOf, WharfError } from '../../core/errors.ts';
+import { shortId } from '../../core/ids.ts';
+import type { MountInput, NamespaceInput, OciSpec, SpecInput } from '../../runtime/index.ts';
+import { buildSpec, resolveUser, startFailureOf } from '../../runtime/index.ts';
+import { StartError, stateConflict } from '../errors.ts';
+import type { Context } from './context.ts';
+import { containerDirectory, logPath, publish } from './context.ts';
+import type { Connected, Joined } from './endpoints.ts';
+import {
+  connectAll,
+  disconnected,
+  joinedNetworks,
+  linkedContainers,
+  namespaceOwner,
+  publishNetworkEvents,
+} from './endpoints.ts';
+import { writeHosts, writeResolvConf } from './etc.ts';
+import { logSettings } from './host-config.ts';
+import type { LinkedContainer } from './links.ts';
+import { linkEnv } from './links.ts';
+import { mergeEnv } from './merge-config.ts';
+import { mountInputs } from './mount-inputs.ts';
+import type { ContainerRecord } from './record.ts';
+import { isOwnNetworkMode } from './record.ts';
+import { resolveInRoot } from './rootfs-path.ts';
+import { SIGKILL } from './signals.ts';
+import { specInput } from './spec-input.ts';
+
+import { nowRfc3339 } from './time.ts';
+
+const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** A start by hand, or one by restart policy after a delay. */
+export interface StartReason {
+  readonly restartCount: number;
+  readonly restartDelayMs: number;
+}
+export const BY_HAND: StartReason = { restartCount: 0, restartDelayMs: 0 };
+
+/**
+ * Starts a container that has no process. The caller holds its lock. Success means running and recorded; failed, everything
+ * taken is given back, and the reason is in the container's state.
+ * @throws {StartError}; {WharfError} `STATE_CONFLICT` if its state does not allow it
+ */
+export async function startLocked(ctx: Context, id: string, reason: StartReason): Promise<void> {
+  const record = ctx.store.get(id);
+  if (record.state.kind === 'paused') {
+    throw stateConflict({ message: 'cannot start a paused container, try unpause instead' });
+  }
+  if (record.state.kind === 'removing' || record.state.kind === 'dead') {
+    throw stateConflict({ message: 'container is marked for removal and cannot be started' });
+  }
+  try {
+    await run(ctx, record, reason);
+  } catch (error) {
+    const failure = asStartError(error);
+    await ctx.options.runtime.abandon(id).catch(() => undefined);
+    ctx.store.apply(
+      id,
+      { kind: 'startFailed', failure: { message: failure.message, exitCode: failure.exitCode } },
+      { attachments: disconnected(record.attachments), ports: [] },
+    );
+    throw failure;
+  }
+}
+
+async function run(ctx: Context, record: ContainerRecord, reason: StartReason): Promise<void> {
+  const { storage, networks, runtime } = ctx.options;
+  const { id, hostConfig: host } = record;
+  const mode = host.NetworkMode ?? 'bridge';
+  const joined = joinedNetworks(ctx, record);
+  const links = linkedContainers(ctx, record);
+  const ownSandbox = isOwnNetworkMode(mode) || mode === 'none';
+  const peer = mode.startsWith('container:')
+    ? namespaceOwner(ctx, mode.slice('container:'.length), 'network')
+    : undefined;
+
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => storage.snapshots.unmount(id));
+  if (ownSandbox) undo.defer(() => networks.closeSandbox(id));
+  const [rootfs, sandbox] = await both(
+    storage.snapshots.mount(id),
+    ownSandbox ? networks.openSandbox({ containerId: id, dns: host.Dns ?? [] }) : Promise.resolve(undefined),
+  );
+
+  const etcOwner = peer ?? record;
+  const directory = containerDirectory(ctx, etcOwner.id);
+  const hostname = peer?.config.Hostname ?? record.config.Hostname ?? shortId(id);
+  if (peer === undefined) {
+    writeFileSync(join(directory, 'hostname'), `${hostname}\n`);
+    writeResolvConf(ctx, record);
+    // Bound into the container now, filled when the addresses are known.
+    writeFileSync(join(directory, 'hosts'), '');
+  }
+  const spec = specFor(ctx, record, { rootfs, sandbox: sandbox?.path, peerPid: peer?.pid, links, hostname, directory });
+  ctx.specs.set(id, spec);
+  undo.defer(() => void ctx.specs.delete(id));
+
+  undo.defer(async () => {
+    await runtime.kill(id, SIGKILL, { all: true }).catch(() => undefined);
+    await runtime.delete(id);
+  });
+  const log = logSettings(host);
+  const [created, connected] = await both(
+    runtime.create({
+      id,
+      bundleDir: containerDirectory(ctx, id),
+      spec,
+      runtime: host.Runtime || undefined,
+      tty: record.config.Tty ?? false,
+      consoleSize: spec.process?.consoleSize && {
+        rows: spec.process.consoleSize.height,
+        columns: spec.process.consoleSize.width,
+      },
+      openStdin: record.config.OpenStdin ?? false,
+      stdinOnce: record.config.StdinOnce ?? false,
+      log: {
+        path: log.driver === 'none' ? null : logPath(ctx, id),
+        maxSizeBytes: log.maxSizeBytes,
+        maxFiles: log.maxFiles,
+      },
+    }),
+    ownSandbox ? connectAll(ctx, record, joined) : Promise.resolve(attachedByName(joined)),
+  );
+  if (peer === undefined) writeHosts(ctx, record, connected.attachments, links);
+  publishMountEvents(ctx, record, 'mount');
+  publishNetworkEvents(ctx, record, connected.attachments, 'connect');
+  undo.defer(() => publishNetworkEvents(ctx, record, connected.attachments, 'disconnect'));
+  await runtime.start(id);
+  ctx.store.apply(
+    id,
+    { kind: 'started', pid: created.pid, at: nowRfc3339() },
+    {
+      attachments: connected.attachments,
+      ports: connected.ports,
+      restartCount: reason.restartCount,
+      restartDelayMs: reason.restartDelayMs,
+      manuallyStopped: false,
+      restartCancelled: false,
+    },
+  );
+  undo.move(); // what runs owns them now; its end, or the next daemon's open, gives them back
+  ctx.health.begin(id);
+  publish(ctx, ctx.store.get(id), 'start');
+}
+
+interface SpecFacts {
+  readonly rootfs: string;
+  readonly sandbox: string | undefined;
+  readonly peerPid: number | undefined;
+  readonly links: readonly LinkedContainer[];
+  readonly hostname: string;
+  /** Where hosts, hostname and resolv.conf are. */
+  readonly directory: string;
+}
+
+function specFor(ctx: Context, record: ContainerRecord, facts: SpecFacts): OciSpec {
+  const { config, hostConfig: host } = record;
+  const user = resolveUser(facts.rootfs, config.User ?? '', host.GroupAdd ?? []);
+  prepareWorkingDirectory(facts.rootfs, config.WorkingDir || '/');
+  const isHostNetwork = host.NetworkMode === 'host';
+  const network: NamespaceInput = isHostNetwork
+    ? 'host'
+    : { path: facts.peerPid === undefined ? (facts.sandbox ?? '') : `/proc/${facts.peerPid}/ns/net` };
+  const parent = host.CgroupParent || `/wharf-${ctx.options.instance}`;
+  return buildSpec(
+    specInput(record, {
+      rootfs: facts.rootfs,
+      user,
+      mounts: [...etcMounts(record, facts.directory), ...mountInputs(ctx, record)],
+      env: environment(record, facts),
+      hostname: isHostNetwork && !config.Hostname ? machineName() : facts.hostname,
+      network,
+      ipc: ipcOf(ctx, host.IpcMode ?? ''),
+      pid: pidOf(ctx, host.PidMode ?? ''),
+      cgroupsPath: `${parent.startsWith('/') ? '' : '/'}${parent}/${record.id}`,
+    }),
+  );
+}
+
+/** Docker's order: PATH, HOSTNAME, TERM, links, then the container's own variables. */
+function environment(record: ContainerRecord, facts: SpecFacts): string[] {
+  const base = [DEFAULT_PATH, `HOSTNAME=${facts.hostname}`];
+  if (record.config.Tty) base.push('TERM=xterm');
+  for (const link of facts.links) base.push(...linkEnv(record.name, link));
+  return mergeEnv(base, record.config.Env ?? []);
+}
+
+/** The three files that the engine writes, unless the user mounts something in their place. */
+function etcMounts(record: ContainerRecord, directory: string): MountInput[] {
+  const taken = new Set(record.mounts.map((m) => m.target));
+  return ['resolv.conf', 'hostname', 'hosts']
+    .filter((name) => !taken.has(`/etc/${name}`))
+    .map((name) => ({
+      kind: 'bind',
+      source: join(directory, name),
+      target: `/etc/${name}`,
+      readOnly: record.hostConfig.ReadonlyRootfs ?? false,
+      recursive: true,
+      propagation: 'rprivate',
+    }));
+}
+
+function ipcOf(ctx: Context, mode: string): SpecInput['ipc'] {
+  if (mode === 'host' || mode === 'none') return mode;
+  if (!mode.startsWith('container:')) return 'own';
+  return { path: `/proc/${namespaceOwner(ctx, mode.slice('container:'.length), 'IPC').pid}/ns/ipc` };
+}
+
+function pidOf(ctx: Context, mode: string): NamespaceInput {
+  if (mode === 'host') return 'host';
+  if (!mode.startsWith('container:')) return 'own';
+  return { path: `/proc/${namespaceOwner(ctx, mode.slice('container:'.length), 'PID').pid}/ns/pid` };
+}
+
+/** A missing working directory is made, 0755 and root's (Docker does so even for another user). */
+function prepareWorkingDirectory(rootfs: string, path: string): void {
+  if (path === '/') return;
+  try {
+    const host = resolveInRoot(rootfs, path);
+    if (statSync(host, { throwIfNoEntry: false })?.isDirectory()) return;
+    mkdirSync(host, { recursive: true, mode: 0o755 });
+  } catch (cause) {
+    const code = errnoOf(cause);
+    if (code !== 'ENOTDIR' && code !== 'EEXIST') throw cause;
+    throw new StartError('invalid', `Cannot mkdir: ${path} is not a directory`, 127, { cause });
+  }
+}
+
+function attachedByName(joined: readonly Joined[]): Connected {
+  return {
+    attachments: joined.map(({ attachment, network }) => ({
+      ...attachment,
+      network: network.name,
+      networkId: network.id,
+      endpoint: null,
+    })),
+    ports: [],
+  };
+}
+
+/** Publishes `volume mount` or `unmount` for each volume of a container. */
+export function publishMountEvents(ctx: Context, record: ContainerRecord, action: 'mount' | 'unmount'): void {
+  for (const mount of record.mounts) {
+    if (mount.kind !== 'volume') continue;
+    ctx.events.publish({
+      type: 'volume',
+      action,
+      id: mount.name,
+      attributes: {
+        container: record.id,
+        driver: 'local',
+        ...(action === 'mount'
+          ? { destination: mount.target, propagation: '', 'read/write': String(!mount.readOnly) }
+          : {}),
+      },
+    });
+  }
+}
+
+/** Both results, or the first failure once both have ended: nothing goes on behind the caller's back. */
+async function both<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  const [x, y] = await Promise.allSettled([a, b]);
+  if (x.status === 'rejected') throw x.reason;
+  if (y.status === 'rejected') throw y.reason;
+  return [x.value, y.value];
+}
+
+/** Failure to start with the exit code that `docker run` ends with. */
+function asStartError(error: unknown): StartError {
+  // Releasing failed as well: what matters to the user is the first failure.
+  if (error instanceof SuppressedError) return asStartError(error.suppressed);
+  if (error instanceof StartError) return error;
+  if (error instanceof WharfError && error.code === 'RUNTIME_FAILED') {
+    const exitCode = startFailureOf(error);
+    const prefix = 'failed to create task for container: ';
+    const message = error.message.startsWith(prefix) ? error.message : `${prefix}${error.message}`;
+    return new StartError(exitCode === 128 ? 'internal' : 'invalid', message, exitCode, { cause: error });
+  }
+  const kind = error instanceof WharfError && error.code !== 'UNKNOWN_USER' ? error.kind : 'internal';
+  return new StartError(kind, messageOf(error), 128, { cause: error });
+}
+
+/** Removes what a start wrote beside the container's own files. */
+export function removeBundle(ctx: Context, id: string): void {
+  rmSync(join(containerDirectory(ctx, id), 'config.json'), { force: true });
+}
