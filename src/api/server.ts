@@ -23,7 +23,7 @@ export function createApi(options: ApiOptions): ApiServer {
   /** Cuts what still runs at the end of a graceful close. */
   const cut = new AbortController();
   let running = 0;
-  let idle: (() => void) | undefined;
+  const onIdle: (() => void)[] = [];
   let closing = false;
   let closed: Promise<void> | undefined;
 
@@ -60,7 +60,7 @@ export function createApi(options: ApiOptions): ApiServer {
     } finally {
       socket.removeListener('close', left);
       running--;
-      if (running === 0) idle?.();
+      if (running === 0) for (const resolve of onIdle.splice(0)) resolve();
       const ms = Math.round((performance.now() - began) * 10) / 10;
       log.debug('request', { method: request.method, url: request.url, status: response.statusCode, ms });
     }
@@ -100,10 +100,10 @@ export function createApi(options: ApiOptions): ApiServer {
     closed ??= Promise.all([...bound].map((b) => b.close())).then(() => undefined);
     for (const b of bound) b.server.closeIdleConnections();
     if (running > 0) {
-      const ended = new Promise<void>((resolve) => {
-        idle = resolve;
-      });
-      await Promise.race([ended, sleep(graceMs, undefined, { ref: false })]);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      onIdle.push(resolve);
+      // setTimeout takes at most 2^31 - 1 ms.
+      await Promise.race([promise, sleep(Math.min(graceMs, 2 ** 31 - 1), undefined, { ref: false })]);
     }
     cut.abort();
     // What was cut gets one turn to say its last words.

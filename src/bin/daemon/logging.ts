@@ -1,0 +1,51 @@
+import { styleText } from 'node:util';
+import { type Logger as Pino, pino } from 'pino';
+import type { Logger, LogLevel } from '../../core/log.ts';
+
+/** The daemon's log on stderr: lines for people, or JSON. */
+export function createLogger(options: { readonly level: LogLevel; readonly format: 'text' | 'json' }): Logger {
+  // Whoever read the log may have gone; that is no reason to end.
+  process.stderr.on('error', () => undefined);
+  const write = options.format === 'json' ? (line: string) => line : readable;
+  const sink = { write: (line: string) => void process.stderr.write(write(line)) };
+  const root = pino(
+    {
+      level: options.level,
+      base: null,
+      messageKey: 'event',
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    sink,
+  );
+  return wrap(root);
+}
+
+function wrap(log: Pino): Logger {
+  return {
+    debug: (event, fields) => log.debug(fields ?? {}, event),
+    info: (event, fields) => log.info(fields ?? {}, event),
+    warn: (event, fields) => log.warn(fields ?? {}, event),
+    error: (event, fields) => log.error(fields ?? {}, event),
+    child: (fields) => wrap(log.child(fields)),
+  };
+}
+
+const COLOURS = { debug: 'gray', info: 'green', warn: 'yellow', error: 'red' } as const;
+
+/** `2026-11-21T07:34:58.123Z info  api: request method=GET ms=1.2`; a stack goes on lines of its own. */
+export function readable(line: string): string {
+  const { time, level, event, part, stack, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  const name = String(level) as keyof typeof COLOURS;
+  // styleText obeys NO_COLOR and leaves out colours where stderr is no terminal.
+  const coloured = styleText(COLOURS[name] ?? 'white', name.padEnd(5), { stream: process.stderr });
+  const subject = part === undefined ? '' : `${text(part)}: `;
+  const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${text(value)}`);
+  const trace = typeof stack === 'string' ? `\n${stack}` : '';
+  return `${String(time)} ${coloured} ${subject}${text(event)}${rest.join('')}${trace}\n`.replaceAll('\r', '');
+}
+
+function text(value: unknown): string {
+  if (typeof value !== 'string') return JSON.stringify(value) ?? 'undefined';
+  return /["\n=]|^$/.test(value) ? JSON.stringify(value) : value;
+}

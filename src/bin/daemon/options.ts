@@ -1,0 +1,64 @@
+import { resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { API_VERSION, VERSION } from '../../core/version.ts';
+import { type ConfigFile, readConfigFile } from './config-file.ts';
+import { badConfigFile } from './errors.ts';
+import { DEFAULT_CONFIG_FILE, DEFAULTS, type Settings, SOURCES, type SettingSource } from './settings.ts';
+
+/**
+ * Settings from flags, then the configuration file, then defaults.
+ * @throws {WharfError} `BAD_OPTION`; `BAD_CONFIG_FILE`, also when flag and file set the same
+ */
+export function readSettings(args: readonly string[]): Settings {
+  const { flags, configFile } = parseFlags(args);
+  const explicit = configFile !== undefined;
+  const path = configFile ?? DEFAULT_CONFIG_FILE;
+  const file = readConfigFile(path, explicit);
+  refuseConflicts(flags, file, path);
+  const given = SOURCES.flatMap((source) => {
+    const value = flags[source.flag] ?? file[source.key];
+    return value === undefined ? [] : [[source.setting, source.convert?.(value) ?? value]];
+  });
+  const settings: Settings = { ...DEFAULTS, ...Object.fromEntries(given) };
+  return { ...settings, dataRoot: resolve(settings.dataRoot), execRoot: resolve(settings.execRoot) };
+}
+
+function parseFlags(args: readonly string[]): { flags: Record<string, unknown>; configFile: string | undefined } {
+  const program = new Command('wharfd')
+    .description('The container engine: serves the Engine API.')
+    .version(`Wharf version ${VERSION}, API ${API_VERSION}`, '-v, --version')
+    .option('--config-file <file>', `configuration in JSON (default: ${DEFAULT_CONFIG_FILE})`)
+    .option('-D, --debug', 'the same as --log-level debug')
+    .allowExcessArguments(false);
+  for (const source of SOURCES) program.addOption(optionOf(source));
+  program.parse(args, { from: 'user' });
+  const values = program.opts<Record<string, unknown>>();
+  const flags = Object.fromEntries(SOURCES.map((s) => [s.flag, values[camel(s.flag)]]));
+  if (values['debug'] === true) flags['log-level'] ??= 'debug';
+  return { flags, configFile: values['configFile'] as string | undefined };
+}
+
+function optionOf({ flag, short, argument, help, kind }: SettingSource): Option {
+  const dashes = `${short === undefined ? '' : `-${short}, `}--${flag}`;
+  const option = new Option(kind === 'flag' ? dashes : `${dashes} <${argument}>`, help);
+  if (kind === 'texts') option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
+  return option;
+}
+
+function camel(flag: string): string {
+  return flag.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** As with Docker, what is set twice is a mistake that must not be decided silently. */
+function refuseConflicts(flags: Record<string, unknown>, file: ConfigFile, path: string): void {
+  const twice = SOURCES.filter((s) => flags[s.flag] !== undefined && file[s.key] !== undefined).map(
+    (s) => `${s.key}: (from flag: ${show(flags[s.flag])}, from file: ${show(file[s.key])})`,
+  );
+  if (twice.length === 0) return;
+  const reason = `the following directives are specified both as a flag and in the configuration file: ${twice.join(', ')}`;
+  throw badConfigFile({ file: path, reason });
+}
+
+function show(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
