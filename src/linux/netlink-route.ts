@@ -15,11 +15,23 @@ import {
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
+const RTM_SETLINK = 19;
 const RTM_NEWADDR = 20;
 const RTM_GETADDR = 22;
 const RTM_NEWROUTE = 24;
 const RTM_GETROUTE = 26;
-const IFLA = { address: 1, ifname: 3, mtu: 4, master: 10, linkinfo: 18, ifalias: 20, netNsFd: 28 } as const;
+const IFLA = {
+  address: 1,
+  ifname: 3,
+  mtu: 4,
+  master: 10,
+  protinfo: 12,
+  linkinfo: 18,
+  ifalias: 20,
+  netNsFd: 28,
+} as const;
+/** `flush` forgets the addresses learned at the port. */
+const IFLA_BRPORT = { state: 1, mode: 4, flush: 24, isolated: 33 } as const;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
@@ -28,6 +40,7 @@ const IFA_F_NODAD = 2;
 const RTA = { dst: 1, oif: 4, gateway: 5 } as const;
 const IFF_UP = 1;
 const AF_INET = 2;
+const AF_BRIDGE = 7;
 const AF_INET6 = 10;
 const RT_TABLE_MAIN = 254;
 const RTN_UNICAST = 1;
@@ -107,6 +120,24 @@ export class RouteSocket implements Disposable {
     this.#createLink(name, [...settingAttributes(settings), attribute(IFLA.master, settings.master), info], IFF_UP);
   }
 
+  /** Settings of a bridge's port, at once in force. `forwarding: false` shuts it: nothing goes in or out any more. */
+  setBridgePort(
+    index: number,
+    settings: { readonly hairpin?: boolean; readonly isolated?: boolean; readonly forwarding?: boolean },
+  ): void {
+    const parts: Buffer[] = [];
+    const byte = (type: number, value: number) => parts.push(attribute(type, Buffer.from([value])));
+    if (settings.hairpin !== undefined) byte(IFLA_BRPORT.mode, settings.hairpin ? 1 : 0);
+    if (settings.isolated !== undefined) byte(IFLA_BRPORT.isolated, settings.isolated ? 1 : 0);
+    if (settings.forwarding !== undefined) byte(IFLA_BRPORT.state, settings.forwarding ? 3 : 0);
+    if (settings.forwarding === false) parts.push(attribute(IFLA_BRPORT.flush, Buffer.alloc(0)));
+    const header = linkHeader(index, 0, 0);
+    header[0] = AF_BRIDGE;
+    const body = Buffer.concat([header, nested(IFLA.protinfo, ...parts)]);
+    this.#socket.request(RTM_SETLINK, 0, body, `bridge port ${index}`);
+  }
+
+  /** Brings a device up. */
   setUp(index: number): void {
     this.#socket.request(RTM_NEWLINK, 0, linkHeader(index, IFF_UP, IFF_UP), `link ${index}`);
   }

@@ -1,0 +1,48 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import type { RouteSocket } from '../linux/index.ts';
+import { setNetSysctl } from '../linux/index.ts';
+import { macOf, parseAddress, parsePrefix } from './addresses.ts';
+import type { BridgeNetwork } from './contract.ts';
+
+/** The mark on a bridge that this engine made: `ip link` shows it as the alias. */
+export function markOf(instance: string): string {
+  return `wharf:${instance}`;
+}
+
+/**
+ * Makes the bridge of a network, or brings one that is there into the state it should have; its index. A bridge that somebody
+ * else made under the name asked for is used, and stays theirs.
+ */
+export async function ensureBridge(routes: RouteSocket, network: BridgeNetwork, instance: string): Promise<number> {
+  const { bridge, subnets, internal, mtu } = network;
+  const existed = routes.findLink(bridge);
+  if (existed !== undefined && existed.kind !== 'bridge') {
+    throw new Error(`network ${network.name}: the device ${bridge} exists and is no bridge`);
+  }
+  if (existed === undefined) {
+    const gateway = subnets.map((s) => parseAddress(s.gateway)).find((a) => a.family === 4);
+    // Without an address of its own the bridge would take on that of some port, and another one when the port goes.
+    routes.createBridge(bridge, { mtu, ...(gateway === undefined ? {} : { mac: macOf(gateway) }) });
+  }
+  const { index } = existed ?? routes.getLink(bridge);
+  try {
+    if (existed === undefined) routes.setAlias(index, markOf(instance));
+    for (const { subnet, gateway } of subnets) routes.addAddress(index, gateway, parsePrefix(subnet).length);
+    routes.setUp(index);
+    if (!internal) {
+      setNetSysctl(`ipv4/conf/${bridge}/route_localnet`, '1');
+      enableForwarding('ipv4/ip_forward');
+      if (subnets.some((s) => s.subnet.includes(':'))) enableForwarding('ipv6/conf/all/forwarding');
+    }
+  } catch (error) {
+    if (existed === undefined) await routes.deleteLink(bridge);
+    throw error;
+  }
+  return index;
+}
+
+/** Turns a switch of the whole host on, and leaves it alone if it is. */
+function enableForwarding(key: string): void {
+  const file = `/proc/sys/net/${key}`;
+  if (existsSync(file) && readFileSync(file, 'utf8').trim() !== '1') writeFileSync(file, '1');
+}

@@ -1,0 +1,133 @@
+import { createSocket } from 'node:dgram';
+import type { Socket as DatagramSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import dnsPacket from 'dns-packet';
+import type { DecodedPacket } from 'dns-packet';
+import { Nft, bindInetSocket, closeSocket, inNetns } from '../../linux/index.ts';
+import type { NameSource } from './answer.ts';
+import { REFUSED, SERVFAIL, answerLocally, fitUdp, reply } from './answer.ts';
+import type { Forwarder, Transport } from './forward.ts';
+import { framed } from './forward.ts';
+
+/** Where containers ask for names. */
+export const DNS_ADDRESS = '127.0.0.11';
+/** A client that holds a connection open without asking is let go. */
+const TCP_IDLE_MS = 10_000;
+
+export interface DnsOptions {
+  readonly names: NameSource;
+  readonly forwarder: Forwarder;
+  /** Resolvers for the rest, in order; read anew for each question. */
+  readonly upstreams: () => readonly string[];
+}
+
+/**
+ * Name resolution inside one network namespace, at 127.0.0.11:53. The sockets have ports of their own there, and rules in the
+ * namespace's firewall lead to them, so that a container may itself listen on port 53. Opened again in the same namespace, it
+ * takes the place of what was there.
+ */
+export class DnsServer implements AsyncDisposable {
+  readonly #options: DnsOptions;
+  readonly #udp: DatagramSocket;
+  readonly #tcp: Server;
+  readonly #clients = new Set<Socket>();
+
+  static async open(netns: string, options: DnsOptions): Promise<DnsServer> {
+    const { udp, tcp } = inNetns(netns, () => bindAndRedirect());
+    const server = new DnsServer(options);
+    const listening = Promise.all([once(server.#udp, 'listening'), once(server.#tcp, 'listening')]);
+    server.#udp.bind({ fd: udp });
+    server.#tcp.listen({ fd: tcp });
+    await listening;
+    return server;
+  }
+
+  private constructor(options: DnsOptions) {
+    this.#options = options;
+    this.#udp = createSocket('udp4', (message, from) => {
+      void this.#answer(message, 'udp').then((answer) => {
+        // A client that has gone meanwhile is no concern of ours.
+        if (answer !== undefined) this.#udp.send(answer, from.port, from.address, () => undefined);
+      }, ignore);
+    });
+    this.#udp.on('error', ignore);
+    this.#tcp = createServer((client) => this.#serve(client));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = Promise.all([once(this.#udp, 'close'), once(this.#tcp, 'close')]);
+    this.#udp.close();
+    this.#tcp.close();
+    for (const client of this.#clients) client.destroy();
+    await closed;
+  }
+
+  #serve(client: Socket): void {
+    this.#clients.add(client);
+    client.once('close', () => this.#clients.delete(client));
+    client.on('error', ignore);
+    client.setTimeout(TCP_IDLE_MS, () => client.destroy());
+    let data = Buffer.alloc(0);
+    client.on('data', (chunk: Buffer) => {
+      data = Buffer.concat([data, chunk]);
+      while (data.length >= 2 && data.length >= 2 + data.readUInt16BE(0)) {
+        const message = data.subarray(2, 2 + data.readUInt16BE(0));
+        data = data.subarray(2 + message.length);
+        void this.#answer(message, 'tcp').then((answer) => {
+          if (answer !== undefined && client.writable) client.write(framed(answer));
+        }, ignore);
+      }
+    });
+  }
+
+  async #answer(message: Buffer, transport: Transport): Promise<Buffer | undefined> {
+    const query = decode(message);
+    if (query === undefined) return undefined;
+    const { names, forwarder, upstreams } = this.#options;
+    const local = answerLocally(query, names);
+    if (local !== undefined) return transport === 'udp' ? fitUdp(query, local) : local;
+    const answer = await forwarder.ask(message, upstreams(), transport);
+    if (answer === 'busy') return reply(query, REFUSED);
+    return answer ?? reply(query, SERVFAIL);
+  }
+}
+
+/** A question; what is none is dropped without an answer. */
+function decode(message: Buffer): DecodedPacket | undefined {
+  try {
+    const packet = dnsPacket.decode(message);
+    return packet.type === 'query' ? packet : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Two sockets of the namespace that this thread is in, and the rules that lead to them. */
+function bindAndRedirect(): { udp: number; tcp: number } {
+  const udp = bindInetSocket({ protocol: 'udp', address: DNS_ADDRESS, port: 0 });
+  let tcp: ReturnType<typeof bindInetSocket> | undefined;
+  try {
+    tcp = bindInetSocket({ protocol: 'tcp', address: DNS_ADDRESS, port: 0 });
+    using nft = new Nft();
+    // Flushed first, for a table that is there already; deleting it would wait for the kernel.
+    nft.run(`add table ip wharf_dns
+flush table ip wharf_dns
+table ip wharf_dns {
+  chain output {
+    type nat hook output priority -100; policy accept;
+    ip daddr ${DNS_ADDRESS} udp dport 53 dnat to ${DNS_ADDRESS}:${udp.port}
+    ip daddr ${DNS_ADDRESS} tcp dport 53 dnat to ${DNS_ADDRESS}:${tcp.port}
+  }
+}
+`);
+    return { udp: udp.fd, tcp: tcp.fd };
+  } catch (error) {
+    closeSocket(udp.fd);
+    if (tcp !== undefined) closeSocket(tcp.fd);
+    throw error;
+  }
+}
+
+function ignore(): void {}
