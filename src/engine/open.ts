@@ -1,6 +1,136 @@
+import { messageOf } from '../core/errors.ts';
+import type { ExitRecord } from '../runtime/index.ts';
+import type { ContainerConfig } from '../core/wire/container.ts';
+import type { Context } from './containers/context.ts';
+import { handleExit } from './containers/exit.ts';
+import { HealthMonitor } from './containers/health-monitor.ts';
+import { KeyedMutex } from './containers/mutex.ts';
+import { recover } from './containers/recovery.ts';
+import { usersOfVolume } from './containers/remove-locked.ts';
+import { createContainers } from './containers/service.ts';
+import { isLive } from './containers/state.ts';
+import { stop } from './containers/stop.ts';
+import { ContainerStore } from './containers/store.ts';
+import { Waiters } from './containers/waiters.ts';
 import type { Engine, EngineOptions } from './contract.ts';
+import { createEvents } from './events/events.ts';
+import { ExecTable } from './exec/execs.ts';
+import { openImages } from './images/images.ts';
+import { ensurePredefined, NetworkBook } from './networks/book.ts';
+import { createNetworkService } from './networks/service.ts';
+import { createSystem } from './system/system.ts';
+import { createVolumes } from './volumes/volumes.ts';
 
 /** Opens the engine on its parts and brings the records in line with the kernel. */
-export function openEngine(_options: EngineOptions): Promise<Engine> {
-  throw new Error('the engine is being written');
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const { storage, runtime, networks } = options;
+  const log = options.log.child({ part: 'engine' });
+  const store = new ContainerStore(storage.db);
+  const book = new NetworkBook(storage.db);
+  const events = createEvents();
+  const lock = new KeyedMutex();
+  const volumes = createVolumes({
+    storage,
+    publish: events.publish,
+    usersOfVolume: (name) => usersOfVolume({ store }, name),
+  });
+  const images = openImages({
+    storage,
+    publish: events.publish,
+    usersOfImage: (imageId) =>
+      store.all().flatMap((c) => (c.imageId === imageId ? [{ id: c.id, running: isLive(c.state) }] : [])),
+    snapshotKeyOf: (containerId) => containerId,
+    containerForCommit: (ref) => containerForCommit(ref),
+    log,
+    insecureRegistries: options.insecureRegistries,
+    registryMirrors: options.registryMirrors,
+  });
+  const execs = new ExecTable(() => ctx);
+  const health = new HealthMonitor(() => ctx, execs);
+  const ctx: Context = {
+    options,
+    store,
+    lock,
+    events,
+    images,
+    volumes,
+    book,
+    waiters: new Waiters(),
+    health,
+    execs,
+    log,
+    specs: new Map(),
+    held: new Set(),
+    retries: new Map(),
+    closing: false,
+  };
+  const containers = createContainers(ctx);
+
+  function containerForCommit(ref: string): {
+    id: string;
+    imageId: string;
+    config: ContainerConfig;
+    pause(): Promise<() => Promise<void>>;
+  } {
+    const record = store.lookup(ref);
+    return {
+      id: record.id,
+      imageId: record.imageId,
+      config: record.config,
+      async pause() {
+        if (store.get(record.id).state.kind !== 'running') return async () => undefined;
+        await runtime.pause(record.id);
+        return () => runtime.resume(record.id);
+      },
+    };
+  }
+
+  // Exits are taken in one container at a time, each in the order in which they happened.
+  const settling = new Set<Promise<void>>();
+  runtime.onExit((exit: ExitRecord) => {
+    const taken = (exit.execId === undefined ? handleExit(ctx, exit) : execs.handleExit(exit)).catch((error: unknown) =>
+      log.error('an exit could not be taken in', { containerId: exit.containerId, error: messageOf(error) }),
+    );
+    settling.add(taken);
+    void taken.finally(() => settling.delete(taken));
+  });
+
+  await ensurePredefined(book, networks, options.defaultBridge);
+  await recover(ctx, async () => {
+    await Promise.all(settling);
+  });
+
+  let shutDown: Promise<void> | undefined;
+  async function shutdown(): Promise<void> {
+    ctx.closing = true;
+    for (const timer of ctx.retries.values()) clearTimeout(timer);
+    ctx.retries.clear();
+    health.stop();
+    if (!options.liveRestore) {
+      const running = store.all().filter((c) => isLive(c.state));
+      await Promise.allSettled(running.map((c) => stop(ctx, c.id, {}, false)));
+    }
+    await lock.idle();
+    await Promise.all(settling);
+    if (!store.all().some((c) => isLive(c.state))) await runtime.stopMonitor();
+  }
+
+  return {
+    containers,
+    execs,
+    images,
+    volumes,
+    events,
+    networks: createNetworkService(ctx),
+    system: createSystem({ options, containers, images, volumes }),
+    parts: { storage, runtime, networks },
+    shutdown: () => (shutDown ??= shutdown()),
+    async [Symbol.asyncDispose]() {
+      // Without a shutdown before: containers go on, the next open takes them up.
+      ctx.closing = true;
+      for (const timer of ctx.retries.values()) clearTimeout(timer);
+      health.stop();
+      await lock.idle();
+    },
+  };
 }
