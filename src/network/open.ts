@@ -1,10 +1,7 @@
-import { readdirSync } from 'node:fs';
 import path from 'node:path';
-import { invalidParameter, messageOf } from '../core/errors.ts';
+import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { Nft, RouteSocket, createNetns, inNetns, removeNetns } from '../linux/index.ts';
-import type { Prefix } from './addresses.ts';
-import { contains, macOf, parseAddress, prefixOf } from './addresses.ts';
 import { ensureBridge, markOf } from './bridge.ts';
 import type {
   BridgeNetwork,
@@ -21,42 +18,25 @@ import type {
 import { Forwarder } from './dns/forward.ts';
 import { namesFor } from './dns/names.ts';
 import { DnsServer } from './dns/server.ts';
-import { addressesExhausted, alreadyAttached, networkNotOpen, sandboxNotOpen } from './errors.ts';
+import type { OpenNetwork } from './endpoint.ts';
+import { adoptAddresses, decideEndpoint, releaseAddresses } from './endpoint.ts';
+import { alreadyAttached, networkNotOpen, sandboxNotOpen } from './errors.ts';
 import type { Forward } from './firewall.ts';
 import { renderFirewall, renderForwards, renderRemoval } from './firewall.ts';
+import { blocksInUse } from './host-blocks.ts';
 import { AddressAllocator } from './ipam.ts';
 import { planNetwork } from './plan.ts';
 import type { HeldPorts } from './port-holder.ts';
 import { PortHolder, isRelayed } from './port-holder.ts';
 import { hostResolvConf, renderResolvConf } from './resolv-conf.ts';
+import type { Publication, Sandbox } from './sandbox.ts';
+import { checkPort, closeDns, emptySandbox } from './sandbox.ts';
+import { sweepStrays } from './sweep.ts';
 import { connectEndpoint, shutEndpoint, useAsGateway } from './wire.ts';
 
 /** Opens the networks of one engine. Touches nothing in the kernel until it is asked to. */
 export async function openNetworks(options: NetworksOptions): Promise<Networks> {
   return new KernelNetworks(options);
-}
-
-interface OpenNetwork {
-  readonly network: BridgeNetwork;
-  readonly bridgeIndex: number;
-  readonly allocators: readonly AddressAllocator[];
-  /** By container. */
-  readonly endpoints: Map<string, Endpoint>;
-}
-
-interface Publication extends AsyncDisposable {
-  readonly networkId: string;
-  readonly held: HeldPorts;
-  readonly forwards: readonly Forward[];
-}
-
-interface Sandbox {
-  readonly request: SandboxRequest;
-  readonly path: string;
-  /** By network. */
-  readonly endpoints: Map<string, Endpoint>;
-  readonly publications: Set<Publication>;
-  dns: Promise<DnsServer> | undefined;
 }
 
 /**
@@ -81,36 +61,13 @@ class KernelNetworks implements Networks {
   }
 
   async plan(request: NetworkRequest, others: readonly BridgeNetwork[]): Promise<BridgeNetwork> {
-    // What our own networks put there is known from `others`; a bridge left from before is in nobody's way.
-    const own = new Set(others.map((n) => n.bridge));
-    const ours = new Set(
-      this.#routes
-        .links()
-        .filter((l) => own.has(l.name) || l.alias === markOf(this.#options.instance))
-        .map((l) => l.index),
-    );
-    const taken: Prefix[] = [];
-    for (const { index, address, prefixLength } of this.#routes.addresses()) {
-      if (!ours.has(index)) taken.push(prefixOf(parseAddress(address), prefixLength));
-    }
-    for (const { index, destination } of this.#routes.routes()) {
-      if (destination === undefined || (index !== undefined && ours.has(index))) continue;
-      taken.push(prefixOf(parseAddress(destination.address), destination.prefixLength));
-    }
-    // Resolvers of the host must stay reachable too.
-    for (const server of hostResolvConf().servers) {
-      const address = server.includes('%') ? undefined : parseAddress(server);
-      if (address !== undefined) taken.push(prefixOf(address, address.family === 4 ? 32 : 128));
-    }
+    const taken = blocksInUse(this.#routes, new Set(others.map((n) => n.bridge)), markOf(this.#options.instance));
     return planNetwork(request, others, taken, this.#options);
   }
 
   async openNetwork(network: BridgeNetwork): Promise<void> {
     if (this.#networks.has(network.id)) return;
-    const bridgeIndex = await ensureBridge(this.#routes, network, this.#options.instance);
-    if (this.#networks.has(network.id)) return;
-    const allocators = network.subnets.map((s) => new AddressAllocator(network.name, s));
-    this.#networks.set(network.id, { network, bridgeIndex, allocators, endpoints: new Map() });
+    await this.#bringUp(network);
     try {
       this.#writeFirewall();
     } catch (error) {
@@ -157,7 +114,9 @@ class KernelNetworks implements Networks {
     if (sandbox.endpoints.has(networkId)) throw alreadyAttached({ network: network.name });
 
     await using undo = new AsyncDisposableStack();
-    const endpoint = decideEndpoint(request, open, sandbox, undo);
+    const ifnames = new Set([...sandbox.endpoints.values()].map((e) => e.ifname));
+    const endpoint = decideEndpoint(request, open, ifnames);
+    undo.defer(() => releaseAddresses(open, endpoint));
     undo.defer(() => this.#routes.deleteLink(endpoint.hostVeth));
     connectEndpoint(this.#routes, sandbox.path, network, open.bridgeIndex, endpoint);
     sandbox.endpoints.set(networkId, endpoint);
@@ -259,7 +218,7 @@ class KernelNetworks implements Networks {
   async recover(networks: readonly BridgeNetwork[], sandboxes: readonly SandboxRecord[]): Promise<void> {
     for (const network of networks) {
       try {
-        await this.openNetwork(network);
+        if (!this.#networks.has(network.id)) await this.#bringUp(network);
       } catch (error) {
         this.#log.error('network not recovered', { networkId: network.id, error: messageOf(error) });
       }
@@ -272,8 +231,20 @@ class KernelNetworks implements Networks {
         this.#log.warn('network namespace not recovered', { containerId, error: messageOf(error) });
       }
     }
+    // Only now, and in one transaction: what was published before stays so without a gap.
     this.#writeFirewall();
-    await this.#sweep();
+    const open = [...this.#networks.values()];
+    await sweepStrays(
+      this.#routes,
+      path.join(this.#options.execRoot, 'netns'),
+      markOf(this.#options.instance),
+      {
+        netnsFiles: new Set([...this.#sandboxes.values()].map((s) => s.path)),
+        veths: new Set(open.flatMap((n) => [...n.endpoints.values()].map((e) => e.hostVeth))),
+        bridges: new Set(open.map((n) => n.network.bridge)),
+      },
+      this.#log,
+    );
   }
 
   resolvConf(options: Parameters<Networks['resolvConf']>[0]): string {
@@ -298,6 +269,12 @@ class KernelNetworks implements Networks {
     this.#routes[Symbol.dispose]();
   }
 
+  async #bringUp(network: BridgeNetwork): Promise<void> {
+    const bridgeIndex = await ensureBridge(this.#routes, network, this.#options.instance);
+    const allocators = network.subnets.map((s) => new AddressAllocator(network.name, s));
+    this.#networks.set(network.id, { network, bridgeIndex, allocators, endpoints: new Map() });
+  }
+
   /** Takes up a sandbox that is in the kernel already. */
   async #adopt({ request, endpoints, ports }: SandboxRecord): Promise<void> {
     const file = this.#netnsPath(request.containerId);
@@ -314,9 +291,7 @@ class KernelNetworks implements Networks {
       }
       sandbox.endpoints.set(networkId, endpoint);
       open.endpoints.set(request.containerId, endpoint);
-      for (const address of [endpoint.ipv4, endpoint.ipv6]) {
-        if (address !== undefined) allocatorFor(open, address)?.adopt(address);
-      }
+      adoptAddresses(open, endpoint);
     }
     const onIt = [...sandbox.endpoints.values()];
     if (onIt.some((e) => this.#networks.get(e.request.networkId)?.network.isDefault === false)) {
@@ -332,33 +307,6 @@ class KernelNetworks implements Networks {
       });
     });
     sandbox.publications.add(this.#publication(sandbox, published.request.networkId, published, held));
-  }
-
-  /** Removes what carries our mark and is nobody's: namespaces, ports of our bridges, bridges. */
-  async #sweep(): Promise<void> {
-    const directory = path.join(this.#options.execRoot, 'netns');
-    const known = new Set([...this.#sandboxes.values()].map((s) => s.path));
-    for (const name of listDirectory(directory)) {
-      const file = path.join(directory, name);
-      if (known.has(file)) continue;
-      this.#log.info('stray network namespace removed', { file });
-      removeNetns(file);
-    }
-    const veths = new Set(
-      [...this.#networks.values()].flatMap((n) => [...n.endpoints.values()].map((e) => e.hostVeth)),
-    );
-    const bridges = new Set([...this.#networks.values()].map((n) => n.network.bridge));
-    const links = this.#routes.links();
-    const marked = links.filter((l) => l.alias === markOf(this.#options.instance));
-    const ours = new Set(marked.map((l) => l.index));
-    const strays = [
-      ...links.filter((l) => l.kind === 'veth' && ours.has(l.master) && !veths.has(l.name)),
-      ...marked.filter((l) => !bridges.has(l.name)),
-    ];
-    for (const { name } of strays) {
-      this.#log.info('stray device removed', { name });
-      await this.#routes.deleteLink(name);
-    }
   }
 
   async #openDns(sandbox: Sandbox): Promise<void> {
@@ -415,10 +363,7 @@ class KernelNetworks implements Networks {
     const open = this.#networks.get(networkId);
     sandbox.endpoints.delete(networkId);
     open?.endpoints.delete(sandbox.request.containerId);
-    if (endpoint === undefined || open === undefined) return;
-    for (const address of [endpoint.ipv4, endpoint.ipv6]) {
-      if (address !== undefined) allocatorFor(open, address)?.release(address);
-    }
+    if (endpoint !== undefined && open !== undefined) releaseAddresses(open, endpoint);
   }
 
   #depart(hostVeth: string): void {
@@ -443,89 +388,5 @@ class KernelNetworks implements Networks {
 
   #netnsPath(containerId: string): string {
     return path.join(this.#options.execRoot, 'netns', containerId);
-  }
-}
-
-function emptySandbox(request: SandboxRequest, file: string): Sandbox {
-  return { request, path: file, endpoints: new Map(), publications: new Set(), dns: undefined };
-}
-
-async function closeDns(sandbox: Sandbox): Promise<void> {
-  const opened = sandbox.dns;
-  sandbox.dns = undefined;
-  await (await opened)?.[Symbol.asyncDispose]();
-}
-
-/** Names, addresses and MAC of a new endpoint; the addresses are taken, and given back by `undo`. */
-function decideEndpoint(
-  request: EndpointRequest,
-  open: OpenNetwork,
-  sandbox: Sandbox,
-  undo: AsyncDisposableStack,
-): Endpoint {
-  if (request.mac !== undefined && !/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i.test(request.mac)) {
-    throw invalidParameter({ message: `invalid MAC address: ${request.mac}` });
-  }
-  const take = (family: 4 | 6, asked: string | undefined) => {
-    const { allocator, address } = takeAddress(open, family, asked);
-    undo.defer(() => allocator.release(address));
-    const gateway = open.network.subnets[open.allocators.indexOf(allocator)]?.gateway ?? '';
-    return { address, prefixLength: allocator.prefix.length, gateway };
-  };
-  const v4 = take(4, request.ipv4);
-  const v6 = open.allocators.some((a) => a.prefix.family === 6) ? take(6, request.ipv6) : undefined;
-  const names = new Set([...sandbox.endpoints.values()].map((e) => e.ifname));
-  let number = 0;
-  while (names.has(`eth${number}`)) number++;
-  return {
-    request,
-    ifname: `eth${number}`,
-    hostVeth: `veth${request.endpointId.slice(0, 7)}`,
-    mac: request.mac?.toLowerCase() ?? macOf(parseAddress(v4.address)),
-    ipv4: v4.address,
-    prefixLength: v4.prefixLength,
-    gateway: v4.gateway,
-    ...(v6 && { ipv6: v6.address, ipv6PrefixLength: v6.prefixLength, ipv6Gateway: v6.gateway }),
-  };
-}
-
-function takeAddress(open: OpenNetwork, family: 4 | 6, asked: string | undefined) {
-  if (asked !== undefined && asked !== '') {
-    const address = parseAddress(asked);
-    const allocator = address.family === family ? allocatorFor(open, asked) : undefined;
-    if (allocator === undefined)
-      throw invalidParameter({ message: `no configured subnet contains IP address ${asked}` });
-    return { allocator, address: allocator.reserve(asked) };
-  }
-  let failure: unknown;
-  for (const allocator of open.allocators.filter((a) => a.prefix.family === family)) {
-    try {
-      return { allocator, address: allocator.allocate() };
-    } catch (error) {
-      if (!addressesExhausted.is(error)) throw error;
-      failure = error;
-    }
-  }
-  throw failure ?? addressesExhausted({ family, network: open.network.name, subnet: 'none' });
-}
-
-function allocatorFor(open: OpenNetwork, address: string): AddressAllocator | undefined {
-  return open.allocators.find((a) => contains(a.prefix, parseAddress(address)));
-}
-
-function checkPort({ containerPort, hostPort }: PortRequest): void {
-  const numbers = typeof hostPort === 'number' ? [hostPort] : hostPort;
-  const valid = (port: number, least: number) => Number.isInteger(port) && port >= least && port <= 65535;
-  if (!valid(containerPort, 1)) throw invalidParameter({ message: `invalid containerPort: ${containerPort}` });
-  for (const port of numbers) {
-    if (!valid(port, 0)) throw invalidParameter({ message: `invalid hostPort: ${port}` });
-  }
-}
-
-function listDirectory(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch {
-    return [];
   }
 }

@@ -1,0 +1,89 @@
+import { invalidParameter } from '../core/errors.ts';
+import { contains, macOf, parseAddress } from './addresses.ts';
+import type { BridgeNetwork, Endpoint, EndpointRequest } from './contract.ts';
+import { addressesExhausted } from './errors.ts';
+import type { AddressAllocator } from './ipam.ts';
+
+/** A network that is in the kernel. */
+export interface OpenNetwork {
+  readonly network: BridgeNetwork;
+  readonly bridgeIndex: number;
+  /** One for each subnet, in their order. */
+  readonly allocators: readonly AddressAllocator[];
+  /** By container. */
+  readonly endpoints: Map<string, Endpoint>;
+}
+
+/**
+ * Names, addresses and MAC of a new endpoint. Its addresses are taken: `releaseAddresses` gives them back.
+ * @param ifnames the interfaces that the container has already
+ * @throws {WharfError} `ADDRESS_IN_USE`, `ADDRESSES_EXHAUSTED`, `INVALID_PARAMETER`; nothing is taken then
+ */
+export function decideEndpoint(request: EndpointRequest, open: OpenNetwork, ifnames: ReadonlySet<string>): Endpoint {
+  if (request.mac !== undefined && !/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i.test(request.mac)) {
+    throw invalidParameter({ message: `invalid MAC address: ${request.mac}` });
+  }
+  const take = (family: 4 | 6, asked: string | undefined) => {
+    const { allocator, address } = takeAddress(open, family, asked);
+    const gateway = open.network.subnets[open.allocators.indexOf(allocator)]?.gateway ?? '';
+    return { address, prefixLength: allocator.prefix.length, gateway };
+  };
+  const v4 = take(4, request.ipv4);
+  let v6: ReturnType<typeof take> | undefined;
+  try {
+    if (open.allocators.some((a) => a.prefix.family === 6)) v6 = take(6, request.ipv6);
+  } catch (error) {
+    allocatorFor(open, v4.address)?.release(v4.address);
+    throw error;
+  }
+  let number = 0;
+  while (ifnames.has(`eth${number}`)) number++;
+  return {
+    request,
+    ifname: `eth${number}`,
+    hostVeth: `veth${request.endpointId.slice(0, 7)}`,
+    mac: request.mac?.toLowerCase() ?? macOf(parseAddress(v4.address)),
+    ipv4: v4.address,
+    prefixLength: v4.prefixLength,
+    gateway: v4.gateway,
+    ...(v6 && { ipv6: v6.address, ipv6PrefixLength: v6.prefixLength, ipv6Gateway: v6.gateway }),
+  };
+}
+
+/** Gives an endpoint's addresses back. */
+export function releaseAddresses(open: OpenNetwork, endpoint: Endpoint): void {
+  for (const address of addressesOf(endpoint)) allocatorFor(open, address)?.release(address);
+}
+
+/** Takes up the addresses of an endpoint that is in the kernel already. */
+export function adoptAddresses(open: OpenNetwork, endpoint: Endpoint): void {
+  for (const address of addressesOf(endpoint)) allocatorFor(open, address)?.adopt(address);
+}
+
+function addressesOf({ ipv4, ipv6 }: Endpoint): string[] {
+  return ipv6 === undefined ? [ipv4] : [ipv4, ipv6];
+}
+
+function takeAddress(open: OpenNetwork, family: 4 | 6, asked: string | undefined) {
+  if (asked !== undefined && asked !== '') {
+    const address = parseAddress(asked);
+    const allocator = address.family === family ? allocatorFor(open, asked) : undefined;
+    if (allocator === undefined)
+      throw invalidParameter({ message: `no configured subnet contains IP address ${asked}` });
+    return { allocator, address: allocator.reserve(asked) };
+  }
+  let failure: unknown;
+  for (const allocator of open.allocators.filter((a) => a.prefix.family === family)) {
+    try {
+      return { allocator, address: allocator.allocate() };
+    } catch (error) {
+      if (!addressesExhausted.is(error)) throw error;
+      failure = error;
+    }
+  }
+  throw failure ?? addressesExhausted({ family, network: open.network.name, subnet: 'none' });
+}
+
+function allocatorFor(open: OpenNetwork, address: string): AddressAllocator | undefined {
+  return open.allocators.find((a) => contains(a.prefix, parseAddress(address)));
+}

@@ -1,0 +1,43 @@
+import { invalidParameter } from '../core/errors.ts';
+import type { Endpoint, PortRequest, SandboxRequest } from './contract.ts';
+import type { DnsServer } from './dns/server.ts';
+import type { Forward } from './firewall.ts';
+import type { HeldPorts } from './port-holder.ts';
+
+/** Ports of a container that were published together. Disposing takes them back. */
+export interface Publication extends AsyncDisposable {
+  readonly networkId: string;
+  readonly held: HeldPorts;
+  readonly forwards: readonly Forward[];
+}
+
+/** A container's network namespace, and what is in it. */
+export interface Sandbox {
+  readonly request: SandboxRequest;
+  readonly path: string;
+  /** By network. */
+  readonly endpoints: Map<string, Endpoint>;
+  readonly publications: Set<Publication>;
+  /** Name resolution: while it is on a network of a user. */
+  dns: Promise<DnsServer> | undefined;
+}
+
+export function emptySandbox(request: SandboxRequest, path: string): Sandbox {
+  return { request, path, endpoints: new Map(), publications: new Set(), dns: undefined };
+}
+
+export async function closeDns(sandbox: Sandbox): Promise<void> {
+  const opened = sandbox.dns;
+  sandbox.dns = undefined;
+  await (await opened)?.[Symbol.asyncDispose]();
+}
+
+/** @throws {WharfError} `INVALID_PARAMETER` */
+export function checkPort({ containerPort, hostPort }: PortRequest): void {
+  const numbers = typeof hostPort === 'number' ? [hostPort] : hostPort;
+  const valid = (port: number, least: number) => Number.isInteger(port) && port >= least && port <= 65535;
+  if (!valid(containerPort, 1)) throw invalidParameter({ message: `invalid containerPort: ${containerPort}` });
+  for (const port of numbers) {
+    if (!valid(port, 0)) throw invalidParameter({ message: `invalid hostPort: ${port}` });
+  }
+}
