@@ -40,6 +40,8 @@ export function createApi(options: ApiOptions): ApiServer {
     const gone = new AbortController();
     const left = () => gone.abort();
     const { socket } = request;
+    // Half-closed counts as gone, as with Docker: who still waits for a short answer gets it, long waiting is over.
+    if (!hijack.upgraded) socket.once('end', left);
     socket.once('close', left);
     running++;
     try {
@@ -58,6 +60,7 @@ export function createApi(options: ApiOptions): ApiServer {
       if (gone.signal.aborted) response.destroy();
       sendError(response, e, log);
     } finally {
+      socket.removeListener('end', left);
       socket.removeListener('close', left);
       running--;
       if (running === 0) for (const resolve of onIdle.splice(0)) resolve();

@@ -25,7 +25,7 @@ export class Exchange {
   readonly query: Query;
   /** The API version that the client speaks. */
   readonly version: string;
-  /** Aborted when the client is gone before it was answered, or the daemon cuts what runs. */
+  /** Aborted when the client is gone (or has closed its writing half) before it was answered, or the daemon cuts what runs. */
   readonly signal: AbortSignal;
   readonly hijack: Hijacker;
 

@@ -28,7 +28,7 @@ async function attach(exchange: Exchange) {
       return undefined;
     });
   if (opened === undefined) return undefined;
-  if (exchange.signal.aborted) {
+  if (exchange.request.socket.destroyed) {
     opened.stream.destroy();
     return undefined;
   }

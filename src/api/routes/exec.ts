@@ -49,7 +49,7 @@ async function start(exchange: Exchange) {
   }
   const { tty, stream } = started;
   if (stream === null) return status(200);
-  if (exchange.signal.aborted) {
+  if (exchange.request.socket.destroyed) {
     stream.destroy();
     return undefined;
   }

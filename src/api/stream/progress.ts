@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { messageOf } from '../../core/errors.ts';
 import type { ProgressMessage } from '../../core/wire/resources.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -26,12 +27,14 @@ export async function streamProgress(exchange: Exchange, work: Work, options: { 
       response.statusCode = 200;
       response.setHeader('Content-Type', 'application/json');
     }
+    // `complete` counts what the parser has seen: a body that nobody has read is no reason to hold back.
+    if (request.complete) release();
     const text = lineOf(message);
     if (held === undefined) response.write(text);
     else held.push(text);
   };
-  if (request.complete) held = undefined;
-  else request.once('end', release);
+  if (!hasBody(request)) held = undefined;
+  request.once('end', release);
   try {
     await work(write, signal);
   } catch (thrown) {
@@ -46,6 +49,10 @@ export async function streamProgress(exchange: Exchange, work: Work, options: { 
   if (!started) response.setHeader('Content-Type', 'application/json');
   release();
   response.end();
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
 /** Go's encoder, which Docker streams with, escapes what could be HTML. */
