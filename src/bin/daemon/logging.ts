@@ -42,10 +42,10 @@ export function readable(line: string): string {
   const subject = part === undefined ? '' : `${text(part)}: `;
   const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${text(value)}`);
   const trace = typeof stack === 'string' ? `\n${stack}` : '';
-  return `${String(time)} ${coloured} ${subject}${text(event)}${rest.join('')}${trace}\n`.replaceAll('\r', '');
+  return `${String(time)} ${coloured} ${subject}${String(event)}${rest.join('')}${trace}\n`.replaceAll('\r', '');
 }
 
 function text(value: unknown): string {
   if (typeof value !== 'string') return JSON.stringify(value) ?? 'undefined';
-  return /["\n=]|^$/.test(value) ? JSON.stringify(value) : value;
+  return /["\s=]|^$/.test(value) ? JSON.stringify(value) : value;
 }

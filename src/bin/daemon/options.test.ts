@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { readable } from './logging.ts';
+import { readSettings } from './options.ts';
+
+function configFile(t: TestContext, content: string): string {
+  const directory = mkdtempSync(join(tmpdir(), 'wharf-config-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, 'daemon.json');
+  writeFileSync(path, content);
+  return path;
+}
+
+test('flags, several of a kind, and defaults', (t) => {
+  const file = configFile(t, '');
+  const settings = readSettings([
+    ...['--config-file', file, '-H', 'unix:///a.sock', '--host', 'tcp://127.0.0.1:1', '--data-root', '/d/../e'],
+    ...['--default-address-pool', 'base=10.0.0.0/8,size=24', '--add-runtime', 'mine=/usr/bin/mine', '-D'],
+  ]);
+  assert.deepEqual(settings.hosts, ['unix:///a.sock', 'tcp://127.0.0.1:1']);
+  assert.equal(settings.dataRoot, '/e');
+  assert.equal(settings.execRoot, '/run/wharf');
+  assert.deepEqual(settings.addressPools, [{ base: '10.0.0.0/8', size: 24 }]);
+  assert.deepEqual(settings.runtimes, { mine: '/usr/bin/mine' });
+  assert.equal(settings.logLevel, 'debug');
+  assert.equal(settings.liveRestore, false);
+});
+
+test("the configuration file takes Docker's keys", (t) => {
+  const content = {
+    hosts: ['unix:///a.sock'],
+    'default-address-pools': [{ base: '10.0.0.0/8', size: 24 }],
+    runtimes: { mine: { path: '/usr/bin/mine' } },
+    'insecure-registries': ['r:5000'],
+    'live-restore': true,
+    debug: true,
+  };
+  const settings = readSettings(['--config-file', configFile(t, JSON.stringify(content))]);
+  assert.deepEqual(settings.hosts, ['unix:///a.sock']);
+  assert.deepEqual(settings.addressPools, [{ base: '10.0.0.0/8', size: 24 }]);
+  assert.deepEqual(settings.runtimes, { mine: '/usr/bin/mine' });
+  assert.deepEqual(settings.insecureRegistries, ['r:5000']);
+  assert.equal(settings.liveRestore, true);
+  assert.equal(settings.logLevel, 'debug');
+});
+
+const refused: [what: string, args: string[], file: string, message: RegExp][] = [
+  [
+    'an unknown key',
+    [],
+    '{"data-rot":"/x"}',
+    /don't match any configuration option: data-rot; did you mean "data-root"\?$/,
+  ],
+  ['a wrong type', [], '{"hosts":"unix:///x"}', /"hosts" must be a list of texts, not "unix:\/\/\/x"$/],
+  ['no JSON', [], '{', /unable to configure the Wharf daemon with file .*: it is not JSON/],
+  [
+    'a setting made twice',
+    ['--data-root', '/a'],
+    '{"data-root":"/b"}',
+    /specified both as a flag and in the configuration file: data-root: \(from flag: \/a, from file: \/b\)$/,
+  ],
+  ['an unknown level', ['--log-level', 'loud'], '', /^invalid log-level "loud"/],
+  ['a pool without size', ['--default-address-pool', 'base=10.0.0.0/8'], '', /^invalid default-address-pool/],
+  [
+    'a pool smaller than its networks',
+    ['--default-address-pool', 'base=10.0.0.0/16,size=8'],
+    '',
+    /^invalid default-address-pool/,
+  ],
+  ['a runtime without path', ['--add-runtime', 'x'], '', /^invalid runtime/],
+];
+for (const [what, args, content, message] of refused)
+  test(`refused: ${what}`, (t) => {
+    assert.throws(() => readSettings([...args, '--config-file', configFile(t, content)]), { message });
+  });
+
+test('a file that was named must exist', () => {
+  assert.throws(() => readSettings(['--config-file', '/nonexistent/x.json']), { code: 'BAD_CONFIG_FILE' });
+});
+
+test('log lines for people', () => {
+  const line = JSON.stringify({
+    level: 'warn',
+    time: 'T',
+    part: 'api',
+    event: 'it failed',
+    url: '/a b',
+    n: 1,
+    stack: 's\n at x',
+  });
+  assert.equal(readable(line).replace(/\x1b\[\d+m/g, ''), 'T warn  api: it failed url="/a b" n=1\ns\n at x\n');
+});
