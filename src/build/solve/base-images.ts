@@ -1,0 +1,65 @@
+import { messageOf, WharfError } from '../../core/errors.ts';
+import type { Platform } from '../../core/platform.ts';
+import { familiarName, parseReference, withDefaultTag } from '../../core/reference.ts';
+import type { RegistryAuth } from '../../core/wire/resources.ts';
+import type { Engine, Image } from '../../engine/index.ts';
+import type { BuildRequest } from '../contract.ts';
+import type { Instruction } from '../dockerfile/instructions.ts';
+import { stepFailed } from '../errors.ts';
+import type { Lane } from './output.ts';
+
+const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
+
+/** `linux/arm64/v8`, or a system or an architecture alone. @throws {WharfError} `BUILD_STEP_FAILED` */
+export function parsePlatform(text: string, host: Platform): Platform {
+  const [os = '', architecture, variant, ...more] = text.toLowerCase().split('/');
+  if (os === '' || more.length > 0 || !/^[a-z0-9_.-]+(\/[a-z0-9_.-]+)*$/.test(text.toLowerCase())) {
+    throw stepFailed({ message: `failed to parse platform ${text}: invalid platform` });
+  }
+  const names: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64' };
+  const known = (name: string) => names[name] ?? name;
+  if (architecture === undefined) return os === 'linux' ? host : { os: host.os, architecture: known(os) };
+  return { os, architecture: known(architecture), ...(variant === undefined ? {} : { variant }) };
+}
+
+/**
+ * The image that a FROM or `--from` names: the one that is here, else it is pulled.
+ * @throws {WharfError} that says which line wanted it
+ */
+export async function findBaseImage(
+  reference: string,
+  platform: string,
+  from: Instruction,
+  to: { readonly engine: Engine; readonly request: BuildRequest; readonly file: string; readonly lane: Lane },
+  signal: AbortSignal,
+): Promise<Image> {
+  const { engine, request, file } = to;
+  const here = engine.images.find(reference);
+  if (here !== undefined && !request.pull && fits(here, platform)) return here;
+  try {
+    const ref = withDefaultTag(parseReference(reference));
+    const options = {
+      tag: ref.digest ?? ref.tag ?? 'latest',
+      platform: platform || undefined,
+      auth: authFor(ref.registry, request.registryConfig),
+    };
+    await engine.images.pull(familiarName(ref), options, (m) => to.lane.send(m), signal);
+    return engine.images.get(reference);
+  } catch (e) {
+    signal.throwIfAborted();
+    const at = { file, line: from.line, column: from.column + Math.max(0, from.source.indexOf(reference)) };
+    const message = `${messageOf(e)} (${file}:${at.line}:${at.column})`;
+    if (e instanceof WharfError) throw new WharfError(e.code, e.kind, message, { ...e.context, at, cause: e });
+    throw stepFailed({ message }, { at, cause: e });
+  }
+}
+
+function fits(image: Image, platform: string): boolean {
+  if (platform === '') return true;
+  const { os, architecture } = parsePlatform(platform, image.config);
+  return image.config.os === os && image.config.architecture === architecture;
+}
+
+function authFor(registry: string, config: Readonly<Record<string, RegistryAuth>>): RegistryAuth | undefined {
+  return registry === 'docker.io' ? (config[DOCKER_HUB_KEY] ?? config['docker.io']) : config[registry];
+}

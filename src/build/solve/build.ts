@@ -1,0 +1,213 @@
+import { mkdtemp } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { shortId } from '../../core/ids.ts';
+import type { Logger } from '../../core/log.ts';
+import { hostPlatform } from '../../core/platform.ts';
+import type { Reference } from '../../core/reference.ts';
+import { familiar, familiarName, invalidReference, parseReference, withDefaultTag } from '../../core/reference.ts';
+import type { ProgressMessage } from '../../core/wire/resources.ts';
+import type { Image } from '../../engine/index.ts';
+import type { BuildCache } from '../cache/cache.ts';
+import { openContext } from '../context/open-context.ts';
+import type { BuildRequest } from '../contract.ts';
+import type { Instruction } from '../dockerfile/instructions.ts';
+import { parseDockerfile } from '../dockerfile/parse.ts';
+import { stepFailed } from '../errors.ts';
+import { TreeDigests } from '../files/digest-tree.ts';
+import type { Source } from '../graph/plan.ts';
+import { planBuild } from '../graph/plan.ts';
+import { globalScope, platformArgs, unusedBuildArgs } from '../graph/variables.ts';
+import { findBaseImage, parsePlatform } from './base-images.ts';
+import type { CacheMounts } from './cache-mounts.ts';
+import type { Lane } from './output.ts';
+import { OrderedOutput } from './output.ts';
+import type { RunParts } from './run-container.ts';
+import type { Session, SourceTree } from './session.ts';
+import { Slots } from './slots.ts';
+import { openScratch } from './snapshot.ts';
+import { runStage } from './stage.ts';
+import type { StageState } from './state.ts';
+import { topOf } from './state.ts';
+
+export interface BuildParts {
+  readonly run: RunParts;
+  readonly cache: BuildCache;
+  readonly cacheMounts: CacheMounts;
+  /** For contexts and other files of a build under way. */
+  readonly temporary: string;
+  readonly log: Logger;
+}
+
+/**
+ * One build: context, plan, stages side by side, image and tags. Aborted or failed, it gives back all it took; results of
+ * steps that were completed stay in the cache.
+ */
+export async function build(
+  request: BuildRequest,
+  parts: BuildParts,
+  onMessage: (m: ProgressMessage) => void,
+  signal: AbortSignal,
+): Promise<string> {
+  const tags = request.tags.map(parseTag);
+  const platform = request.platform === '' ? hostPlatform() : parsePlatform(request.platform, hostPlatform());
+  await using undo = new AsyncDisposableStack();
+  const context = undo.use(await openContext(request.context, request.dockerfile, parts.temporary, signal));
+  const file = parseDockerfile(context.dockerfile, request.dockerfile);
+  const given = {
+    buildArgs: request.buildArgs,
+    platform: platformArgs(hostPlatform(), platform, request.target),
+  };
+  const globals = globalScope(file, given);
+  const labels = labelStep(request.labels);
+  const plan = planBuild(file, request.target, globals, labels.length);
+
+  const failing = new AbortController();
+  const all = AbortSignal.any([signal, failing.signal]);
+  const output = new OrderedOutput(onMessage);
+  const prologue = output.lane();
+  const lanes = new Map(plan.stages.map(({ stage }) => [stage.index, output.lane()]));
+  const stages = new Map<number, Promise<StageState>>();
+  const images = new Map<string, Promise<Image>>();
+  const trees = new Map<string, Promise<SourceTree>>();
+  const slots = new Slots(Math.max(1, availableParallelism()));
+
+  const session: Session = {
+    parts: parts.run,
+    cache: parts.cache,
+    cacheMounts: parts.cacheMounts,
+    log: parts.log,
+    request,
+    file,
+    plan,
+    context,
+    given,
+    globals,
+    platform,
+    triggerArgs: new Set(),
+    signal: all,
+    epochSeconds: epochOf(request),
+    stage(index) {
+      const known = stages.get(index);
+      if (known !== undefined) return known;
+      const planned = plan.stages.find((p) => p.stage.index === index);
+      const lane = lanes.get(index);
+      if (planned === undefined || lane === undefined) {
+        throw stepFailed({
+          message: `stage ${index} is used by a trigger of the base image only, which is not supported`,
+        });
+      }
+      const running = runStage(planned, planned.stage === plan.target ? labels : [], session, lane)
+        .catch((e: unknown) => {
+          failing.abort(e);
+          throw e;
+        })
+        .finally(() => lane.end());
+      stages.set(index, running);
+      return running;
+    },
+    image(reference, wanted, from, lane) {
+      const asked = wanted || request.platform;
+      const to = { engine: parts.run.engine, request, file: file.file, lane };
+      return once(images, `${reference} ${asked}`, () => findBaseImage(reference, asked, from, to, all));
+    },
+    tree: (source, step, lane) =>
+      once(trees, JSON.stringify(source), () => openTree(source, step, lane, session, undo)),
+    scratchDirectory: () => mkdtemp(join(context.root, '..', 'scratch-')),
+    limited: (work) => slots.run(work),
+  };
+
+  for (const { source } of file.globalArgs.slice()) {
+    const number = file.globalArgs.findIndex((arg) => arg.source === source) + 1;
+    prologue.say(`Step ${number}/${plan.totalSteps} : ${source}`);
+    prologue.say('\n');
+  }
+  prologue.end();
+  // A stage that waits for another one fails with it: the first failure is the one that aborted the rest.
+  const ended = await Promise.allSettled(plan.stages.map(({ stage }) => session.stage(stage.index)));
+  if (ended.some((e) => e.status === 'rejected')) throw failing.signal.reason;
+  const result = await session.stage(plan.target.index);
+
+  const unused = unusedBuildArgs(file, request.buildArgs, session.triggerArgs);
+  if (unused.length > 0) {
+    onMessage({ stream: `[Warning] One or more build-args [${unused.join(' ')}] were not consumed\n` });
+  }
+  const id = await keep(result, tags, parts);
+  onMessage({ aux: { ID: id } });
+  onMessage({ stream: `Successfully built ${shortId(id)}\n` });
+  for (const tag of tags) onMessage({ stream: `Successfully tagged ${familiar(tag)}\n` });
+  return id;
+}
+
+/** Gives the result to the engine, under its names. A stage that is just its base image becomes no new one. */
+async function keep(result: StageState, tags: readonly Reference[], parts: BuildParts): Promise<string> {
+  const { images } = parts.run.engine;
+  const there = result.id === undefined ? undefined : images.find(result.id);
+  if (there === undefined) {
+    const made = await images.create({ config: result.config, chain: result.chain, tags: tags.map(familiar) });
+    return made.id;
+  }
+  for (const tag of tags) await images.tag(there.id, familiarName(tag), tag.tag ?? 'latest');
+  return there.id;
+}
+
+function parseTag(text: string): Reference {
+  const ref = parseReference(text);
+  if (ref.digest !== undefined) {
+    throw invalidReference({ text, why: 'refusing to create a tag with a digest reference' });
+  }
+  return withDefaultTag(ref);
+}
+
+function labelStep(labels: Readonly<Record<string, string>>): Instruction[] {
+  const pairs = Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  if (pairs.length === 0) return [];
+  const quoted = pairs.map(([name, value]) => ({ name: quote(name), value: quote(value) }));
+  const source = `LABEL ${pairs.map(([name, value]) => `${name}=${value}`).join(' ')}`;
+  return [{ kind: 'label', pairs: quoted, line: 0, column: 0, source }];
+}
+
+/** A word that expansion gives back as it is. */
+function quote(text: string): string {
+  return text
+    .split("'")
+    .map((part) => `'${part}'`)
+    .join(`"'"`);
+}
+
+function epochOf(request: BuildRequest): number | undefined {
+  const text = request.buildArgs['SOURCE_DATE_EPOCH'];
+  return typeof text === 'string' && /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+async function openTree(
+  source: Source,
+  step: Instruction,
+  lane: Lane,
+  session: Session,
+  undo: AsyncDisposableStack,
+): Promise<SourceTree> {
+  const { snapshots } = session.parts.engine.parts.storage;
+  const top = await topOfSource(source, step, lane, session);
+  const view = undo.use(await openScratch(snapshots, top));
+  return { top, digests: new TreeDigests(view.root) };
+}
+
+async function topOfSource(source: Source, step: Instruction, lane: Lane, session: Session) {
+  switch (source.kind) {
+    case 'scratch':
+      return null;
+    case 'stage':
+      return topOf(await session.stage(source.index));
+    case 'image':
+      return (await session.image(source.reference, '', step, lane)).chain.at(-1) ?? null;
+  }
+}
+
+function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const found = known.get(key);
+  if (found !== undefined) return found;
+  const made = make();
+  known.set(key, made);
+  return made;
+}

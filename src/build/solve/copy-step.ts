@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import { posix } from 'node:path';
+import { parseIgnore } from '../context/ignore.ts';
+import type { Instruction } from '../dockerfile/instructions.ts';
+import { bodyOf } from '../dockerfile/heredoc.ts';
+import { stepFailed } from '../errors.ts';
+import type { Lookup } from '../expand/expand.ts';
+import { expandText, expandWord } from '../expand/expand.ts';
+import { resolveSource } from '../graph/plan.ts';
+import { download } from './download.ts';
+import { nop } from './history.ts';
+import type { Lane } from './output.ts';
+import { destinationOf, modeOf, ownerOf, placeFiles } from './place-files.ts';
+import type { Selected } from './select-sources.ts';
+import { selectSource, selectText } from './select-sources.ts';
+import type { Session, SourceTree } from './session.ts';
+import { openScratch } from './snapshot.ts';
+import type { StageState } from './state.ts';
+import { runConfigOf, topOf } from './state.ts';
+import type { FileWork } from './step-effect.ts';
+
+const URL_SOURCE = /^https?:\/\//i;
+const GIT_SOURCE = /^(git:\/\/|git@|ssh:\/\/git@)|\.git(#|$)/;
+const ROOT = { uid: 0, gid: 0 };
+
+/** What COPY or ADD does: find and digest sources, then write them on top of the stage. */
+export function copyWork(
+  step: Instruction<'copy' | 'add'>,
+  state: StageState,
+  stageIndex: number,
+  lookup: Lookup,
+  session: Session,
+  lane: Lane,
+): FileWork {
+  const keyword = step.kind === 'copy' ? 'COPY' : 'ADD';
+  const { escape } = session.file;
+  const expand = (word: string) => expandWord(word, lookup, escape);
+  const sources = step.sources.map(expand);
+  const destination = destinationOf(expand(step.destination), runConfigOf(state).WorkingDir || '/');
+  const chown = step.chown === undefined ? undefined : expand(step.chown);
+  const mode = step.chmod === undefined ? undefined : modeOf(expand(step.chmod));
+  const checksum = step.checksum === undefined ? undefined : expand(step.checksum);
+  const source = step.from === undefined ? undefined : resolveSource(session.file, stageIndex, step.from, step);
+  const rules = parseIgnore(step.exclude.join('\n'));
+  const excludes = (path: string) => rules.excludes(path);
+  const shape = [keyword, destination, chown, step.chmod, step.exclude, step.unpack];
+
+  let tree: Promise<SourceTree> | undefined;
+  const treeOf = () => (source === undefined ? undefined : (tree ??= session.tree(source, step, lane)));
+  let found: Promise<Selected[]> | undefined;
+  const selected = () => (found ??= select());
+
+  async function select(): Promise<Selected[]> {
+    const digests = (await treeOf())?.digests ?? session.context.digests;
+    const all: Selected[] = [];
+    for (const word of sources) {
+      if (keyword === 'ADD' && URL_SOURCE.test(word)) {
+        const options = { checksum, unpack: step.unpack === true, named: !destination.endsWith('/') };
+        all.push(await download(word, { ...options, scratch: await session.scratchDirectory() }, session.signal));
+      } else if (keyword === 'ADD' && GIT_SOURCE.test(word)) {
+        throw stepFailed({ message: `ADD failed: git sources are not supported: ${word}` });
+      } else {
+        const fromContext = source === undefined;
+        all.push(...(await selectSource(word, { keyword, tree: digests, fromContext, excludes, unpack: step.unpack })));
+      }
+    }
+    for (const heredoc of step.heredocs) {
+      const body = bodyOf(heredoc);
+      const text = heredoc.expand ? expandText(body, lookup, escape) : body;
+      all.push(await selectText(heredoc.name, text, await session.scratchDirectory()));
+    }
+    return all;
+  }
+
+  return {
+    async *keys() {
+      const known = await treeOf();
+      if (known !== undefined) yield [...shape, 'stack', known.top, sources];
+      const all = await selected();
+      yield [...shape, 'content', all.map((s) => [s.kind, s.archive, s.name, s.digest])];
+    },
+    async run() {
+      const all = await selected();
+      await using scratch = await openScratch(session.parts.engine.parts.storage.snapshots, topOf(state));
+      const given = chown === undefined ? undefined : ownerOf(scratch.root, chown);
+      const owner = given ?? (source === undefined ? ROOT : undefined);
+      const placement = { keyword, destination, owner, archiveOwner: given, mode, excludes } as const;
+      await placeFiles(scratch.root, all, placement, session.signal);
+      const layer = await scratch.commit({ mtimeSeconds: session.epochSeconds });
+      const text = `${keyword} ${summary(all)} in ${posix.normalize(destination)} `;
+      return { layer, createdBy: nop(runConfigOf(state), text, 1) };
+    },
+  };
+}
+
+/** `file:HASH`, `dir:HASH` or `multi:HASH`, as the classic builder's history names sources. */
+function summary(selected: readonly Selected[]): string {
+  const only = selected.length === 1 ? selected[0] : undefined;
+  if (only !== undefined) return `${only.kind === 'directory' ? 'dir' : 'file'}:${only.digest}`;
+  const hash = createHash('sha256');
+  for (const { name, digest } of selected) hash.update(`${name} ${digest}\n`);
+  return `multi:${hash.digest('hex')}`;
+}

@@ -1,0 +1,71 @@
+import { StringDecoder } from 'node:string_decoder';
+import type { ProgressMessage } from '../../core/wire/resources.ts';
+
+/** What one stage says. */
+export interface Lane {
+  send(message: ProgressMessage): void;
+  /** Sends text as it is, newlines included. */
+  say(text: string): void;
+  /** Nothing more comes from this lane. */
+  end(): void;
+}
+
+/**
+ * Output of stages that run at the same time, told one after the other in the file's order: the first lane that has not ended
+ * is passed on at once, the others are kept until it is their turn.
+ */
+export class OrderedOutput {
+  readonly #onMessage: (m: ProgressMessage) => void;
+  readonly #lanes: { kept: ProgressMessage[]; ended: boolean }[] = [];
+
+  constructor(onMessage: (m: ProgressMessage) => void) {
+    this.#onMessage = onMessage;
+  }
+
+  lane(): Lane {
+    const state = { kept: [] as ProgressMessage[], ended: false };
+    this.#lanes.push(state);
+    const send = (message: ProgressMessage): void => {
+      state.kept.push(message);
+      this.#flush();
+    };
+    return {
+      send,
+      say: (text) => send({ stream: text }),
+      end: () => {
+        state.ended = true;
+        this.#flush();
+      },
+    };
+  }
+
+  #flush(): void {
+    for (const lane of this.#lanes) {
+      for (const message of lane.kept.splice(0)) this.#onMessage(message);
+      if (!lane.ended) return;
+    }
+  }
+}
+
+/** The two outputs of a command as text of the build: standard error in bright red, as the classic builder does. */
+export class CommandOutput {
+  readonly #say: (text: string) => void;
+  readonly #decoders = [new StringDecoder('utf8'), new StringDecoder('utf8')] as const;
+
+  constructor(say: (text: string) => void) {
+    this.#say = say;
+  }
+
+  write(stream: 'stdout' | 'stderr', chunk: Buffer): void {
+    this.#tell(stream, this.#decoders[stream === 'stdout' ? 0 : 1].write(chunk));
+  }
+
+  end(): void {
+    this.#tell('stdout', this.#decoders[0].end());
+    this.#tell('stderr', this.#decoders[1].end());
+  }
+
+  #tell(stream: 'stdout' | 'stderr', text: string): void {
+    if (text !== '') this.#say(stream === 'stdout' ? text : `\u001b[91m${text}\u001b[0m`);
+  }
+}

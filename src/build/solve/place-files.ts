@@ -1,0 +1,107 @@
+import { createReadStream } from 'node:fs';
+import { join, posix } from 'node:path';
+import { resolveUser } from '../../runtime/index.ts';
+import { stepFailed } from '../errors.ts';
+import { TreeCopier } from '../files/copy-tree.ts';
+import { extractTar } from '../files/extract-tar.ts';
+import { clamp, makeDirectories, resolveInRoot, statOf } from '../files/in-root.ts';
+import type { Selected } from './select-sources.ts';
+
+export interface Placement {
+  readonly keyword: 'COPY' | 'ADD';
+  /** Absolute in the image; a slash at the end means a directory. */
+  readonly destination: string;
+  /** `undefined`: owners are kept. */
+  readonly owner: { readonly uid: number; readonly gid: number } | undefined;
+  /** Of what is unpacked from an archive; `undefined`: as the archive says. */
+  readonly archiveOwner: { readonly uid: number; readonly gid: number } | undefined;
+  readonly mode: number | undefined;
+  readonly excludes: (relative: string) => boolean;
+}
+
+/** The destination of COPY or ADD, joined to the working directory; the slash at its end survives. */
+export function destinationOf(written: string, workdir: string): string {
+  const isDirectory = written.endsWith('/') || /(^|\/)\.$/.test(written);
+  const path = `/${clamp(posix.isAbsolute(written) ? written : posix.join(workdir, written))}`;
+  return isDirectory && path !== '/' ? `${path}/` : path;
+}
+
+/**
+ * Writes what was selected into a mounted root file system.
+ * @throws {WharfError} `BUILD_STEP_FAILED`
+ */
+export async function placeFiles(
+  root: string,
+  selected: readonly Selected[],
+  placement: Placement,
+  signal: AbortSignal,
+): Promise<void> {
+  const { keyword, destination, owner, mode, excludes } = placement;
+  const isDirectory = destination.endsWith('/');
+  if (selected.length > 1 && !isDirectory) {
+    throw stepFailed({
+      message: `When using ${keyword} with more than one source file, the destination must be a directory and end with a /`,
+    });
+  }
+  const copier = new TreeCopier({ owner, mode, excludes, signal });
+  for (const source of selected) {
+    const path = resolveInRoot(root, destination);
+    const there = statOf(join(root, path));
+    const shown = destination.replace(/(.)\/$/, '$1');
+    if (source.archive || source.kind === 'directory' || isDirectory) {
+      if (there !== undefined && !there.isDirectory())
+        throw stepFailed({ message: `cannot copy to non-directory: ${shown}` });
+    }
+    if (source.archive) {
+      const into = { root, into: path, owner: placement.archiveOwner, mode, signal };
+      await extractTar(createReadStream(source.path), into);
+    } else if (source.kind === 'directory') {
+      await makeDirectories(root, parentOf(path));
+      await copier.copy(source.path, join(root, path), shown);
+    } else {
+      const inside = isDirectory || there?.isDirectory() === true;
+      const target = inside ? posix.join(path, source.name) : path;
+      await makeDirectories(root, parentOf(target));
+      await copier.copy(source.path, join(root, target), inside ? posix.join(shown, source.name) : shown);
+    }
+  }
+}
+
+function parentOf(path: string): string {
+  const parent = posix.dirname(path);
+  return parent === '.' ? '' : parent;
+}
+
+/**
+ * `--chown`: numbers stand for themselves, a number without a group is its own group; names are those of the image.
+ * @throws {WharfError} `BUILD_STEP_FAILED` if the image does not know a name
+ */
+export function ownerOf(root: string, chown: string): { readonly uid: number; readonly gid: number } {
+  const [user = '', group] = chown.split(':');
+  const numeric = /^\d+$/;
+  if (numeric.test(user) && (group === undefined || numeric.test(group))) {
+    return { uid: Number(user), gid: Number(group ?? user) };
+  }
+  try {
+    const resolved = resolveUser(root, chown, []);
+    return { uid: resolved.uid, gid: group === undefined && numeric.test(user) ? Number(user) : resolved.gid };
+  } catch (cause) {
+    throw stepFailed(
+      {
+        message: `unable to convert uid/gid chown string to host mapping: can't find uid for user ${chown}: no such user: ${user}`,
+      },
+      { cause },
+    );
+  }
+}
+
+/** @throws {WharfError} `BUILD_STEP_FAILED` unless it is octal and at most 07777 */
+export function modeOf(chmod: string): number {
+  const mode = /^[0-7]{1,5}$/.test(chmod) ? Number.parseInt(chmod, 8) : Number.NaN;
+  if (!(mode <= 0o7777)) {
+    throw stepFailed({
+      message: `invalid chmod parameter: '${chmod}'. it should be octal string and between 0 and 07777`,
+    });
+  }
+  return mode;
+}

@@ -1,0 +1,121 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { MountInput } from '../../runtime/index.ts';
+import type { Instruction } from '../dockerfile/instructions.ts';
+import { bodyOf, parseHeredocWord } from '../dockerfile/heredoc.ts';
+import { CommandFailed } from '../errors.ts';
+import type { Lookup } from '../expand/expand.ts';
+import { makeDirectories, resolveInRoot } from '../files/in-root.ts';
+import { argvOf, DEFAULT_PATH, shellOf } from './config.ts';
+import { runHistory } from './history.ts';
+import type { Lane } from './output.ts';
+import { CommandOutput } from './output.ts';
+import { ETC_FILES, runContainer } from './run-container.ts';
+import type { FoundMount } from './run-mounts.ts';
+import { findMounts, prepareMounts } from './run-mounts.ts';
+import type { Session } from './session.ts';
+import { positionOf } from './session.ts';
+import { openScratch } from './snapshot.ts';
+import type { StageState } from './state.ts';
+import { runConfigOf, topOf } from './state.ts';
+import type { FileWork } from './step-effect.ts';
+import { forgetTouched, noteStubs, removeStubs } from './stubs.ts';
+
+/** Directories that a runtime mounts file systems on. */
+const MOUNT_POINTS = ['/proc', '/sys', '/dev', ...ETC_FILES];
+
+interface Script {
+  readonly argv: readonly string[];
+  /** A here-document that brings its own interpreter: a file to bind. */
+  readonly file: { readonly path: string; readonly text: string } | undefined;
+}
+
+/** What RUN does: a container on top of the stage, whose changes are the layer. */
+export function runWork(
+  step: Instruction<'run'>,
+  state: StageState,
+  stageIndex: number,
+  lookup: Lookup,
+  session: Session,
+  lane: Lane,
+): FileWork {
+  const config = runConfigOf(state);
+  const workdir = config.WorkingDir || '/';
+  const script = scriptOf(step, state);
+  const ownEnv = config.Env ?? [];
+  const args = state.args.inScope(ownEnv);
+  const env = [...(ownEnv.some((v) => v.startsWith('PATH=')) ? [] : [DEFAULT_PATH]), ...ownEnv, ...args];
+  const networkMode = step.network === 'default' ? session.request.networkMode || 'default' : step.network;
+  let found: Promise<FoundMount[]> | undefined;
+  const mounts = () => (found ??= findMounts(step, { stageIndex, workdir, lookup }, session, lane));
+
+  return {
+    async *keys() {
+      const mountKeys = (await mounts()).map((m) => m.key);
+      yield ['RUN', script.argv, script.file?.text, env, workdir, config.User ?? '', networkMode, mountKeys];
+    },
+    async run() {
+      const { storage } = session.parts.engine.parts;
+      await using undo = new AsyncDisposableStack();
+      const scratch = undo.use(await openScratch(storage.snapshots, topOf(state)));
+      await makeDirectories(scratch.root, resolveInRoot(scratch.root, workdir));
+      const inputs = await prepareMounts(await mounts(), session, undo);
+      if (script.file !== undefined) inputs.push(await scriptMount(script.file, session));
+      const stubs = noteStubs(scratch.root, [...MOUNT_POINTS, ...inputs.map((m) => m.target)]);
+      const short = scratch.key.slice(-32, -20);
+      lane.say(` ---> Running in ${short}\n`);
+      const request = {
+        id: scratch.key,
+        rootfs: scratch.root,
+        argv: script.argv,
+        env: [...env, ...state.args.proxies(ownEnv)],
+        cwd: workdir,
+        user: config.User ?? '',
+        mounts: inputs,
+        networkMode,
+        extraHosts: session.request.extraHosts,
+        shmSizeBytes: session.request.shmSizeBytes,
+        memoryBytes: session.request.memoryBytes,
+      };
+      const output = new CommandOutput((text) => lane.say(text));
+      const exitCode = await session.limited(() => runContainer(request, output, session.parts, session.signal));
+      if (exitCode !== 0) {
+        const shown = step.command.form === 'exec' ? script.argv.join(' ') : argvOf(step.command, config).join(' ');
+        throw new CommandFailed(shown, exitCode, { at: positionOf(session, step) });
+      }
+      removeStubs(scratch.root, stubs);
+      await storage.snapshots.unmount(scratch.key);
+      forgetTouched(storage.snapshots.directories(scratch.key), stubs);
+      const layer = await scratch.commit({ mtimeSeconds: session.epochSeconds });
+      lane.say(` ---> Removed intermediate container ${short}\n`);
+      return { layer, createdBy: runHistory(script.argv, args) };
+    },
+  };
+}
+
+/** The command line, with here-documents as their reader expects them: the builder never expands their variables. */
+function scriptOf(step: Instruction<'run'>, state: StageState): Script {
+  const config = runConfigOf(state);
+  const [first] = step.heredocs;
+  if (first === undefined || step.command.form === 'exec')
+    return { argv: argvOf(step.command, config), file: undefined };
+  const { text } = step.command;
+  if (parseHeredocWord(text) === undefined) {
+    const whole = step.heredocs.reduce((sum, { body, name }) => `${sum}\n${body}${name}`, text);
+    return { argv: [...shellOf(config), whole], file: undefined };
+  }
+  const body = bodyOf(first);
+  if (!body.startsWith('#!')) return { argv: [...shellOf(config), body], file: undefined };
+  const path = `/dev/pipes/${first.name.replaceAll('/', '_')}`;
+  return { argv: [path], file: { path, text: body } };
+}
+
+async function scriptMount(
+  file: { readonly path: string; readonly text: string },
+  session: Session,
+): Promise<MountInput> {
+  const source = join(await session.scratchDirectory(), 'script');
+  await writeFile(source, file.text);
+  await chmod(source, 0o755);
+  return { kind: 'bind', source, target: file.path, readOnly: true, recursive: false, propagation: 'rprivate' };
+}

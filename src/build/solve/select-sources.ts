@@ -1,0 +1,101 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import { patternToRegExp } from '../context/ignore.ts';
+import { stepFailed } from '../errors.ts';
+import { isTarFile } from '../files/decompress.ts';
+import { TreeDigests } from '../files/digest-tree.ts';
+import { clamp, resolveInRoot, statOf } from '../files/in-root.ts';
+
+/** One thing to copy: found, and its content known. */
+export interface Selected {
+  /** On the host; links resolved. */
+  readonly path: string;
+  /** What it is called in a destination directory. */
+  readonly name: string;
+  readonly kind: 'directory' | 'file';
+  /** To be unpacked instead of copied. */
+  readonly archive: boolean;
+  /** Comes with the owner it should have; else the build's rule decides. */
+  readonly digest: string;
+}
+
+export interface SelectOptions {
+  readonly keyword: 'COPY' | 'ADD';
+  /** Files of the context, a stage or an image. */
+  readonly tree: TreeDigests;
+  readonly fromContext: boolean;
+  readonly excludes: (relative: string) => boolean;
+  /** `undefined`: archives are known by their content (ADD). */
+  readonly unpack: boolean | undefined;
+}
+
+/**
+ * Finds what one source word of COPY or ADD means, in lexical order.
+ * @throws {WharfError} `BUILD_STEP_FAILED` if nothing is there
+ */
+export async function selectSource(source: string, options: SelectOptions): Promise<Selected[]> {
+  const { tree, keyword } = options;
+  const wild = hasWildcard(source);
+  const paths = wild ? await expandWildcards(tree.root, clamp(source)) : [clamp(source)];
+  const found: Selected[] = [];
+  for (const path of paths) {
+    const resolved = resolveInRoot(tree.root, path);
+    const full = join(tree.root, resolved);
+    const stat = statOf(full);
+    if (stat === undefined) {
+      if (wild) continue;
+      const where = options.fromContext ? 'file not found in build context or excluded by .dockerignore: ' : '';
+      throw stepFailed({
+        message: `${keyword} failed: ${where}stat ${source.replace(/^\//, '')}: file does not exist`,
+      });
+    }
+    const directory = stat.isDirectory();
+    found.push({
+      path: full,
+      name: posix.basename(path),
+      kind: directory ? 'directory' : 'file',
+      archive: options.unpack ?? (keyword === 'ADD' && options.fromContext && stat.isFile() && (await isTarFile(full))),
+      digest: await tree.of(resolved, options.excludes),
+    });
+  }
+  if (found.length === 0) throw stepFailed({ message: `${keyword} failed: no source files were specified` });
+  return found;
+}
+
+/** A file made of text (a here-document), kept in `scratch`. */
+export async function selectText(name: string, text: string, scratch: string): Promise<Selected> {
+  const base = posix.basename(name);
+  await writeFile(join(scratch, base), text, { mode: 0o644 });
+  return {
+    path: join(scratch, base),
+    name: base,
+    kind: 'file',
+    archive: false,
+    digest: await new TreeDigests(scratch).of(base),
+  };
+}
+
+export function hasWildcard(source: string): boolean {
+  return /[*?[]/.test(source.replace(/\\./g, ''));
+}
+
+/** Paths below `root` that a pattern matches, element by element; a `*` never crosses a slash. */
+async function expandWildcards(root: string, pattern: string): Promise<string[]> {
+  let found = [''];
+  for (const part of pattern.split('/')) {
+    const next: string[] = [];
+    for (const base of found) {
+      if (!hasWildcard(part)) {
+        next.push(posix.join(base, part.replace(/\\(.)/g, '$1')));
+        continue;
+      }
+      const directory = join(root, resolveInRoot(root, base));
+      if (!statOf(directory)?.isDirectory()) continue;
+      const matcher = patternToRegExp(part);
+      const names = (await readdir(directory)).filter((name) => matcher.test(name)).toSorted();
+      next.push(...names.map((name) => posix.join(base, name)));
+    }
+    found = next;
+  }
+  return found;
+}

@@ -1,0 +1,55 @@
+import type { ChainId } from '../../core/digest.ts';
+import type { Logger } from '../../core/log.ts';
+import type { Platform } from '../../core/platform.ts';
+import type { Image } from '../../engine/index.ts';
+import type { BuildContext } from '../context/open-context.ts';
+import type { BuildCache } from '../cache/cache.ts';
+import type { BuildRequest } from '../contract.ts';
+import type { Dockerfile, Instruction } from '../dockerfile/instructions.ts';
+import type { TreeDigests } from '../files/digest-tree.ts';
+import type { BuildPlan, Source } from '../graph/plan.ts';
+import type { GivenArgs } from '../graph/variables.ts';
+import type { CacheMounts } from './cache-mounts.ts';
+import type { Lane } from './output.ts';
+import type { RunParts } from './run-container.ts';
+import type { StageState } from './state.ts';
+
+/** Files of a finished stage or an image, mounted for reading. */
+export interface SourceTree {
+  readonly digests: TreeDigests;
+  /** Decides the content, so that it need not be read. */
+  readonly top: ChainId | null;
+}
+
+/** One build under way: what its stages share. */
+export interface Session {
+  readonly parts: RunParts;
+  readonly cache: BuildCache;
+  readonly cacheMounts: CacheMounts;
+  readonly log: Logger;
+  readonly request: BuildRequest;
+  readonly file: Dockerfile;
+  readonly plan: BuildPlan;
+  readonly context: BuildContext;
+  readonly given: GivenArgs;
+  readonly globals: ReadonlyMap<string, string | undefined>;
+  readonly platform: Platform;
+  /** Names that ARGs in ONBUILD triggers asked for. */
+  readonly triggerArgs: Set<string>;
+  /** Aborted when the client goes, or another stage fails. */
+  readonly signal: AbortSignal;
+  /** Seconds since 1970 that files and images are to carry (SOURCE_DATE_EPOCH). */
+  readonly epochSeconds: number | undefined;
+  /** The result of a stage, which is begun if it was not yet. */
+  stage(index: number): Promise<StageState>;
+  image(reference: string, platform: string, from: Instruction, lane: Lane): Promise<Image>;
+  tree(source: Source, step: Instruction, lane: Lane): Promise<SourceTree>;
+  /** An empty directory that lasts as long as the build. */
+  scratchDirectory(): Promise<string>;
+  /** Runs `work` when one of the few places for commands is free. */
+  limited<T>(work: () => Promise<T>): Promise<T>;
+}
+
+export function positionOf(session: Session, step: { readonly line: number; readonly column: number }) {
+  return { file: session.file.file, line: step.line, column: step.column };
+}

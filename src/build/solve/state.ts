@@ -1,0 +1,76 @@
+import type { ChainId, Digest } from '../../core/digest.ts';
+import { sha256 } from '../../core/digest.ts';
+import type { ImageConfig, ImageRunConfig } from '../../core/oci.ts';
+import type { Platform } from '../../core/platform.ts';
+import type { Image } from '../../engine/index.ts';
+import type { StageArgs } from '../graph/variables.ts';
+import type { LayerResult, StepResult } from '../cache/cache.ts';
+import { DEFAULT_PATH } from './config.ts';
+
+/** Where a stage has got to: an image, though it has no name and the engine does not know it yet. */
+export interface StageState {
+  /** `undefined`: nothing yet (`FROM scratch`). */
+  readonly id: Digest | undefined;
+  readonly config: ImageConfig;
+  /** Bottom first. */
+  readonly chain: readonly ChainId[];
+  readonly args: StageArgs;
+  /** CMD was given in this stage, so that ENTRYPOINT keeps it. */
+  readonly cmdSet: boolean;
+}
+
+export function runConfigOf(state: StageState): ImageRunConfig {
+  return state.config.config ?? {};
+}
+
+export function topOf(state: StageState): ChainId | null {
+  return state.chain.at(-1) ?? null;
+}
+
+export function scratchState(platform: Platform, args: StageArgs): StageState {
+  const config: ImageConfig = {
+    architecture: platform.architecture,
+    os: platform.os,
+    ...(platform.variant ? { variant: platform.variant } : {}),
+    config: { Env: [DEFAULT_PATH] },
+    rootfs: { type: 'layers', diff_ids: [] },
+    history: [],
+  };
+  return { id: undefined, config, chain: [], args, cmdSet: false };
+}
+
+export function stateOfImage(image: Image, args: StageArgs): StageState {
+  return { id: image.id, config: image.config, chain: image.chain, args, cmdSet: false };
+}
+
+/** The image after one more step. `createdAt` is RFC 3339. */
+export function advance(
+  state: StageState,
+  change: { readonly config: ImageRunConfig; readonly author: string | undefined },
+  { layer, createdBy }: LayerResult,
+  createdAt: string,
+): StepResult {
+  const { architecture, os, variant, rootfs, history } = state.config;
+  const author = change.author ?? state.config.author;
+  return {
+    config: {
+      created: createdAt,
+      ...(author === undefined ? {} : { author }),
+      architecture,
+      os,
+      ...(variant === undefined ? {} : { variant }),
+      config: change.config,
+      rootfs: { type: 'layers', diff_ids: layer === null ? rootfs.diff_ids : [...rootfs.diff_ids, layer.diffId] },
+      history: [
+        ...(history ?? []),
+        { created: createdAt, created_by: createdBy, ...(layer === null ? { empty_layer: true } : {}) },
+      ],
+    },
+    chain: layer === null ? state.chain : [...state.chain, layer.chainId],
+  };
+}
+
+/** The ID that the engine gives an image of this config. */
+export function idOf(config: ImageConfig): Digest {
+  return sha256(JSON.stringify(config));
+}

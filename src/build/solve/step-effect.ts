@@ -1,0 +1,21 @@
+import type { ImageRunConfig } from '../../core/oci.ts';
+import type { LayerResult } from '../cache/cache.ts';
+import type { StageArgs } from '../graph/variables.ts';
+
+/** What a step does to the files. */
+export interface FileWork {
+  /** What decides the result, cheapest to find first; each alone is enough. The stack below need not be in it. */
+  keys(): AsyncIterable<readonly unknown[]>;
+  run(): Promise<LayerResult>;
+}
+
+/** What a step does, decided before it is done. */
+export interface StepEffect {
+  readonly config: ImageRunConfig;
+  readonly author?: string | undefined;
+  readonly args: StageArgs;
+  readonly cmdSet: boolean;
+  /** For the history, and the whole effect of a step without files. */
+  readonly createdBy: string;
+  readonly work?: FileWork | undefined;
+}
