@@ -16,10 +16,9 @@ function configFile(t: TestContext, content: string): string {
 
 test('flags, several of a kind, and defaults', (t) => {
   const file = configFile(t, '');
-  const settings = readSettings([
-    ...['--config-file', file, '-H', 'unix:///a.sock', '--host', 'tcp://127.0.0.1:1', '--data-root', '/d/../e'],
-    ...['--default-address-pool', 'base=10.0.0.0/8,size=24', '--add-runtime', 'mine=/usr/bin/mine', '-D'],
-  ]);
+  const line = '-H unix:///a.sock --host tcp://127.0.0.1:1 --data-root /d/../e --add-runtime mine=/usr/bin/mine -D';
+  const pool = '--default-address-pool base=10.0.0.0/8,size=24';
+  const settings = readSettings(['--config-file', file, ...`${line} ${pool}`.split(' ')]);
   assert.deepEqual(settings.hosts, ['unix:///a.sock', 'tcp://127.0.0.1:1']);
   assert.equal(settings.dataRoot, '/e');
   assert.equal(settings.execRoot, '/run/wharf');
