@@ -25,7 +25,8 @@ export function detectCgroups(mountinfo: string = readFileSync('/proc/self/mount
     if (type === 'cgroup2' && !mounts.has('')) mounts.set('', target);
     if (type !== 'cgroup') continue;
     for (const word of options?.split(',') ?? []) {
-      if (word === 'rw' || word === 'ro' || word === 'xattr' || word.includes('=') !== word.startsWith('name=')) continue;
+      if (word === 'rw' || word === 'ro' || word === 'xattr' || word.includes('=') !== word.startsWith('name='))
+        continue;
       if (!mounts.has(word)) mounts.set(word, target);
       if (!word.startsWith('name=')) controllers.add(word);
     }
@@ -54,7 +55,8 @@ export function cgroupPids(host: CgroupHost, path: string): number[] {
 }
 
 function gather(directory: string, pids: Set<number>): void {
-  for (const line of readText(join(directory, 'cgroup.procs'))?.split('\n') ?? []) if (line !== '') pids.add(Number(line));
+  for (const line of readText(join(directory, 'cgroup.procs'))?.split('\n') ?? [])
+    if (line !== '') pids.add(Number(line));
   for (const entry of subdirectories(directory)) gather(join(directory, entry.name), pids);
 }
 

@@ -14,7 +14,9 @@ const SYS_PIDFD_OPEN = 434;
 const PIDFD_GET_INFO = 0xc040ff0b;
 const PIDFD_INFO_EXIT = 8n;
 
-const prctlCall = libc.func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)');
+const prctlCall = libc.func(
+  'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
+);
 const waitpidCall = libc.func('int waitpid(int pid, void *status, int options)');
 const fcntlCall = libc.func('int fcntl(int fd, int command, int argument)');
 const clockGettimeCall = libc.func('int clock_gettime(int clock, void *time)');

@@ -1,6 +1,48 @@
+import { mkdirSync } from 'node:fs';
+import { basename, isAbsolute } from 'node:path';
+import { detectCgroups } from '../linux/index.ts';
 import type { Runtime, RuntimeOptions } from './contract.ts';
+import { noRuntime } from './errors.ts';
+import { type Candidate, probeRuntimes } from './probe.ts';
+import { MonitoredRuntime } from './runtime.ts';
 
 /** Starts or finds the monitor of this exec root, probes the OCI runtimes. @throws {WharfError} `NO_RUNTIME` */
-export function openRuntime(_options: RuntimeOptions): Promise<Runtime> {
-  throw new Error('the runtime is being written');
+export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
+  const { execRoot, defaultRuntime } = options;
+  mkdirSync(execRoot, { recursive: true, mode: 0o711 });
+  const runtimes = { ...options.runtimes };
+  let wanted = defaultRuntime;
+  if (wanted !== undefined && isAbsolute(wanted)) {
+    wanted = basename(wanted);
+    runtimes[wanted] = defaultRuntime ?? wanted;
+  }
+  const candidates = await probeRuntimes(execRoot, options.cgroupParent, runtimes);
+  const chosen = choose(candidates, wanted);
+  const cgroups = detectCgroups();
+  const info = {
+    name: chosen.name,
+    path: chosen.path,
+    version: chosen.version,
+    cgroupMode: cgroups.mode,
+    candidates: candidates.map(({ name, path, works, reason }) => ({ name, path, works, reason })),
+    controllers: cgroups.controllers,
+  };
+  for (const { name, works, reason } of candidates) options.log.debug('OCI runtime', { name, works, reason });
+  return MonitoredRuntime.open({ options, info, cgroups });
+}
+
+function choose(candidates: readonly Candidate[], wanted: string | undefined): Candidate {
+  const reasons = candidates.map(({ name, reason }) => `${name}: ${reason}`).join('; ');
+  const hint = 'install the Debian package crun or runc';
+  if (wanted === undefined) {
+    const first = candidates.find((candidate) => candidate.works);
+    if (first === undefined) throw noRuntime({ message: `no OCI runtime works here (${reasons})` }, { hint });
+    return first;
+  }
+  const named = candidates.find((candidate) => candidate.name === wanted);
+  if (named?.works) return named;
+  throw noRuntime(
+    { message: `OCI runtime "${wanted}" cannot be used: ${named?.reason ?? 'no such runtime'}` },
+    { hint },
+  );
 }

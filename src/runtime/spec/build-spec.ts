@@ -62,7 +62,13 @@ export function buildSpec(input: SpecInput): OciSpec {
       noNewPrivileges: input.noNewPrivileges,
       oomScoreAdj: input.oomScoreAdj,
       ...(input.ulimits.length > 0
-        ? { rlimits: input.ulimits.map((u) => ({ type: rlimitName(u.name), soft: rlimit(u.soft), hard: rlimit(u.hard) })) }
+        ? {
+            rlimits: input.ulimits.map((u) => ({
+              type: rlimitName(u.name),
+              soft: rlimit(u.soft),
+              hard: rlimit(u.hard),
+            })),
+          }
         : {}),
     },
     root: { path: input.rootfs, readonly: input.readonlyRootfs },

@@ -1,0 +1,3 @@
+import { runMonitor } from '../runtime/index.ts';
+
+await runMonitor(process.argv.slice(2));

@@ -1,0 +1,395 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Socket } from 'node:net';
+import { errnoOf } from '../../core/errors.ts';
+import {
+  cgroupPids,
+  type CgroupHost,
+  ConsoleSocket,
+  exitOfPidfd,
+  oomKills,
+  openPidfd,
+  type ProcessExit,
+  realtimeNanos,
+  signalPidfd,
+  startTimeOf,
+} from '../../linux/index.ts';
+import { rfc3339Nano } from '../logs/encode-lines.ts';
+import type { ExitRecord } from '../contract.ts';
+import type { Attacher } from './attachers.ts';
+import type { ExitStore } from './exit-store.ts';
+import { ProcessIo } from './process-io.ts';
+import type { CreateOperation, ExecOperation, Failure, Opened, Running, RuntimeProgram, Size } from './protocol.ts';
+import type { Reaper } from './reaper.ts';
+
+const SIGKILL = 9;
+/** The exit code when nobody can know it (Docker's). */
+const LOST = 255;
+const ADOPTED_POLL_MS = 100;
+
+/** The OCI runtime refused. */
+export class RuntimeRefusal extends Error {
+  override readonly name = 'RuntimeRefusal';
+  readonly failure: Failure;
+  constructor(message: string, log: string) {
+    super(message);
+    this.failure = { message, log };
+  }
+}
+
+interface Exec {
+  readonly pid: number;
+  readonly io: ProcessIo;
+}
+
+interface Container {
+  readonly operation: CreateOperation;
+  readonly pid: number;
+  readonly io: ProcessIo;
+  readonly execs: Map<string, Exec>;
+  /** Set for a container that an earlier monitor started. */
+  readonly pidfd?: number;
+  /** To be told when it has ended; the exit itself is not recorded then. */
+  forgotten?: () => void;
+}
+
+interface SavedState {
+  readonly operation: CreateOperation;
+  readonly pid: number;
+  readonly startTime: string;
+}
+
+export interface ContainersOptions {
+  /** A directory a container below it. */
+  readonly directory: string;
+  /** For sockets, whose names must be short. */
+  readonly socketDirectory: string;
+  readonly cgroups: CgroupHost;
+  readonly reaper: Reaper;
+  readonly exits: ExitStore;
+  readonly onExit: (exit: ExitRecord) => void;
+  readonly warn: (event: string, fields: Record<string, unknown>) => void;
+}
+
+/** All containers that this monitor holds, from their creation to their end. */
+export class Containers {
+  readonly #o: ContainersOptions;
+  readonly #alive = new Map<string, Container>();
+  /** Clients that came before their process, by container or container/exec. */
+  readonly #early = new Map<string, Attacher[]>();
+  #sockets = 0;
+
+  constructor(options: ContainersOptions) {
+    this.#o = options;
+    mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+    mkdirSync(options.socketDirectory, { recursive: true, mode: 0o700 });
+  }
+
+  list(): Running[] {
+    return [...this.#alive].map(([containerId, c]) => ({ containerId, pid: c.pid, execIds: [...c.execs.keys()] }));
+  }
+
+  async create(operation: CreateOperation): Promise<number> {
+    const { containerId, program } = operation;
+    if (this.#alive.has(containerId)) throw new Error(`container ${containerId} is being held already`);
+    const directory = join(this.#o.directory, containerId);
+    rmSync(directory, { recursive: true, force: true });
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const io = new ProcessIo({
+      base: join(directory, 'init'),
+      tty: operation.tty,
+      openStdin: operation.openStdin,
+      stdinOnce: operation.stdinOnce,
+      log: operation.log,
+      onError: (error) => this.#o.warn('log not written', { containerId, error: String(error) }),
+    });
+    try {
+      return await this.#o.reaper.expecting(async () => {
+        const pid = await this.#launch(
+          io,
+          operation,
+          program,
+          directory,
+          ['create', '--bundle', operation.bundleDir],
+          [containerId],
+        );
+        const container: Container = { operation, pid, io, execs: new Map() };
+        const saved: SavedState = { operation, pid, startTime: startTimeOf(pid) ?? '' };
+        writeAtomically(join(directory, 'state.json'), JSON.stringify(saved));
+        this.#alive.set(containerId, container);
+        this.#admit(containerId, io);
+        this.#o.reaper.wait(pid, (exit) => this.#ended(containerId, container, exit));
+        return pid;
+      });
+    } catch (e) {
+      io.discard();
+      rmSync(directory, { recursive: true, force: true });
+      throw e;
+    }
+  }
+
+  async start(containerId: string, program: RuntimeProgram): Promise<void> {
+    const log = join(this.#o.directory, containerId, 'start.log');
+    await this.#o.reaper.expecting(() =>
+      this.#runtime(program, log, ['start', containerId], ['ignore', 'ignore', 'ignore']),
+    );
+  }
+
+  async exec(operation: ExecOperation): Promise<number> {
+    const { containerId, execId, program } = operation;
+    const container = this.#alive.get(containerId);
+    if (container === undefined) throw new Error(`container ${containerId} is not running`);
+    const directory = join(this.#o.directory, containerId, `exec-${execId}`);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const io = new ProcessIo({
+      base: join(directory, 'exec'),
+      tty: operation.tty,
+      openStdin: operation.openStdin,
+      stdinOnce: true,
+      log: undefined,
+      onError: () => undefined,
+    });
+    try {
+      return await this.#o.reaper.expecting(async () => {
+        const file = join(directory, 'process.json');
+        writeFileSync(file, JSON.stringify(operation.process), { mode: 0o600 });
+        const command = ['exec', '--detach', '--process', file];
+        const pid = await this.#launch(io, operation, program, directory, command, [containerId]);
+        container.execs.set(execId, { pid, io });
+        this.#admit(`${containerId}/${execId}`, io);
+        const known = this.#o.reaper.wait(pid, (exit) => this.#execEnded(container, execId, io, exit));
+        if (!known) this.#execEnded(container, execId, io, { code: LOST, signal: undefined });
+        return pid;
+      });
+    } catch (e) {
+      io.discard();
+      rmSync(directory, { recursive: true, force: true });
+      throw e;
+    }
+  }
+
+  /** Sends a signal; what has ended already gets none. */
+  kill(containerId: string, signal: number, all: boolean): void {
+    const container = this.#alive.get(containerId);
+    if (container === undefined) return;
+    if (all) {
+      for (const pid of cgroupPids(this.#o.cgroups, container.operation.cgroupPath)) signalPid(pid, signal);
+      return;
+    }
+    if (container.pidfd !== undefined) signalPidfd(container.pidfd, signal);
+    else if (this.#o.reaper.isWaiting(container.pid)) signalPid(container.pid, signal);
+  }
+
+  /** Drops what is held of a container, ending it first if need be, without an exit to tell. */
+  async forget(containerId: string): Promise<void> {
+    const container = this.#alive.get(containerId);
+    if (container !== undefined) {
+      const over = new Promise<void>((resolve) => {
+        container.forgotten = resolve;
+      });
+      this.kill(containerId, SIGKILL, false);
+      await over;
+    }
+    rmSync(join(this.#o.directory, containerId), { recursive: true, force: true });
+  }
+
+  resize(containerId: string, execId: string | undefined, size: Size): void {
+    const container = this.#alive.get(containerId);
+    const io = execId === undefined ? container?.io : container?.execs.get(execId)?.io;
+    if (io === undefined) throw new Error('there is no such process');
+    io.resize(size);
+  }
+
+  /** What the client is told first. It is given its bytes by `attach` right after. */
+  replayFor(client: Attacher, containerId: string): Opened['replay'] {
+    if (client.options.execId !== undefined) return undefined;
+    return this.#alive.get(containerId)?.io.replayFor(client.options);
+  }
+
+  /** Attaches now, or as soon as the process is there. */
+  attach(containerId: string, client: Attacher): void {
+    const { execId } = client.options;
+    const container = this.#alive.get(containerId);
+    const io = execId === undefined ? container?.io : container?.execs.get(execId)?.io;
+    if (io !== undefined) {
+      io.attach(client);
+      return;
+    }
+    if (client.options.stream === false) {
+      client.socket.end();
+      return;
+    }
+    const key = execId === undefined ? containerId : `${containerId}/${execId}`;
+    const clients = this.#early.get(key) ?? [];
+    clients.push(client);
+    this.#early.set(key, clients);
+    client.socket.once('close', () => {
+      const left = (this.#early.get(key) ?? []).filter((other) => other !== client);
+      if (left.length === 0) this.#early.delete(key);
+      else this.#early.set(key, left);
+    });
+    // With stdin to come its bytes stay in the socket until the process is there.
+    if (!client.options.stdin) client.socket.resume();
+  }
+
+  abandon(containerId: string, execId: string | undefined): void {
+    const key = execId === undefined ? containerId : `${containerId}/${execId}`;
+    for (const client of this.#early.get(key) ?? []) {
+      client.socket.end();
+      client.socket.resume();
+    }
+    this.#early.delete(key);
+  }
+
+  /** `false`: the container is not running, its log grows no more. */
+  isAlive(containerId: string): boolean {
+    return this.#alive.has(containerId);
+  }
+  follow(containerId: string, socket: Socket): void {
+    const io = this.#alive.get(containerId)?.io;
+    if (io === undefined) socket.end();
+    else io.follow(socket);
+  }
+
+  /** Takes up what an earlier monitor, which died, has left running; what ended meanwhile is recorded with the code 255. */
+  adopt(): void {
+    for (const containerId of readdirSync(this.#o.directory)) {
+      const saved = readState(join(this.#o.directory, containerId, 'state.json'));
+      if (saved === undefined) continue;
+      const { operation, pid } = saved;
+      const pidfd = startTimeOf(pid) === saved.startTime ? openPidfd(pid) : undefined;
+      const io = new ProcessIo({
+        base: join(this.#o.directory, containerId, 'init'),
+        tty: operation.tty,
+        openStdin: operation.openStdin,
+        stdinOnce: operation.stdinOnce,
+        log: operation.log,
+        onError: (error) => this.#o.warn('log not written', { containerId, error: String(error) }),
+      });
+      if (pidfd === undefined) {
+        if (this.#o.exits.has(containerId)) io.discard();
+        else this.#ended(containerId, { operation, pid, io, execs: new Map() }, { code: LOST, signal: undefined });
+        continue;
+      }
+      const container: Container = { operation, pid, io, execs: new Map(), pidfd };
+      io.reconnect();
+      this.#alive.set(containerId, container);
+      this.#o.warn('container taken up', { containerId, pid });
+      const poll = setInterval(() => {
+        if (signalPidfd(pidfd, 0)) return;
+        clearInterval(poll);
+        this.#ended(containerId, container, exitOfPidfd(pidfd) ?? { code: LOST, signal: undefined });
+      }, ADOPTED_POLL_MS);
+    }
+  }
+
+  /** Starts a process through the OCI runtime, its stdio connected. */
+  async #launch(
+    io: ProcessIo,
+    operation: { readonly tty: boolean; readonly consoleSize?: Size | undefined },
+    program: RuntimeProgram,
+    directory: string,
+    command: readonly string[],
+    rest: readonly string[],
+  ): Promise<number> {
+    const pidFile = join(directory, 'pid');
+    const log = join(directory, 'log.json');
+    const args = [...command, '--pid-file', pidFile];
+    const stdio = io.open();
+    if (operation.tty) {
+      using terminal = new ConsoleSocket(join(this.#o.socketDirectory, String(++this.#sockets)));
+      const received = terminal.receive();
+      received.catch(() => undefined); // the runtime's own failure says more
+      await this.#runtime(program, log, [...args, '--console-socket', terminal.path, ...rest], stdio);
+      io.connectTerminal(await received, operation.consoleSize);
+    } else {
+      await this.#runtime(program, log, [...args, ...rest], stdio);
+      io.connect();
+    }
+    return Number(readFileSync(pidFile, 'utf8'));
+  }
+
+  async #runtime(
+    program: RuntimeProgram,
+    log: string,
+    args: readonly string[],
+    stdio: (number | 'ignore')[],
+  ): Promise<void> {
+    const all = ['--root', program.root, '--log', log, '--log-format', 'json', ...args];
+    const code = await this.#o.reaper.run(program.path, all, stdio);
+    if (code === 0) return;
+    throw new RuntimeRefusal(`${program.path} ${args[0]} ended with ${code}`, readIfThere(log));
+  }
+
+  #admit(key: string, io: ProcessIo): void {
+    const clients = this.#early.get(key) ?? [];
+    this.#early.delete(key);
+    for (const client of clients) if (!client.socket.destroyed) io.attach(client);
+  }
+
+  #ended(containerId: string, container: Container, exit: ProcessExit): void {
+    const { operation } = container;
+    const at = rfc3339Nano(realtimeNanos());
+    if (operation.sharesPids) {
+      for (const pid of cgroupPids(this.#o.cgroups, operation.cgroupPath)) signalPid(pid, SIGKILL);
+    }
+    const oomKilled = oomKills(this.#o.cgroups, operation.cgroupPath) > 0;
+    container.io.finish();
+    for (const [execId, exec] of container.execs) {
+      // Its end comes of its own when it is ours to reap; of one that we cannot see any more this is the end.
+      if (!this.#o.reaper.isWaiting(exec.pid)) container.execs.delete(execId);
+    }
+    if (container.forgotten === undefined) {
+      const record: ExitRecord = { containerId, code: exit.code, oomKilled, at };
+      this.#o.exits.add(record);
+      this.#alive.delete(containerId);
+      rmSync(join(this.#o.directory, containerId, 'state.json'), { force: true });
+      this.#o.onExit(record);
+    } else {
+      this.#alive.delete(containerId);
+      container.forgotten();
+    }
+  }
+
+  #execEnded(container: Container, execId: string, io: ProcessIo, exit: ProcessExit): void {
+    const { containerId } = container.operation;
+    container.execs.delete(execId);
+    io.finish();
+    rmSync(join(this.#o.directory, containerId, `exec-${execId}`), { recursive: true, force: true });
+    const record: ExitRecord = {
+      containerId,
+      execId,
+      code: exit.code,
+      oomKilled: false,
+      at: rfc3339Nano(realtimeNanos()),
+    };
+    this.#o.exits.add(record);
+    this.#o.onExit(record);
+  }
+}
+
+function signalPid(pid: number, signal: number): void {
+  try {
+    process.kill(pid, signal);
+  } catch (e) {
+    if (errnoOf(e) !== 'ESRCH') throw e;
+  }
+}
+
+function writeAtomically(path: string, text: string): void {
+  writeFileSync(`${path}.tmp`, text, { mode: 0o600 });
+  renameSync(`${path}.tmp`, path);
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function readState(path: string): SavedState | undefined {
+  const text = readIfThere(path);
+  return text === '' ? undefined : (JSON.parse(text) as SavedState);
+}

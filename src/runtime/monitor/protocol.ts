@@ -1,0 +1,115 @@
+import type { AttachOptions, ExitRecord, LogTarget } from '../contract.ts';
+
+/**
+ * What goes over `monitor.sock`. A connection begins with one line of JSON that says what it is (`Opening`), answered by one
+ * line (`Opened`). Then: on a control connection requests and answers, a line of JSON each, and `exit` events in between;
+ * on an attach connection the raw bytes of stdio; on a follow connection a newline whenever the log has grown, until its end.
+ */
+export type Opening =
+  | { readonly kind: 'control' }
+  | {
+      readonly kind: 'attach';
+      readonly containerId: string;
+      readonly options: AttachOptions;
+      readonly tty: boolean;
+    }
+  | { readonly kind: 'follow'; readonly containerId: string };
+
+export interface Opened {
+  readonly ok: boolean;
+  /** Attach with `logs`: everything in this log up to this time (RFC 3339) comes before the bytes that follow. */
+  readonly replay?: { readonly path: string; readonly until: string } | undefined;
+  /** Follow: `false` when nothing more will come. */
+  readonly live?: boolean;
+}
+
+export interface Size {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** An OCI runtime: the program, and where it keeps its state. */
+export interface RuntimeProgram {
+  readonly path: string;
+  readonly root: string;
+}
+
+export interface CreateOperation {
+  readonly op: 'create';
+  readonly containerId: string;
+  readonly bundleDir: string;
+  readonly program: RuntimeProgram;
+  readonly tty: boolean;
+  readonly consoleSize?: Size | undefined;
+  readonly openStdin: boolean;
+  readonly stdinOnce: boolean;
+  readonly log: LogTarget;
+  readonly cgroupPath: string;
+  /** The container has no process namespace of its own: what it leaves behind must be ended with it. */
+  readonly sharesPids: boolean;
+}
+
+export interface ExecOperation {
+  readonly op: 'exec';
+  readonly containerId: string;
+  readonly execId: string;
+  readonly program: RuntimeProgram;
+  /** The OCI process, for `--process`. */
+  readonly process: unknown;
+  readonly tty: boolean;
+  readonly consoleSize?: Size | undefined;
+  readonly openStdin: boolean;
+  readonly detach: boolean;
+}
+
+export type Operation =
+  | CreateOperation
+  | ExecOperation
+  | { readonly op: 'start'; readonly containerId: string; readonly program: RuntimeProgram }
+  | { readonly op: 'kill'; readonly containerId: string; readonly signal: number; readonly all: boolean }
+  | { readonly op: 'forget'; readonly containerId: string }
+  | { readonly op: 'abandon'; readonly containerId: string; readonly execId?: string | undefined }
+  | { readonly op: 'resize'; readonly containerId: string; readonly execId?: string | undefined; readonly size: Size }
+  | { readonly op: 'ack'; readonly exit: ExitRecord }
+  | { readonly op: 'list' }
+  | { readonly op: 'subscribe' }
+  | { readonly op: 'stop' };
+
+export interface Request {
+  readonly id: number;
+  readonly operation: Operation;
+}
+
+export interface Running {
+  readonly containerId: string;
+  readonly pid: number;
+  readonly execIds: readonly string[];
+}
+
+/** What an operation gives: `pid` of create and exec, `running` of list, `stopped` of stop. */
+export interface Result {
+  readonly pid?: number;
+  readonly running?: readonly Running[];
+  readonly stopped?: boolean;
+}
+
+/** A failed operation: `log` is what the OCI runtime said. */
+export interface Failure {
+  readonly message: string;
+  readonly log?: string;
+}
+
+export type FromMonitor =
+  | { readonly id: number; readonly result: Result }
+  | { readonly id: number; readonly failure: Failure }
+  | { readonly exit: ExitRecord };
+
+/** Cuts a stream of text into lines, for protocols of a line each. */
+export class LineSplitter {
+  #rest = '';
+  push(text: string): string[] {
+    const lines = (this.#rest + text).split('\n');
+    this.#rest = lines.pop() ?? '';
+    return lines;
+  }
+}

@@ -1,0 +1,80 @@
+import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process';
+import { ownChildren, type ProcessExit, reap } from '../../linux/index.ts';
+
+/**
+ * Waits for processes that are children of this one without having been started by Node: containers and execs, orphaned by
+ * their OCI runtime. What Node started Node waits for; the two must not take each other's children.
+ */
+export class Reaper {
+  readonly #waiting = new Map<number, (exit: ProcessExit) => void>();
+  readonly #nodes = new Set<number>();
+  /** Ends of processes that nobody has asked for yet: a container can end before its runtime has said its number. */
+  readonly #early = new Map<number, ProcessExit>();
+  #starting = 0;
+
+  constructor() {
+    process.on('SIGCHLD', () => this.sweep());
+  }
+
+  /** Runs a program to its end. What it leaves running becomes a child of this process. */
+  async run(path: string, args: readonly string[], stdio: StdioOptions): Promise<number> {
+    const child = spawn(path, args, { stdio });
+    if (child.pid !== undefined) this.#nodes.add(child.pid);
+    try {
+      return await ended(child);
+    } finally {
+      if (child.pid !== undefined) this.#nodes.delete(child.pid);
+    }
+  }
+
+  /** While `during` lasts, ends of unknown children are kept for a `wait` within it. */
+  async expecting<T>(during: () => Promise<T>): Promise<T> {
+    this.#starting++;
+    try {
+      return await during();
+    } finally {
+      if (--this.#starting === 0) this.#early.clear();
+    }
+  }
+
+  /** Calls `ended` once, when this child has ended. `false`: it is no child of ours. */
+  wait(pid: number, ended: (exit: ProcessExit) => void): boolean {
+    const early = this.#early.get(pid);
+    if (early !== undefined) {
+      this.#early.delete(pid);
+      queueMicrotask(() => ended(early));
+      return true;
+    }
+    const now = reap(pid);
+    if (now === 'not-a-child') return false;
+    if (now === 'running') this.#waiting.set(pid, ended);
+    else queueMicrotask(() => ended(now));
+    return true;
+  }
+
+  /** Not reaped yet, so that its number still means it. */
+  isWaiting(pid: number): boolean {
+    return this.#waiting.has(pid);
+  }
+
+  sweep(): void {
+    for (const [pid, ended] of this.#waiting) {
+      const exit = reap(pid);
+      if (exit === 'running') continue;
+      this.#waiting.delete(pid);
+      ended(exit === 'not-a-child' ? { code: 255, signal: undefined } : exit);
+    }
+    for (const pid of ownChildren()) {
+      if (this.#waiting.has(pid) || this.#nodes.has(pid)) continue;
+      const exit = reap(pid);
+      if (typeof exit === 'object' && this.#starting > 0) this.#early.set(pid, exit);
+    }
+  }
+}
+
+function ended(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? 255));
+  });
+}

@@ -1,0 +1,325 @@
+import { execFile } from 'node:child_process';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Duplex, Readable } from 'node:stream';
+import { messageOf } from '../core/errors.ts';
+import {
+  type CgroupHost,
+  cgroupPids,
+  cgroupStats,
+  isFrozen,
+  realtimeNanos,
+  removeCgroup,
+  setFrozen,
+} from '../linux/index.ts';
+import { ReplayThenLive } from './attach.ts';
+import type {
+  AttachOptions,
+  ContainerStats,
+  CreateContainer,
+  ExecProcess,
+  ExitRecord,
+  LogQuery,
+  Runtime,
+  RuntimeInfo,
+  RuntimeOptions,
+} from './contract.ts';
+import { runtimeFailed } from './errors.ts';
+import { type KnownContainer, KnownContainers } from './known-containers.ts';
+import { rfc3339Nano } from './logs/encode-lines.ts';
+import { watchLog } from './logs/follow.ts';
+import { readLog } from './logs/read-logs.ts';
+import { type MonitorClient, OperationFailed, openConnection } from './monitor-client.ts';
+import { connectMonitor, monitorSocket } from './monitor-process.ts';
+import type { Operation, Result, RuntimeProgram, Size } from './monitor/protocol.ts';
+import { ociFailure } from './oci-failure.ts';
+import type { OciResources } from './spec/oci-spec.ts';
+
+const SIGKILL = 9;
+/** The exit code of what nobody could watch to its end (Docker's). */
+const LOST = 255;
+
+export interface RuntimeParts {
+  readonly options: RuntimeOptions;
+  readonly info: RuntimeInfo;
+  readonly cgroups: CgroupHost;
+}
+
+/** The daemon's side: OCI bundles, control groups and logs here; processes by way of the monitor. */
+export class MonitoredRuntime implements Runtime {
+  readonly #options: RuntimeOptions;
+  readonly #info: RuntimeInfo;
+  readonly #cgroups: CgroupHost;
+  readonly #known: KnownContainers;
+  readonly #execs = new Map<string, { readonly containerId: string; readonly execId: string }>();
+  readonly #undelivered: ExitRecord[] = [];
+  #listener: ((exit: ExitRecord) => void) | undefined;
+  #client: Promise<MonitorClient>;
+  #disposed = false;
+
+  private constructor(parts: RuntimeParts) {
+    this.#options = parts.options;
+    this.#info = parts.info;
+    this.#cgroups = parts.cgroups;
+    this.#known = new KnownContainers(join(parts.options.execRoot, 'known'));
+    this.#client = this.#connect();
+  }
+
+  static async open(parts: RuntimeParts): Promise<MonitoredRuntime> {
+    const runtime = new MonitoredRuntime(parts);
+    await runtime.#client;
+    return runtime;
+  }
+
+  info(): RuntimeInfo {
+    return this.#info;
+  }
+
+  async create(request: CreateContainer): Promise<{ readonly pid: number }> {
+    const { id, spec, bundleDir } = request;
+    const program = this.#program(request.runtime);
+    const cgroupPath = spec.linux?.cgroupsPath ?? `${this.#options.cgroupParent}/${id}`;
+    writeFileSync(join(bundleDir, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
+    const known: KnownContainer = { program, cgroupPath, tty: request.tty };
+    this.#known.set(id, known);
+    try {
+      const { pid } = await this.#call({
+        op: 'create',
+        containerId: id,
+        bundleDir,
+        program,
+        tty: request.tty,
+        consoleSize: request.consoleSize,
+        openStdin: request.openStdin,
+        stdinOnce: request.stdinOnce,
+        log: request.log,
+        cgroupPath,
+        sharesPids: !spec.linux?.namespaces.some((ns) => ns.type === 'pid' && ns.path === undefined),
+      });
+      return { pid: pid ?? 0 };
+    } catch (e) {
+      await this.#removeTraces(id, known);
+      this.#known.delete(id);
+      throw e instanceof OperationFailed ? ociFailure('create', spec.process?.args[0] ?? '', e.failure) : e;
+    }
+  }
+
+  async start(containerId: string): Promise<void> {
+    const { program } = this.#get(containerId);
+    try {
+      await this.#call({ op: 'start', containerId, program });
+    } catch (e) {
+      throw e instanceof OperationFailed ? ociFailure('start', '', e.failure) : e;
+    }
+  }
+
+  async kill(containerId: string, signal: number, options: { readonly all?: boolean } = {}): Promise<void> {
+    await this.#call({ op: 'kill', containerId, signal, all: options.all === true });
+    const known = this.#known.find(containerId);
+    // A frozen process of cgroup v1 dies only when it is let go.
+    if (signal === SIGKILL && known !== undefined && isFrozen(this.#cgroups, known.cgroupPath)) {
+      await setFrozen(this.#cgroups, known.cgroupPath, false);
+    }
+  }
+
+  async pause(containerId: string): Promise<void> {
+    await setFrozen(this.#cgroups, this.#get(containerId).cgroupPath, true);
+  }
+  async resume(containerId: string): Promise<void> {
+    await setFrozen(this.#cgroups, this.#get(containerId).cgroupPath, false);
+  }
+
+  async update(containerId: string, resources: OciResources): Promise<void> {
+    const { program } = this.#get(containerId);
+    const file = join(this.#options.execRoot, 'known', `${containerId}.update`);
+    writeFileSync(file, JSON.stringify(resources), { mode: 0o600 });
+    try {
+      const { code, said } = await run(program, ['update', '--resources', file, containerId]);
+      if (code !== 0) throw runtimeFailed({ message: `Cannot update container ${containerId}: ${said}` });
+    } finally {
+      rmSync(file, { force: true });
+    }
+  }
+
+  async delete(containerId: string): Promise<void> {
+    await this.#call({ op: 'forget', containerId });
+    const known = this.#known.find(containerId);
+    if (known === undefined) return;
+    await this.#removeTraces(containerId, known);
+    this.#known.delete(containerId);
+    for (const [key, exec] of this.#execs) if (exec.containerId === containerId) this.#execs.delete(key);
+  }
+
+  async attach(containerId: string, options: AttachOptions & { readonly tty: boolean }): Promise<Duplex> {
+    const { tty, ...rest } = options;
+    await this.#client;
+    const opening = { kind: 'attach', containerId, options: rest, tty } as const;
+    const { socket, opened } = await openConnection(monitorSocket(this.#options.execRoot), opening);
+    if (opened.replay === undefined) return socket;
+    const query = { ...options, timestamps: false, until: opened.replay.until };
+    return new ReplayThenLive(readLog(opened.replay.path, query), socket);
+  }
+
+  async abandon(containerId: string, execId?: string): Promise<void> {
+    await this.#call({ op: 'abandon', containerId, execId });
+  }
+
+  async exec(request: ExecProcess): Promise<{ readonly pid: number }> {
+    const { containerId, execId, process } = request;
+    const { program } = this.#get(containerId);
+    const key = `${containerId}/${execId}`;
+    this.#execs.set(key, { containerId, execId });
+    try {
+      const { pid } = await this.#call({
+        op: 'exec',
+        containerId,
+        execId,
+        program,
+        process,
+        tty: process.terminal === true,
+        consoleSize: request.consoleSize,
+        openStdin: request.openStdin,
+        detach: request.detach,
+      });
+      return { pid: pid ?? 0 };
+    } catch (e) {
+      this.#execs.delete(key);
+      throw e instanceof OperationFailed ? ociFailure('exec', process.args[0] ?? '', e.failure) : e;
+    }
+  }
+
+  async resize(containerId: string, execId: string | undefined, size: Size): Promise<void> {
+    try {
+      await this.#call({ op: 'resize', containerId, execId, size });
+    } catch (e) {
+      throw e instanceof OperationFailed ? runtimeFailed({ message: `cannot resize: ${e.message}` }) : e;
+    }
+  }
+
+  onExit(listener: (exit: ExitRecord) => void): void {
+    this.#listener = listener;
+    for (const exit of this.#undelivered.splice(0)) listener(exit);
+  }
+
+  async ackExit(exit: ExitRecord): Promise<void> {
+    await this.#call({ op: 'ack', exit });
+  }
+
+  async alive(): Promise<readonly { readonly containerId: string; readonly pid: number }[]> {
+    const { running = [] } = await this.#call({ op: 'list' });
+    return running.map(({ containerId, pid }) => ({ containerId, pid }));
+  }
+
+  readLogs(
+    containerId: string,
+    path: string,
+    query: LogQuery & { readonly tty: boolean },
+    signal: AbortSignal,
+  ): Readable {
+    const watch = () => watchLog(monitorSocket(this.#options.execRoot), containerId, signal);
+    const stream = readLog(path, query, query.follow ? watch : undefined);
+    const abort = (): void => {
+      stream.destroy();
+    };
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort);
+    stream.once('close', () => signal.removeEventListener('abort', abort));
+    return stream;
+  }
+
+  async stats(containerId: string): Promise<ContainerStats> {
+    return cgroupStats(this.#cgroups, this.#get(containerId).cgroupPath);
+  }
+
+  async pids(containerId: string): Promise<readonly number[]> {
+    return cgroupPids(this.#cgroups, this.#get(containerId).cgroupPath);
+  }
+
+  async stopMonitor(): Promise<void> {
+    const client = await this.#client;
+    this.#disposed = true;
+    const { stopped } = await client.call({ op: 'stop' });
+    if (stopped !== true) {
+      this.#disposed = false;
+      return;
+    }
+    await client.closed;
+    removeCgroup(this.#cgroups, this.#options.cgroupParent);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+    (await this.#client.catch(() => undefined))?.close();
+  }
+
+  /** Connects to the monitor, and again when it should die: a new one takes up what runs. */
+  async #connect(): Promise<MonitorClient> {
+    const { execRoot, monitorCommand, log } = this.#options;
+    const { client } = await connectMonitor(execRoot, monitorCommand, (exit) => this.#exited(exit));
+    await client.call({ op: 'subscribe' });
+    const { running = [] } = await client.call({ op: 'list' });
+    this.#loseExecs(new Set(running.flatMap((r) => r.execIds.map((execId) => `${r.containerId}/${execId}`))));
+    const lost = (): void => {
+      if (this.#disposed) return;
+      log.warn('the monitor has gone, starting another');
+      this.#client = this.#connect();
+      this.#client.catch((e: unknown) => log.error('no monitor', { error: messageOf(e) }));
+    };
+    client.closed.then(lost, lost);
+    return client;
+  }
+
+  /** Execs of a monitor that died: their ends can be seen by nobody. */
+  #loseExecs(alive: ReadonlySet<string>): void {
+    for (const [key, exec] of this.#execs) {
+      if (alive.has(key)) continue;
+      this.#exited({ ...exec, code: LOST, oomKilled: false, at: rfc3339Nano(realtimeNanos()) });
+    }
+  }
+
+  #exited(exit: ExitRecord): void {
+    if (exit.execId !== undefined) this.#execs.delete(`${exit.containerId}/${exit.execId}`);
+    if (this.#listener === undefined) this.#undelivered.push(exit);
+    else this.#listener(exit);
+  }
+
+  async #call(operation: Operation): Promise<Result> {
+    return (await this.#client).call(operation);
+  }
+
+  #get(containerId: string): KnownContainer {
+    const known = this.#known.find(containerId);
+    if (known === undefined) throw runtimeFailed({ message: `container ${containerId} has no process here` });
+    return known;
+  }
+
+  #program(name: string | undefined): RuntimeProgram {
+    const wanted = name ?? this.#info.name;
+    const found = this.#info.candidates.find((candidate) => candidate.name === wanted);
+    if (found === undefined) {
+      throw runtimeFailed({ message: `unknown or invalid runtime name: ${wanted}` });
+    }
+    return { path: found.path, root: join(this.#options.execRoot, 'oci', found.name) };
+  }
+
+  /**
+   * What the OCI runtime's `delete` would do, without starting it: no process is left, we use no hooks, so that there is its
+   * state directory and the cgroup. Where processes are left it is asked after all, with force.
+   */
+  async #removeTraces(containerId: string, known: KnownContainer): Promise<void> {
+    const state = join(known.program.root, containerId);
+    if (!removeCgroup(this.#cgroups, known.cgroupPath)) {
+      if (existsSync(state)) await run(known.program, ['delete', '--force', containerId]);
+      removeCgroup(this.#cgroups, known.cgroupPath);
+    }
+    rmSync(state, { recursive: true, force: true });
+  }
+}
+
+function run(program: RuntimeProgram, args: readonly string[]): Promise<{ code: number; said: string }> {
+  return new Promise((resolve) => {
+    execFile(program.path, ['--root', program.root, ...args], (error, _stdout, stderr) => {
+      resolve({ code: error === null ? 0 : 1, said: stderr.trim() });
+    });
+  });
+}
