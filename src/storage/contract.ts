@@ -73,6 +73,8 @@ export interface Layer {
   readonly parent: ChainId | null;
   /** Size of the files in it, hard links once. */
   readonly sizeBytes: number;
+  /** Size of its uncompressed tar. */
+  readonly tarBytes: number;
   /** The compressed or plain blob it came from, if that is kept. */
   readonly blob: Digest | undefined;
 }

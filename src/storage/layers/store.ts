@@ -20,6 +20,7 @@ export interface LayerRecord {
   readonly diffId: DiffId;
   readonly parent: ChainId | null;
   readonly sizeBytes: number;
+  readonly tarBytes: number;
   readonly blob?: Digest;
   /** Its directory below `layers/`. */
   readonly directory: string;
@@ -67,6 +68,7 @@ export class DirectoryLayerStore implements LayerStore {
     mkdirSync(root, { recursive: true, mode: 0o755 });
     try {
       const hash = createHash('sha256');
+      let tarBytes = 0;
       const below = parent === null ? undefined : new LowerView(this.lowerDirs(parent));
       let moved = 0;
       using recipe = new RecipeWriter(join(made, 'recipe'));
@@ -88,6 +90,7 @@ export class DirectoryLayerStore implements LayerStore {
       for await (const chunk of decompress(tar)) {
         options.signal?.throwIfAborted();
         hash.update(chunk);
+        tarBytes += chunk.length;
         reader.push(chunk);
         options.onBytes?.(chunk.length);
       }
@@ -101,6 +104,7 @@ export class DirectoryLayerStore implements LayerStore {
       return this.#keep(made, parent, {
         diffId,
         sizeBytes: unpacker.sizeBytes,
+        tarBytes,
         tar: 'recipe',
         ...(options.blob !== undefined && { blob: options.blob }),
       });
@@ -119,12 +123,17 @@ export class DirectoryLayerStore implements LayerStore {
     options: { readonly sizeBytes: number; readonly clampSeconds?: number | undefined; readonly also: () => void },
   ): Promise<Layer> {
     const clamp = options.clampSeconds === undefined ? {} : { clampSeconds: options.clampSeconds };
-    const diffId = await diffIdOf(packTree(tree, { whiteouts: 'overlay', ...clamp }));
+    const { diffId, tarBytes } = await digestTar(packTree(tree, { whiteouts: 'overlay', ...clamp }));
     const made = join(this.#layout.tmp, `layer-${shortName()}`);
     mkdirSync(made, { mode: 0o755 });
     try {
       renameSync(tree, join(made, 'fs'));
-      return this.#keep(made, parent, { diffId, sizeBytes: options.sizeBytes, tar: 'packed', ...clamp }, options.also);
+      return this.#keep(
+        made,
+        parent,
+        { diffId, sizeBytes: options.sizeBytes, tarBytes, tar: 'packed', ...clamp },
+        options.also,
+      );
     } finally {
       await rm(made, { recursive: true, force: true });
     }
@@ -229,21 +238,23 @@ function chainIdOn(known: ReturnType<typeof records>, parent: ChainId | null, di
   return sha256(`${parent} ${diffId}`) as ChainId;
 }
 
-function asLayer(chainId: ChainId, { diffId, parent, sizeBytes, blob }: LayerRecord): Layer {
-  return { chainId, diffId, parent, sizeBytes, blob };
+function asLayer(chainId: ChainId, { diffId, parent, sizeBytes, tarBytes, blob }: LayerRecord): Layer {
+  return { chainId, diffId, parent, sizeBytes, tarBytes, blob };
 }
 
-async function diffIdOf(tar: Iterable<Buffer>): Promise<DiffId> {
+async function digestTar(tar: Iterable<Buffer>): Promise<{ diffId: DiffId; tarBytes: number }> {
   const hash = createHash('sha256');
+  let tarBytes = 0;
   let since = 0;
   for (const chunk of tar) {
     hash.update(chunk);
+    tarBytes += chunk.length;
     since += chunk.length;
     if (since < 2 * 1024 * 1024) continue;
     since = 0;
     await yieldToOthers(); // hashing and reading are synchronous: others get their turn
   }
-  return digestFromHex(hash.digest('hex')) as DiffId;
+  return { diffId: digestFromHex(hash.digest('hex')) as DiffId, tarBytes };
 }
 
 /** Passes a tar on; fails at its end if it is not what it should be. */

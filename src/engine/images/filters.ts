@@ -1,0 +1,74 @@
+import { matchesGlob } from 'node:path';
+import { invalidParameter } from '../../core/errors.ts';
+import { familiar, familiarName, type Reference } from '../../core/reference.ts';
+import type { Filters, Image } from '../contract.ts';
+import type { Catalog } from './catalog.ts';
+import { createdSeconds } from './views.ts';
+
+/** @throws {WharfError} `INVALID_PARAMETER` at a filter that is not among `known` */
+export function checkFilters(filters: Filters, known: readonly string[]): void {
+  for (const key of Object.keys(filters)) {
+    if (!known.includes(key)) throw invalidParameter({ message: `invalid filter '${key}'` });
+  }
+}
+
+/** A filter that is true or false; `undefined` if it is not given. */
+export function flagFilter(filters: Filters, key: string): boolean | undefined {
+  const values = filters[key];
+  if (!values || values.length === 0) return undefined;
+  const read = values.map((v) => (/^(1|true)$/i.test(v) ? true : /^(0|false)$/i.test(v) ? false : undefined));
+  if (read.includes(undefined) || new Set(read).size > 1) {
+    throw invalidParameter({ message: `invalid filter '${key}=[${values.join(' ')}]'` });
+  }
+  return read[0];
+}
+
+/** `label` and `label!`, with values or without. */
+export function labelsMatch(labels: Readonly<Record<string, string>> | null | undefined, filters: Filters): boolean {
+  const has = (text: string): boolean => {
+    const equals = text.indexOf('=');
+    const key = equals < 0 ? text : text.slice(0, equals);
+    const value = labels?.[key];
+    return value !== undefined && (equals < 0 || value === text.slice(equals + 1));
+  };
+  return (filters['label'] ?? []).every(has) && !(filters['label!'] ?? []).some(has);
+}
+
+/**
+ * Time limits of `before`, `since` (images) and `until` (a time or an age) as a test on images.
+ * @throws {WharfError} `IMAGE_NOT_FOUND`, `INVALID_PARAMETER`
+ */
+export function ageFilter(catalog: Catalog, filters: Filters): (image: Image) => boolean {
+  const before = (filters['before'] ?? []).map((ref) => catalog.get(ref));
+  const since = (filters['since'] ?? []).map((ref) => catalog.get(ref));
+  const until = (filters['until'] ?? []).map(untilSeconds);
+  return (image) => {
+    const at = createdSeconds(image);
+    return (
+      before.every((other) => at < createdSeconds(other)) &&
+      since.every((other) => at > createdSeconds(other)) &&
+      until.every((limit) => at < limit)
+    );
+  };
+}
+
+const UNIT: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1, ms: 0.001, us: 1e-6, µs: 1e-6, ns: 1e-9 };
+
+/** Unix seconds of `2024-01-02`, `2024-01-02T15:04:05Z`, `1700000000` or an age such as `1h30m`. */
+function untilSeconds(text: string): number {
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
+  if (/^(\d+(\.\d+)?(h|m|s|ms|us|µs|ns))+$/.test(text)) {
+    let age = 0;
+    for (const [, n, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|us|µs|ns|h|m|s)/g))
+      age += Number(n) * (UNIT[unit ?? ''] ?? 0);
+    return Date.now() / 1000 - age;
+  }
+  const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(at)) throw invalidParameter({ message: `failed to parse value as time or duration: "${text}"` });
+  return at / 1000;
+}
+
+/** Whether a name fits a pattern of the filter `reference`: `busybox`, `busy*:1.*`, `*` + `/x`. */
+export function referenceMatches(reference: Reference, pattern: string): boolean {
+  return matchesGlob(familiar(reference), pattern) || matchesGlob(familiarName(reference), pattern);
+}

@@ -1,0 +1,34 @@
+import { mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Storage } from './contract.ts';
+import { shortName } from './layout.ts';
+import { decompress } from './tar/decompress.ts';
+import { TarReader } from './tar/reader.ts';
+import { Unpacker } from './tar/unpack.ts';
+
+/** A directory for work in progress on the data root's file system. Gone when disposed, or at the next start. */
+export function scratchDirectory(storage: Storage): AsyncDisposable & { readonly path: string } {
+  const path = join(storage.dataRoot, 'tmp', `scratch-${shortName()}`);
+  mkdirSync(path, { mode: 0o700 });
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+/**
+ * Unpacks an archive (plain, gzip or zstd tar) into an empty directory that nobody else writes to. Names that lead out are refused.
+ * @throws {WharfError} `BAD_LAYER`
+ */
+export async function unpackArchive(
+  tar: AsyncIterable<Uint8Array>,
+  directory: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  using unpacker = new Unpacker({ root: directory, fresh: true, whiteouts: 'none' });
+  const reader = new TarReader(unpacker);
+  for await (const chunk of decompress(tar)) {
+    signal?.throwIfAborted();
+    reader.push(chunk);
+  }
+  reader.finish();
+  unpacker.close();
+}
