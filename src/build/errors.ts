@@ -46,11 +46,6 @@ export class CommandFailed extends WharfError {
   }
 }
 
-/** The exit code of the RUN that made a build fail, for `errorDetail.code`; `undefined` for any other failure. */
-export function exitCodeOf(e: unknown): number | undefined {
-  return e instanceof CommandFailed ? e.exitCode : undefined;
-}
-
 /** The same error, saying where in the Dockerfile it came from, unless it says so already. */
 export function located(e: unknown, at: Position): unknown {
   if (!(e instanceof WharfError) || e.context.at !== undefined) return e;

@@ -35,9 +35,6 @@ export interface RunParts {
   readonly instance: string;
 }
 
-/** Files that every container gets bound in. */
-export const ETC_FILES: readonly string[] = ['/etc/resolv.conf', '/etc/hostname', '/etc/hosts'];
-
 /**
  * Runs a command in a container of its own, which the engine does not list, and gives its exit code. Aborted or failed, it
  * leaves no process, namespace or file.

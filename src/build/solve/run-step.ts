@@ -10,7 +10,7 @@ import { argvOf, DEFAULT_PATH, shellOf } from './config.ts';
 import { runHistory } from './history.ts';
 import type { Lane } from './output.ts';
 import { CommandOutput } from './output.ts';
-import { ETC_FILES, runContainer } from './run-container.ts';
+import { runContainer } from './run-container.ts';
 import type { FoundMount } from './run-mounts.ts';
 import { findMounts, prepareMounts } from './run-mounts.ts';
 import type { Session } from './session.ts';
@@ -19,10 +19,7 @@ import { openScratch } from './snapshot.ts';
 import type { StageState } from './state.ts';
 import { runConfigOf, topOf } from './state.ts';
 import type { FileWork } from './step-effect.ts';
-import { forgetTouched, noteStubs, removeStubs } from './stubs.ts';
-
-/** Directories that a runtime mounts file systems on. */
-const MOUNT_POINTS = ['/proc', '/sys', '/dev', ...ETC_FILES];
+import { missingMountPoints, removeMountPoints } from './mount-points.ts';
 
 interface Script {
   readonly argv: readonly string[];
@@ -61,7 +58,10 @@ export function runWork(
       await makeDirectories(scratch.root, resolveInRoot(scratch.root, workdir));
       const inputs = await prepareMounts(await mounts(), session, undo);
       if (script.file !== undefined) inputs.push(await scriptMount(script.file, session));
-      const stubs = noteStubs(scratch.root, [...MOUNT_POINTS, ...inputs.map((m) => m.target)]);
+      const made = missingMountPoints(
+        scratch.root,
+        inputs.map((m) => m.target),
+      );
       const short = scratch.key.slice(-32, -20);
       lane.say(` ---> Running in ${short}\n`);
       const request = {
@@ -83,9 +83,7 @@ export function runWork(
         const shown = step.command.form === 'exec' ? script.argv.join(' ') : argvOf(step.command, config).join(' ');
         throw new CommandFailed(shown, exitCode, { at: positionOf(session, step) });
       }
-      removeStubs(scratch.root, stubs);
-      await storage.snapshots.unmount(scratch.key);
-      forgetTouched(storage.snapshots.directories(scratch.key), stubs);
+      removeMountPoints(scratch.root, made);
       const layer = await scratch.commit({ mtimeSeconds: session.epochSeconds });
       lane.say(` ---> Removed intermediate container ${short}\n`);
       return { layer, createdBy: runHistory(script.argv, args) };
