@@ -34,7 +34,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     publish: events.publish,
     usersOfVolume: (name) => usersOfVolume({ store }, name),
   });
-  const images = openImages({
+  const images = await openImages({
     storage,
     publish: events.publish,
     usersOfImage: (imageId) =>

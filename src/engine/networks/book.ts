@@ -132,15 +132,8 @@ async function planDefaultBridge(
   const request = { id, name: 'bridge', isDefault: true, internal: false, enableIpv6: false, options: {} };
   const plan = (cidr: string | undefined) =>
     networks.plan({ ...request, subnets: cidr === undefined ? [] : [subnetOfAddress(cidr)] }, book.bridges());
-  let bridge: BridgeNetwork;
-  if (defaultBridge !== undefined) bridge = await plan(defaultBridge);
-  else {
-    try {
-      bridge = await plan('172.17.0.1/16');
-    } catch {
-      bridge = await plan(undefined);
-    }
-  }
+  // Without an address: the first free block of the pools, which is 172.17.0.0/16 unless the host routes it.
+  const bridge = await plan(defaultBridge);
   return {
     id,
     name: 'bridge',
