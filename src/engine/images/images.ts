@@ -17,6 +17,7 @@ import { ageFilter, checkFilters, flagFilter, labelsMatch, referenceMatches } fr
 import { Holds } from './holds.ts';
 import { pullImage } from './pull.ts';
 import { pushImage } from './push.ts';
+import { counted } from './transfer.ts';
 import { deleteImage, removeImage, removeOrphanLayers, type RemoveParts } from './remove.ts';
 import { saveImages } from './save.ts';
 import { historyOf, inspectOf, sharedSize, summaryOf } from './views.ts';
@@ -227,7 +228,8 @@ class ImageService implements Images {
     return pullImage(
       {
         ...this.#transferParts(),
-        register: (text, chain) => this.#register(text, chain),
+        register: (text, chain) => this.#catalog.add(text, { chain }),
+        tag: (name, id) => void this.#tag(name, id),
         applyLayer: (...layer) => this.#applyLayer(...layer),
       },
       { reference, ...options },
@@ -325,7 +327,7 @@ class ImageService implements Images {
         throw badArchive({ why: `invalid diffID for layer ${i}: expected "${diffId}", got "${got}"` }, { cause: e });
       }
     }
-    return this.#register(archived.configText, chain);
+    return this.#catalog.add(archived.configText, { chain });
   }
 
   async #applyLayer(
@@ -340,14 +342,13 @@ class ImageService implements Images {
   #transferParts() {
     const { storage, log, insecureRegistries, registryMirrors, publish } = this.#deps;
     return {
+      storage,
       catalog: this.#catalog,
-      layers: storage.layers,
       holds: this.#holds,
       log,
       insecureRegistries,
       registryMirrors,
       publish,
-      tag: (reference: Reference, id: Digest) => this.#tag(reference, id),
     };
   }
 
@@ -387,18 +388,4 @@ function runConfigOf(config: ContainerConfig): ImageRunConfig {
     ...run
   } = config;
   return run;
-}
-
-/** Tells how many bytes have passed, at most ten times a second, and at the end. */
-async function* counted(source: AsyncIterable<Uint8Array>, tell: (bytes: number) => void): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
-  let told = 0;
-  for await (const chunk of source) {
-    bytes += chunk.length;
-    yield chunk;
-    if (Date.now() - told < 100) continue;
-    told = Date.now();
-    tell(bytes);
-  }
-  tell(bytes);
 }

@@ -1,45 +1,201 @@
-import type { ChainId, DiffId, Digest } from '../../core/digest.ts';
-import type { Logger } from '../../core/log.ts';
-import type { Reference } from '../../core/reference.ts';
-import type { ProgressMessage, RegistryAuth } from '../../core/wire/resources.ts';
-import type { LayerStore } from '../../storage/index.ts';
-import type { Events, Image } from '../contract.ts';
-import type { Catalog } from './catalog.ts';
-import { notPulled } from './errors.ts';
-import type { Holds } from './holds.ts';
+import { chainIds, type ChainId, type DiffId, isDigest, sha256 } from '../../core/digest.ts';
+import { invalidParameter } from '../../core/errors.ts';
+import { shortId } from '../../core/ids.ts';
+import { type Descriptor, type ImageConfig, type ImageIndex, type Manifest, MEDIA_TYPES } from '../../core/oci.ts';
+import { formatPlatform, hostPlatform, type Platform } from '../../core/platform.ts';
+import { familiar, familiarName, parseReference, type Reference } from '../../core/reference.ts';
+import type { RegistryAuth } from '../../core/wire/resources.ts';
+import {
+  badManifest,
+  connectRegistry,
+  type RegistryClient,
+  registryNotFound,
+  registryUnauthorized,
+  type ServedManifest,
+} from '../../registry/index.ts';
+import { notPulled, reservedName } from './errors.ts';
+import { compressedLayers, counted, type OnMessage, type PullParts } from './transfer.ts';
 
-export interface TransferParts {
-  readonly catalog: Catalog;
-  readonly layers: LayerStore;
-  readonly holds: Holds;
-  readonly log: Logger;
-  readonly insecureRegistries: readonly string[];
-  readonly registryMirrors: readonly string[];
-  readonly publish: Events['publish'];
-  readonly tag: (reference: Reference, id: Digest) => void;
-}
-export interface PullParts extends TransferParts {
-  readonly register: (configText: string, chain: readonly ChainId[]) => Image;
-  readonly applyLayer: (
-    parent: ChainId | null,
-    tar: AsyncIterable<Uint8Array>,
-    expect: DiffId,
-    signal: AbortSignal,
-  ) => Promise<ChainId>;
+const MAX_CONFIG = 16 * 1024 * 1024;
+
+export interface PullRequest {
+  /** As given in `fromImage`, perhaps with tag or digest. */
+  readonly reference: string;
+  /** Tag or digest; empty with a bare reference means all tags. */
+  readonly tag: string;
+  readonly platform?: string | undefined;
+  readonly auth: RegistryAuth | undefined;
 }
 
+/**
+ * `docker pull`. Layers go from the network through all checks into their directories, without a stop on disk; those that are
+ * here already are not fetched. Nothing is told before the registry has answered, so that failures until then have a status.
+ * @throws {WharfError} `PULL_FAILED`, `REGISTRY_UNREACHABLE`, `INVALID_REFERENCE`
+ */
 export async function pullImage(
-  _parts: PullParts,
-  request: {
-    readonly reference: string;
-    readonly tag: string;
-    readonly platform?: string | undefined;
-    readonly auth: RegistryAuth | undefined;
-  },
-  _onMessage: (m: ProgressMessage) => void,
-  _signal: AbortSignal,
+  parts: PullParts,
+  request: PullRequest,
+  onMessage: OnMessage,
+  signal: AbortSignal,
 ): Promise<void> {
-  throw notPulled({
-    why: `pull access denied for ${request.reference}, repository does not exist or may require 'docker login'`,
+  const separator = request.tag === '' ? '' : isDigest(request.tag) ? '@' : ':';
+  const reference = parseReference(request.reference + separator + request.tag);
+  if (familiarName(reference) === 'scratch') throw reservedName({ name: 'scratch' });
+  const platform = request.platform ? parsePlatform(request.platform) : hostPlatform();
+  using client = await connectRegistry(reference.registry, reference.repository, {
+    insecureRegistries: parts.insecureRegistries,
+    registryMirrors: parts.registryMirrors,
+    auth: request.auth,
+    actions: 'pull',
+    signal,
   });
+  const tags =
+    reference.tag === undefined && reference.digest === undefined
+      ? await explained(reference, () => client.tags())
+      : [reference.tag];
+  for (const tag of tags) {
+    await pullOne(
+      parts,
+      client,
+      reference.digest === undefined ? { ...reference, tag } : reference,
+      platform,
+      onMessage,
+      signal,
+    );
+  }
+}
+
+async function pullOne(
+  parts: PullParts,
+  client: RegistryClient,
+  reference: Reference,
+  platform: Platform,
+  onMessage: OnMessage,
+  signal: AbortSignal,
+): Promise<void> {
+  const wanted = reference.digest ?? reference.tag ?? 'latest';
+  const served = await explained(reference, () => client.manifest(wanted));
+  const chosen = await choose(client, served, platform);
+  onMessage({ status: `Pulling from ${reference.repository}`, id: wanted });
+  const { config: configDescriptor, layers } = imageManifest(chosen);
+  const known = parts.catalog.byId(configDescriptor.digest);
+  const image = known ?? (await fetchImage(parts, client, configDescriptor, layers, onMessage, signal));
+  const before = parts.catalog.named(reference);
+  const name = { ...reference, tag: undefined, digest: served.digest };
+  parts.catalog.name(name, image.id);
+  if (reference.digest === undefined) parts.tag(reference, image.id);
+  parts.publish({
+    type: 'image',
+    action: 'pull',
+    id: familiar(reference),
+    attributes: { name: familiarName(reference) },
+  });
+  onMessage({ status: `Digest: ${served.digest}` });
+  const upToDate = known !== undefined && (before === image.id || reference.digest !== undefined);
+  const verdict = upToDate ? 'Image is up to date' : 'Downloaded newer image';
+  onMessage({ status: `Status: ${verdict} for ${familiar(reference)}` });
+}
+
+async function fetchImage(
+  parts: PullParts,
+  client: RegistryClient,
+  descriptor: Descriptor,
+  layers: readonly Descriptor[],
+  onMessage: OnMessage,
+  signal: AbortSignal,
+) {
+  if (descriptor.size > MAX_CONFIG) throw badManifest({ why: 'image config is too large' });
+  const pieces: Buffer[] = [];
+  for await (const piece of await client.blob(descriptor.digest)) pieces.push(piece);
+  const configText = Buffer.concat(pieces).toString();
+  if (sha256(configText) !== descriptor.digest) throw badManifest({ why: 'image config is not UTF-8' });
+  const config = JSON.parse(configText) as ImageConfig;
+  const diffIds = (config.rootfs?.diff_ids ?? []).filter(isDiffId);
+  if (diffIds.length !== layers.length) {
+    throw badManifest({ why: `image config has ${diffIds.length} layers, its manifest ${layers.length}` });
+  }
+  const positions = chainIds(diffIds);
+  using hold = parts.holds.open();
+  for (const layer of layers) onMessage({ id: shortId(layer.digest), status: 'Pulling fs layer' });
+  const chain: ChainId[] = [];
+  for (const [i, layer] of layers.entries()) {
+    const id = shortId(layer.digest);
+    const diffId = diffIds[i];
+    const position = positions[i];
+    if (diffId === undefined || position === undefined) break;
+    hold.add(position);
+    if (parts.storage.layers.find(position)) {
+      onMessage({ id, status: 'Already exists' });
+    } else {
+      const tell = (current: number): void =>
+        onMessage({ id, status: 'Downloading', progressDetail: { current, total: layer.size } });
+      const stream = await client.blob(layer.digest);
+      await parts.applyLayer(chain.at(-1) ?? null, counted(stream, tell), diffId, signal);
+      onMessage({ id, status: 'Download complete' });
+      onMessage({ id, status: 'Pull complete' });
+    }
+    if (layer.mediaType.endsWith('gzip')) {
+      compressedLayers(parts.storage).put(diffId, { digest: layer.digest, sizeBytes: layer.size });
+    }
+    chain.push(position);
+  }
+  return parts.register(configText, chain);
+}
+
+/** From an index, the manifest for a platform; a manifest is taken as it is. */
+async function choose(client: RegistryClient, served: ServedManifest, platform: Platform): Promise<ServedManifest> {
+  const document = JSON.parse(served.bytes.toString()) as Partial<ImageIndex>;
+  if (!document.manifests) return served;
+  const fits = document.manifests.filter(
+    ({ platform: p }) => p?.os === platform.os && p.architecture === platform.architecture,
+  );
+  const found = fits.find(({ platform: p }) => (p?.variant ?? '') === (platform.variant ?? '')) ?? fits[0];
+  if (!found) {
+    throw notPulled({ why: `no matching manifest for ${formatPlatform(platform)} in the manifest list entries` });
+  }
+  return client.manifest(found.digest);
+}
+
+function imageManifest({ bytes, mediaType }: ServedManifest): Manifest {
+  const manifest = JSON.parse(bytes.toString()) as Partial<Manifest>;
+  if (manifest.schemaVersion !== 2 || !manifest.config || !manifest.layers) {
+    throw badManifest({ why: `unsupported media type ${mediaType}` });
+  }
+  const { mediaType: kind } = manifest.config;
+  if (kind !== MEDIA_TYPES.ociConfig && kind !== MEDIA_TYPES.dockerConfig) {
+    throw badManifest({ why: `unsupported media type ${kind}: this is no container image` });
+  }
+  if (![manifest.config, ...manifest.layers].every(({ digest }) => isDigest(digest))) {
+    throw badManifest({ why: 'malformed digest in manifest' });
+  }
+  return manifest as Manifest;
+}
+
+/** Turns a registry's refusals into what Docker says about the image. */
+async function explained<T>(reference: Reference, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (e) {
+    const name = familiarName(reference);
+    if (registryUnauthorized.is(e) || (registryNotFound.is(e) && e.message.startsWith('name unknown'))) {
+      const why = `pull access denied for ${name}, repository does not exist or may require 'docker login': ${e.message}`;
+      throw notPulled({ why }, { cause: e });
+    }
+    if (registryNotFound.is(e)) {
+      throw notPulled({ why: `manifest for ${familiar(reference)} not found: ${e.message}` }, { cause: e });
+    }
+    throw e;
+  }
+}
+
+function isDiffId(text: string): text is DiffId {
+  return isDigest(text);
+}
+
+function parsePlatform(text: string): Platform {
+  const [os, architecture, variant, ...more] = text.split('/');
+  if (!os || !architecture || more.length > 0) {
+    throw invalidParameter({ message: `"${text}": unknown operating system or architecture: invalid argument` });
+  }
+  return { os, architecture, variant };
 }

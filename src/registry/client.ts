@@ -1,0 +1,215 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import { type Digest, digestFromHex, parseDigest, sha256 } from '../core/digest.ts';
+import { messageOf } from '../core/errors.ts';
+import { MEDIA_TYPES } from '../core/oci.ts';
+import type { RegistryAuth } from '../core/wire/resources.ts';
+import { Authenticator } from './auth.ts';
+import { type Endpoint, type EndpointOptions, endpointsOf } from './endpoints.ts';
+import {
+  badManifest,
+  blobMismatch,
+  registryNotFound,
+  registryRefused,
+  registryUnauthorized,
+  registryUnreachable,
+} from './errors.ts';
+import { bodyOf, Http, type HttpRequest } from './http.ts';
+
+const ACCEPT = [
+  MEDIA_TYPES.ociIndex,
+  MEDIA_TYPES.dockerIndex,
+  MEDIA_TYPES.ociManifest,
+  MEDIA_TYPES.dockerManifest,
+].join(', ');
+
+/** A manifest or index as the registry serves it; digest and size are of exactly these bytes. */
+export interface ServedManifest {
+  readonly bytes: Buffer;
+  readonly mediaType: string;
+  readonly digest: Digest;
+}
+
+/**
+ * Connects to the first endpoint of a registry that answers `/v2/`. The client speaks for one repository.
+ * @throws {WharfError} `REGISTRY_UNREACHABLE` of the last endpoint tried, within some ten seconds each
+ */
+export async function connectRegistry(
+  registry: string,
+  repository: string,
+  options: EndpointOptions & {
+    readonly auth: RegistryAuth | undefined;
+    readonly actions: 'pull' | 'pull,push';
+    readonly signal: AbortSignal;
+  },
+): Promise<RegistryClient> {
+  let failure: unknown;
+  for (const endpoint of endpointsOf(registry, options)) {
+    if (endpoint.mirror && options.actions !== 'pull') continue;
+    const client = new RegistryClient(endpoint, repository, options);
+    try {
+      await client.ping();
+      return client;
+    } catch (e) {
+      client[Symbol.dispose]();
+      if (!endpoint.mirror && !registryUnreachable.is(e)) throw e;
+      failure = e;
+    }
+  }
+  throw failure;
+}
+
+/** A repository of a registry (OCI distribution-spec 1.1). */
+export class RegistryClient implements Disposable {
+  readonly #endpoint: Endpoint;
+  readonly #repository: string;
+  readonly #http: Http;
+  readonly #auth: Authenticator;
+  readonly #scope: string;
+  readonly #signal: AbortSignal;
+
+  constructor(
+    endpoint: Endpoint,
+    repository: string,
+    options: { readonly auth: RegistryAuth | undefined; readonly actions: string; readonly signal: AbortSignal },
+  ) {
+    this.#endpoint = endpoint;
+    this.#repository = repository;
+    this.#http = new Http({ verifyTls: endpoint.verifyTls });
+    this.#auth = new Authenticator(this.#http, options.auth);
+    this.#scope = `repository:${repository}:${options.actions}`;
+    this.#signal = options.signal;
+  }
+
+  /** Asks whether there is a registry, and how it wants to be spoken to. */
+  async ping(): Promise<void> {
+    const url = `${this.#endpoint.base}/v2/`;
+    const answer = await this.#http.send(url, { signal: this.#signal });
+    answer.resume();
+    if (answer.statusCode === 401) this.#auth.learn(answer.headers['www-authenticate'], this.#scope);
+    else if (answer.statusCode !== 200) {
+      throw registryRefused({ why: `${url}: unexpected status ${answer.statusCode}: is there a registry?` });
+    }
+  }
+
+  /** @throws {WharfError} `REGISTRY_NOT_FOUND`, `REGISTRY_UNAUTHORIZED`, `BAD_MANIFEST` */
+  async manifest(reference: string): Promise<ServedManifest> {
+    const answer = await this.#send(`manifests/${reference}`, { headers: { accept: ACCEPT } });
+    const bytes = await bodyOf(await this.#good(answer, [200]));
+    const digest = sha256(bytes);
+    if (reference.startsWith('sha256:') && reference !== digest) {
+      throw badManifest({ why: `manifest verification failed for digest ${reference}` });
+    }
+    const mediaType = (answer.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
+    return { bytes, mediaType, digest };
+  }
+
+  /** A blob, checked while it is read: the stream fails at its end if bytes differ from the digest. */
+  async blob(digest: Digest): Promise<AsyncIterable<Buffer>> {
+    const answer = await this.#good(await this.#send(`blobs/${digest}`, {}), [200]);
+    return verified(answer, digest);
+  }
+
+  async hasBlob(digest: Digest): Promise<boolean> {
+    const answer = await this.#send(`blobs/${digest}`, { method: 'HEAD' });
+    answer.resume();
+    return answer.statusCode === 200;
+  }
+
+  /** Uploads a blob in one piece. `open` may be called twice, should the registry ask for a new token in between. */
+  async upload(digest: Digest, sizeBytes: number, open: () => Buffer | Readable): Promise<void> {
+    const started = await this.#good(
+      await this.#send('blobs/uploads/', { method: 'POST', body: Buffer.alloc(0) }),
+      [202],
+    );
+    started.resume();
+    const { location } = started.headers;
+    if (location === undefined) throw registryRefused({ why: 'the registry gave no place to upload to' });
+    const url = new URL(location, `${this.#endpoint.base}/`);
+    url.searchParams.set('digest', digest);
+    const headers = { 'content-type': 'application/octet-stream', 'content-length': String(sizeBytes) };
+    const answer = await this.#good(await this.#sendTo(url.href, { method: 'PUT', headers }, open), [201, 204]);
+    answer.resume();
+  }
+
+  /** Success means that `reference` names these bytes. */
+  async putManifest(reference: string, bytes: Buffer, mediaType: string): Promise<void> {
+    const request = { method: 'PUT', headers: { 'content-type': mediaType }, body: bytes };
+    (await this.#good(await this.#send(`manifests/${reference}`, request), [201, 202])).resume();
+  }
+
+  /** All tags of the repository. */
+  async tags(): Promise<string[]> {
+    const tags: string[] = [];
+    let next: string | undefined = `${this.#endpoint.base}/v2/${this.#repository}/tags/list`;
+    while (next !== undefined) {
+      const answer: IncomingMessage = await this.#good(await this.#sendTo(next, {}), [200]);
+      const document = JSON.parse((await bodyOf(answer)).toString()) as { tags?: string[] | null };
+      tags.push(...(document.tags ?? []));
+      const link = /<([^>]+)>;\s*rel="?next/.exec(String(answer.headers['link'] ?? ''))?.[1];
+      next = link === undefined ? undefined : new URL(link, next).href;
+    }
+    return tags;
+  }
+
+  [Symbol.dispose](): void {
+    this.#http[Symbol.dispose]();
+  }
+
+  #send(path: string, request: Omit<HttpRequest, 'signal'>): Promise<IncomingMessage> {
+    return this.#sendTo(`${this.#endpoint.base}/v2/${this.#repository}/${path}`, request);
+  }
+
+  async #sendTo(
+    url: string,
+    request: Omit<HttpRequest, 'signal'>,
+    open?: () => Buffer | Readable,
+  ): Promise<IncomingMessage> {
+    for (let attempt = 0; ; attempt++) {
+      // An upload's place may be on another host, which has no business with our token.
+      const own = new URL(url).host === new URL(this.#endpoint.base).host;
+      const authorization = own ? await this.#auth.header(this.#scope, this.#signal) : {};
+      const body = open ? { body: open() } : {};
+      const headers = { ...request.headers, ...authorization };
+      const answer = await this.#http.send(url, { ...request, ...body, headers, signal: this.#signal });
+      if (answer.statusCode !== 401 || attempt > 0) return answer;
+      if (!this.#auth.learn(answer.headers['www-authenticate'], this.#scope)) return answer;
+      answer.resume();
+    }
+  }
+
+  /** Passes on an answer that has one of these statuses. @throws {WharfError} what the registry says otherwise */
+  async #good(answer: IncomingMessage, statuses: readonly number[]): Promise<IncomingMessage> {
+    const status = answer.statusCode ?? 0;
+    if (statuses.includes(status)) return answer;
+    const why = errorText(await bodyOf(answer), status);
+    if (status === 401 || status === 403) throw registryUnauthorized({ why });
+    if (status === 404) throw registryNotFound({ why });
+    throw registryRefused({ why });
+  }
+}
+
+/** `code: message` of a registry's error document, as Docker prints it. */
+function errorText(body: Buffer, status: number): string {
+  try {
+    const { errors } = JSON.parse(body.toString()) as { errors?: { code?: string; message?: string }[] };
+    const [first] = errors ?? [];
+    if (first) return `${(first.code ?? 'unknown').toLowerCase().replaceAll('_', ' ')}: ${first.message ?? ''}`;
+  } catch (e) {
+    if (!(e instanceof SyntaxError)) throw new Error(messageOf(e), { cause: e });
+  }
+  return `unexpected status from the registry: ${status}`;
+}
+
+async function* verified(source: AsyncIterable<Buffer>, digest: Digest): AsyncGenerator<Buffer, void, undefined> {
+  const algorithm = parseDigest(digest).startsWith('sha512:') ? 'sha512' : 'sha256';
+  const hash = createHash(algorithm);
+  for await (const chunk of source) {
+    hash.update(chunk);
+    yield chunk;
+  }
+  const hex = hash.digest('hex');
+  const actual = algorithm === 'sha256' ? digestFromHex(hex) : `sha512:${hex}`;
+  if (actual !== digest) throw blobMismatch({ digest });
+}

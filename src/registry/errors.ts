@@ -1,0 +1,17 @@
+import { defineError } from '../core/errors.ts';
+
+/** Nobody answers there; `why` in the words that Docker's users know. */
+export const registryUnreachable = defineError(
+  'REGISTRY_UNREACHABLE',
+  'internal',
+  (f: { method: string; url: string; why: string }) => `${f.method} "${f.url}": ${f.why}`,
+);
+export const registryRefused = defineError('REGISTRY_REFUSED', 'internal', (f: { why: string }) => f.why);
+export const registryUnauthorized = defineError('REGISTRY_UNAUTHORIZED', 'unauthorized', (f: { why: string }) => f.why);
+export const registryNotFound = defineError('REGISTRY_NOT_FOUND', 'notFound', (f: { why: string }) => f.why);
+export const blobMismatch = defineError(
+  'BLOB_MISMATCH',
+  'internal',
+  (f: { digest: string }) => `filesystem layer verification failed for digest ${f.digest}`,
+);
+export const badManifest = defineError('BAD_MANIFEST', 'internal', (f: { why: string }) => f.why);

@@ -1,0 +1,149 @@
+import { Agent, type IncomingMessage, request as httpRequest } from 'node:http';
+import { Agent as TlsAgent, request as httpsRequest } from 'node:https';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { messageOf } from '../core/errors.ts';
+import { VERSION } from '../core/version.ts';
+import { registryRefused, registryUnreachable } from './errors.ts';
+
+const CONNECT_MS = 10_000;
+/** How long a connection may say nothing. */
+const IDLE_MS = 60_000;
+const MAX_REDIRECTS = 5;
+const MAX_DOCUMENT = 8 * 1024 * 1024;
+
+export interface HttpRequest {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer | Readable;
+  readonly signal: AbortSignal;
+}
+
+/** Speaks HTTP to one registry and to wherever it redirects. Connections are kept until disposed. */
+export class Http implements Disposable {
+  readonly #plain = new Agent({ keepAlive: true });
+  readonly #tls: TlsAgent;
+
+  constructor(options: { readonly verifyTls: boolean }) {
+    this.#tls = new TlsAgent({ keepAlive: true, rejectUnauthorized: options.verifyTls });
+  }
+
+  /**
+   * The answer, whatever its status; redirects are followed, without credentials if they lead to another host.
+   * The caller consumes the body. @throws {WharfError} `REGISTRY_UNREACHABLE`
+   */
+  async send(url: string, request: HttpRequest): Promise<IncomingMessage> {
+    let target = new URL(url);
+    let headers = request.headers ?? {};
+    for (let redirects = 0; ; redirects++) {
+      const answer = await this.#once(target, { ...request, headers });
+      const { location } = answer.headers;
+      const redirect = [301, 302, 303, 307, 308].includes(answer.statusCode ?? 0) && location !== undefined;
+      if (!redirect || (request.method ?? 'GET') === 'POST' || request.body !== undefined) return answer;
+      answer.resume();
+      if (redirects >= MAX_REDIRECTS) throw registryRefused({ why: `${url}: too many redirects` });
+      const next = new URL(location, target);
+      if (next.host !== target.host || next.protocol !== target.protocol) {
+        headers = Object.fromEntries(Object.entries(headers).filter(([key]) => key.toLowerCase() !== 'authorization'));
+      }
+      target = next;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#plain.destroy();
+    this.#tls.destroy();
+  }
+
+  async #once(url: URL, { method = 'GET', headers = {}, body, signal }: HttpRequest): Promise<IncomingMessage> {
+    const tls = url.protocol === 'https:';
+    const send = tls ? httpsRequest : httpRequest;
+    const length = Buffer.isBuffer(body) ? { 'content-length': String(body.length) } : {};
+    const out = send(url, {
+      method,
+      agent: tls ? this.#tls : this.#plain,
+      headers: { 'user-agent': `wharf/${VERSION}`, ...length, ...headers },
+      signal,
+    });
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+      out.once('response', resolve);
+      out.on('error', reject);
+    });
+    out.once('socket', (socket) => {
+      if (!socket.connecting) return;
+      const late = setTimeout(() => out.destroy(new Timeout('i/o timeout')), CONNECT_MS);
+      const settled = (): void => clearTimeout(late);
+      socket.once(tls ? 'secureConnect' : 'connect', settled).once('close', settled);
+    });
+    out.setTimeout(IDLE_MS, () => out.destroy(new Timeout('i/o timeout')));
+    try {
+      if (body !== undefined && !Buffer.isBuffer(body)) {
+        // The registry may answer (with a refusal) before it has read everything.
+        const sent = pipeline(body, out);
+        sent.catch(() => undefined);
+        return await Promise.race([answered, sent.then(() => answered)]);
+      }
+      out.end(body);
+      return await answered;
+    } catch (e) {
+      signal.throwIfAborted();
+      throw registryUnreachable({ method: capitalised(method), url: shown(url), why: reason(e, url) }, { cause: e });
+    }
+  }
+}
+
+class Timeout extends Error {
+  readonly code = 'ETIMEDOUT';
+}
+
+/** The whole body of a small answer. */
+export async function bodyOf(answer: IncomingMessage): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let length = 0;
+  for await (const piece of answer as AsyncIterable<Buffer>) {
+    length += piece.length;
+    if (length > MAX_DOCUMENT) {
+      answer.destroy();
+      throw registryRefused({ why: 'the registry sent a document that is too large' });
+    }
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+/** Errors of the network in the words of Docker's messages. */
+function reason(e: unknown, url: URL): string {
+  const first = e instanceof AggregateError ? (e.errors[0] as unknown) : e;
+  const facts = first as { code?: string; address?: string; port?: number };
+  const at = facts.address === undefined ? url.host : `${facts.address}:${facts.port ?? ''}`;
+  switch (facts.code) {
+    case 'ENOTFOUND':
+      return `dial tcp: lookup ${url.hostname}: no such host`;
+    case 'EAI_AGAIN':
+      return `dial tcp: lookup ${url.hostname}: Temporary failure in name resolution`;
+    case 'ECONNREFUSED':
+      return `dial tcp ${at}: connect: connection refused`;
+    case 'EHOSTUNREACH':
+      return `dial tcp ${at}: connect: no route to host`;
+    case 'ENETUNREACH':
+      return `dial tcp ${at}: connect: network is unreachable`;
+    case 'ETIMEDOUT':
+      return `dial tcp ${at}: i/o timeout`;
+    case 'ECONNRESET':
+      return 'EOF';
+    case 'EPROTO':
+    case 'ERR_SSL_WRONG_VERSION_NUMBER':
+    case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
+      return 'http: server gave HTTP response to HTTPS client';
+    default:
+      return messageOf(first);
+  }
+}
+
+/** Signed URLs carry secrets in their query. */
+function shown(url: URL): string {
+  return `${url.protocol}//${url.host}${url.pathname}`;
+}
+function capitalised(method: string): string {
+  return method.charAt(0) + method.slice(1).toLowerCase();
+}
