@@ -103,8 +103,8 @@ async function receiveOn(listener: number): Promise<number> {
 
 function inThread(call: ReturnType<typeof libc.func>, name: string, ...args: unknown[]): Promise<number> {
   return new Promise((resolve, reject) => {
-    call.async(...args, (error: unknown, result: number) => {
-      if (error !== null && error !== undefined) reject(error instanceof Error ? error : new Error(String(error)));
+    call.async(...args, (error: Error | null, result: number) => {
+      if (error) reject(error);
       else if (result < 0) reject(new SystemCallError(name, koffi.errno()));
       else resolve(result);
     });

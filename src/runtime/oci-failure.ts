@@ -31,7 +31,7 @@ function reasonOf(said: string, program: string): string {
       ? `${during}exec: ${quoted}: stat ${program}: no such file or directory`
       : during + missing;
   }
-  if (/^exec: /.test(bare)) return during + bare;
+  if (bare.startsWith('exec: ')) return during + bare;
   // crun: open executable: Permission denied; stat /x: No such file or directory
   const stat = /^(?:open executable|stat|exec(?:ve)?|open)\b.*?: ([A-Z][a-z ]+)$/.exec(bare);
   if (stat !== null && stat[1] !== undefined) return `${during}exec: ${quoted}: ${stat[1].toLowerCase()}`;

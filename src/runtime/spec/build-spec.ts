@@ -120,12 +120,9 @@ export function buildExecProcess(
   return process;
 }
 
+/** The primary group is named among the others too: else a process could drop it by setgid and pass for an outsider (CVE-2022-36109). */
 function ociUser(user: ResolvedUser): OciProcess['user'] {
-  return {
-    uid: user.uid,
-    gid: user.gid,
-    ...(user.additionalGids.length > 0 ? { additionalGids: [...user.additionalGids] } : {}),
-  };
+  return { uid: user.uid, gid: user.gid, additionalGids: [...new Set([user.gid, ...user.additionalGids])] };
 }
 
 function withHome(env: readonly string[], home: string): string[] {
