@@ -22,8 +22,8 @@ const TIMEOUT_MS = 20_000;
 
 /**
  * Which OCI runtimes can run a container on this host, found by running one: a program of a few instructions in a root of its
- * own. What was found is kept below `execRoot` until the runtime, the boot or the host's cgroups change, so that asking again
- * costs a few file reads.
+ * own. That one works is kept below `execRoot` until it, the boot or the host's cgroups change, so that asking again costs a
+ * few file reads; a failure is looked at anew each time, as its cause may have gone.
  * @param wanted names beside crun and runc, to path
  */
 export async function probeRuntimes(
@@ -68,6 +68,7 @@ async function probeCached(execRoot: string, cgroupParent: string, name: string,
     // not known yet
   }
   const found = await probe(execRoot, cgroupParent, cgroups, name, path);
+  if (!found.works) return found;
   mkdirSync(join(execRoot, 'probes'), { recursive: true });
   writeFileSync(`${file}.tmp`, JSON.stringify(found));
   renameSync(`${file}.tmp`, file);
@@ -86,7 +87,7 @@ async function probe(
   if (program === undefined) return { name, path, works: true, reason: '', version };
   const id = `probe-${randomUUID()}`;
   const bundle = join(execRoot, 'probes', id);
-  const cgroupsPath = `${cgroupParent}-probe/${id}`;
+  const cgroupsPath = `${cgroupParent}-${id}`;
   try {
     mkdirSync(join(bundle, 'rootfs', 'proc'), { recursive: true });
     writeFileSync(join(bundle, 'rootfs', 'probe'), Buffer.from(program, 'base64'), { mode: 0o755 });
@@ -100,7 +101,6 @@ async function probe(
     return { name, path, works: false, reason: messageOf(e), version };
   } finally {
     removeCgroup(cgroups, cgroupsPath);
-    removeCgroup(cgroups, `${cgroupParent}-probe`);
     rmSync(bundle, { recursive: true, force: true });
   }
 }
