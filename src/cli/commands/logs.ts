@@ -1,0 +1,40 @@
+import { arity, command } from '../command.ts';
+import { flag } from '../flags.ts';
+import { parseMoment } from '../spec/quantity.ts';
+import { copyOutput } from '../stream/output.ts';
+
+export const logs = command({
+  usage: '[OPTIONS] CONTAINER',
+  arity: arity.exactly(1),
+  options: {
+    details: flag.bool('--details', 'Show extra details provided to logs'),
+    follow: flag.bool('-f, --follow', 'Follow log output'),
+    since: flag.string(
+      '--since',
+      'Show logs since timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)',
+    ),
+    tail: flag.string('-n, --tail', 'Number of lines to show from the end of the logs', { default: '"all"' }),
+    timestamps: flag.bool('-t, --timestamps', 'Show timestamps'),
+    until: flag.string(
+      '--until',
+      'Show logs before a timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)',
+    ),
+  },
+  async run({ args, options }, context) {
+    const now = new Date();
+    const moment = (text: string | undefined) => (text === undefined ? undefined : parseMoment(text, now));
+    const container = await context.client.containers.inspect(args[0] ?? '');
+    const stream = await context.client.containers.logs(container.Id, {
+      stdout: true,
+      stderr: true,
+      follow: options.follow,
+      timestamps: options.timestamps,
+      details: options.details,
+      since: moment(options.since),
+      until: moment(options.until),
+      tail: options.tail ?? 'all',
+    });
+    await copyOutput(stream, container.Config.Tty === true, context);
+    return 0;
+  },
+});

@@ -1,0 +1,55 @@
+import { shortId } from '../../core/ids.ts';
+import { arity, command } from '../command.ts';
+import { flag } from '../flags.ts';
+import { labelText } from '../format/container-row.ts';
+import { printRows, type Layout } from '../format/formatter.ts';
+import { goTime } from '../format/human.ts';
+import { filterPairs } from '../spec/pairs.ts';
+
+const LAYOUT = {
+  headings: {
+    ID: 'NETWORK ID',
+    Name: 'NAME',
+    Driver: 'DRIVER',
+    Scope: 'SCOPE',
+    IPv4: 'IPV4',
+    IPv6: 'IPV6',
+    Internal: 'INTERNAL',
+    Labels: 'LABELS',
+    CreatedAt: 'CREATED AT',
+  },
+  columns: ['ID', 'Name', 'Driver', 'Scope'],
+  quietField: 'ID',
+} satisfies Layout;
+
+export const list = command({
+  usage: '[OPTIONS]',
+  arity: arity.none,
+  options: {
+    filter: flag.list('-f, --filter', 'Provide filter values (e.g. "driver=bridge")', { type: 'filter' }),
+    format: flag.string('--format', 'Format output: "table", "table TEMPLATE", "json" or a Go template'),
+    noTrunc: flag.bool('--no-trunc', 'Do not truncate the output'),
+    quiet: flag.bool('-q, --quiet', 'Only display network IDs'),
+  },
+  async run({ options }, context) {
+    const networks = await context.client.networks.list(filterPairs(options.filter));
+    const rows = networks
+      .toSorted((a, b) => natural.compare(a.Name, b.Name))
+      .map((n) => ({
+        ID: () => (options.noTrunc ? n.Id : shortId(n.Id)),
+        Name: () => n.Name,
+        Driver: () => n.Driver,
+        Scope: () => n.Scope,
+        IPv4: () => String(n.EnableIPv4 ?? true),
+        IPv6: () => String(n.EnableIPv6),
+        Internal: () => String(n.Internal),
+        Labels: () => labelText(n.Labels),
+        Label: (key: string) => n.Labels?.[key] ?? '',
+        CreatedAt: () => goTime(Date.parse(n.Created) / 1000),
+      }));
+    await printRows(context, rows, LAYOUT, options);
+    return 0;
+  },
+});
+
+const natural = new Intl.Collator('en', { numeric: true });

@@ -1,0 +1,143 @@
+import { createInterface } from 'node:readline';
+import { arity, command, type CommandContext } from '../command.ts';
+import { flag } from '../flags.ts';
+import { humanSize } from '../format/human.ts';
+import { filterPairs } from '../spec/pairs.ts';
+
+const force = flag.bool('-f, --force', 'Do not prompt for confirmation');
+const filter = flag.list('--filter', 'Provide filter values (e.g. "until=<timestamp>")', { type: 'filter' });
+type Filters = Record<string, string[]>;
+interface Pruned {
+  readonly text: string;
+  readonly bytes: number;
+}
+
+export const containerPrune = command({
+  usage: '[OPTIONS]',
+  arity: arity.none,
+  options: { filter, force },
+  async run({ options }, context) {
+    if (!options.force && !(await confirmed('This will remove all stopped containers.', context))) return 0;
+    return report(await pruneContainers(filterPairs(options.filter), context), context);
+  },
+});
+
+export const imagePrune = command({
+  usage: '[OPTIONS]',
+  arity: arity.none,
+  options: { all: flag.bool('-a, --all', 'Remove all unused images, not just dangling ones'), filter, force },
+  async run({ options }, context) {
+    const what = options.all
+      ? 'This will remove all images without at least one container associated to them.'
+      : 'This will remove all dangling images.';
+    if (!options.force && !(await confirmed(what, context))) return 0;
+    return report(await pruneImages(options.all, filterPairs(options.filter), context), context);
+  },
+});
+
+export const networkPrune = command({
+  usage: '[OPTIONS]',
+  arity: arity.none,
+  options: { filter, force },
+  async run({ options }, context) {
+    const what = 'This will remove all custom networks not used by at least one container.';
+    if (!options.force && !(await confirmed(what, context))) return 0;
+    await context.print((await pruneNetworks(filterPairs(options.filter), context)).text);
+    return 0;
+  },
+});
+
+export const volumePrune = command({
+  usage: '[OPTIONS]',
+  arity: arity.none,
+  options: { all: flag.bool('-a, --all', 'Remove all unused volumes, not just anonymous ones'), filter, force },
+  async run({ options }, context) {
+    const kind = options.all ? 'local' : 'anonymous local';
+    const what = `This will remove ${kind} volumes not used by at least one container.`;
+    if (!options.force && !(await confirmed(what, context))) return 0;
+    return report(await pruneVolumes(options.all, filterPairs(options.filter), context), context);
+  },
+});
+
+export const systemPrune = command({
+  usage: '[OPTIONS]',
+  arity: arity.none,
+  options: {
+    all: flag.bool('-a, --all', 'Remove all unused images not just dangling ones'),
+    filter,
+    force,
+    volumes: flag.bool('--volumes', 'Prune anonymous volumes'),
+  },
+  async run({ options }, context) {
+    const filters = filterPairs(options.filter);
+    const parts = [
+      'all stopped containers',
+      'all networks not used by at least one container',
+      ...(options.volumes ? ['all anonymous volumes not used by at least one container'] : []),
+      options.all ? 'all images without at least one container associated to them' : 'all dangling images',
+      options.all ? 'all build cache' : 'unused build cache',
+    ];
+    const what = `This will remove:\n${parts.map((p) => `  - ${p}\n`).join('')}`;
+    if (!options.force && !(await confirmed(what, context))) return 0;
+    const done = [await pruneContainers(filters, context), await pruneNetworks(filters, context)];
+    if (options.volumes) done.push(await pruneVolumes(false, filters, context));
+    done.push(await pruneImages(options.all, filters, context));
+    done.push(await pruneBuildCache(options.all, context));
+    return report({ text: done.map((d) => d.text).join(''), bytes: done.reduce((n, d) => n + d.bytes, 0) }, context);
+  },
+});
+
+async function report({ text, bytes }: Pruned, context: CommandContext): Promise<number> {
+  await context.print(`${text}Total reclaimed space: ${humanSize(bytes)}\n`);
+  return 0;
+}
+
+/** Asks; anything but y means no. The answer is read from a pipe as well. */
+async function confirmed(what: string, context: CommandContext): Promise<boolean> {
+  await context.print(`WARNING! ${what}\nAre you sure you want to continue? [y/N] `);
+  const lines = createInterface({ input: context.stdin });
+  try {
+    for await (const line of lines) return line.trim().toLowerCase() === 'y';
+    return false;
+  } finally {
+    lines.close();
+  }
+}
+
+function section(title: string, lines: readonly string[]): string {
+  return lines.length === 0 ? '' : `${title}:\n${lines.map((l) => `${l}\n`).join('')}\n`;
+}
+
+async function pruneContainers(filters: Filters, { client }: CommandContext): Promise<Pruned> {
+  const { ContainersDeleted, SpaceReclaimed } = await client.containers.prune(filters);
+  return { text: section('Deleted Containers', ContainersDeleted ?? []), bytes: SpaceReclaimed };
+}
+
+async function pruneNetworks(filters: Filters, { client }: CommandContext): Promise<Pruned> {
+  const { NetworksDeleted } = await client.networks.prune(filters);
+  return { text: section('Deleted Networks', NetworksDeleted ?? []), bytes: 0 };
+}
+
+async function pruneVolumes(all: boolean, filters: Filters, { client }: CommandContext): Promise<Pruned> {
+  const { until: _, ...rest } = filters; // volumes have no such filter; `system prune` passes one set to all
+  const { VolumesDeleted, SpaceReclaimed } = await client.volumes.prune({ ...rest, ...(all ? { all: ['true'] } : {}) });
+  return { text: section('Deleted Volumes', VolumesDeleted ?? []), bytes: SpaceReclaimed };
+}
+
+async function pruneImages(all: boolean, filters: Filters, { client }: CommandContext): Promise<Pruned> {
+  const { ImagesDeleted, SpaceReclaimed } = await client.images.prune({ ...filters, dangling: [String(!all)] });
+  const lines = (ImagesDeleted ?? []).map((i) =>
+    'Untagged' in i ? `untagged: ${i.Untagged}` : `deleted: ${i.Deleted}`,
+  );
+  return { text: section('Deleted Images', lines), bytes: SpaceReclaimed };
+}
+
+async function pruneBuildCache(all: boolean, { client }: CommandContext): Promise<Pruned> {
+  try {
+    const answer = await client.request('POST', '/build/prune', all ? { query: { all: '1' } } : {});
+    const { CachesDeleted, SpaceReclaimed } = answer as { CachesDeleted: string[] | null; SpaceReclaimed: number };
+    return { text: section('Deleted build cache objects', CachesDeleted ?? []), bytes: SpaceReclaimed };
+  } catch {
+    return { text: '', bytes: 0 }; // engines before 1.31 have no build cache to prune
+  }
+}

@@ -1,0 +1,43 @@
+import { arity, command } from '../command.ts';
+import { flag } from '../flags.ts';
+import { CONTAINER_LAYOUT, containerRow } from '../format/container-row.ts';
+import { printRows } from '../format/formatter.ts';
+import { readConfig } from '../registry-auth.ts';
+import { filterPairs } from '../spec/pairs.ts';
+
+export const ps = command({
+  usage: '[OPTIONS]',
+  arity: arity.none,
+  options: {
+    all: flag.bool('-a, --all', 'Show all containers (default shows just running)'),
+    filter: flag.list('-f, --filter', 'Filter output based on conditions provided', { type: 'filter' }),
+    format: flag.string('--format', 'Format output: "table", "table TEMPLATE", "json" or a Go template'),
+    last: flag.int('-n, --last', 'Show n last created containers (includes all states)', { default: '-1' }),
+    latest: flag.bool('-l, --latest', 'Show the latest created container (includes all states)'),
+    noTrunc: flag.bool('--no-trunc', "Don't truncate output"),
+    quiet: flag.bool('-q, --quiet', 'Only display container IDs'),
+    size: flag.bool('-s, --size', 'Display total file sizes'),
+  },
+  async run({ options }, context) {
+    const format = options.format ?? (options.quiet ? undefined : await configured(context.env));
+    const limit = options.latest ? 1 : (options.last ?? -1);
+    const containers = await context.client.containers.list({
+      all: options.all,
+      size: options.size || (format?.includes('.Size') ?? false),
+      ...(limit > 0 ? { limit } : {}),
+      filters: filterPairs(options.filter),
+    });
+    const now = new Date();
+    const layout = options.size
+      ? { ...CONTAINER_LAYOUT, columns: [...CONTAINER_LAYOUT.columns, 'Size'] }
+      : CONTAINER_LAYOUT;
+    const rows = containers.map((c) => containerRow(c, options.noTrunc, now));
+    await printRows(context, rows, layout, { format, quiet: options.quiet });
+    return 0;
+  },
+});
+
+async function configured(env: Readonly<Record<string, string | undefined>>): Promise<string | undefined> {
+  const { psFormat } = await readConfig(env);
+  return typeof psFormat === 'string' && psFormat !== '' ? psFormat : undefined;
+}

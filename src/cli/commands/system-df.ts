@@ -1,0 +1,84 @@
+import type { ContainerSummary } from '../../core/wire/container.ts';
+import type { ImageSummary, VolumeResource } from '../../core/wire/resources.ts';
+import { arity, command } from '../command.ts';
+import { flag } from '../flags.ts';
+import { printRows, type Layout } from '../format/formatter.ts';
+import { humanSize } from '../format/human.ts';
+
+interface DiskUsage {
+  readonly LayersSize: number;
+  readonly Images: ImageSummary[] | null;
+  readonly Containers: ContainerSummary[] | null;
+  readonly Volumes: VolumeResource[] | null;
+  readonly BuildCache: { readonly InUse: boolean; readonly Shared: boolean; readonly Size: number }[] | null;
+}
+
+const LAYOUT = {
+  headings: { Type: 'TYPE', TotalCount: 'TOTAL', Active: 'ACTIVE', Size: 'SIZE', Reclaimable: 'RECLAIMABLE' },
+  columns: ['Type', 'TotalCount', 'Active', 'Size', 'Reclaimable'],
+} satisfies Layout;
+
+export const df = command({
+  usage: '[OPTIONS]',
+  arity: arity.none,
+  options: { format: flag.string('--format', 'Format output: "table", "table TEMPLATE", "json" or a Go template') },
+  async run({ options }, context) {
+    const usage = (await context.client.request('GET', '/system/df')) as DiskUsage;
+    const images = usage.Images ?? [];
+    const containers = usage.Containers ?? [];
+    const volumes = usage.Volumes ?? [];
+    const cache = usage.BuildCache ?? [];
+    const isActive = (c: ContainerSummary) => ['running', 'paused', 'restarting'].includes(c.State);
+    const usedLayers = sum(images.filter((i) => i.Containers > 0).map((i) => i.Size - Math.max(0, i.SharedSize)));
+    const volumeSize = (v: VolumeResource) => Math.max(0, v.UsageData?.Size ?? 0);
+    const isUsed = (v: VolumeResource) => (v.UsageData?.RefCount ?? 0) > 0;
+    const rows = [
+      row(
+        'Images',
+        images.length,
+        images.filter((i) => i.Containers > 0).length,
+        usage.LayersSize,
+        usage.LayersSize - usedLayers,
+      ),
+      row(
+        'Containers',
+        containers.length,
+        containers.filter(isActive).length,
+        sum(containers.map((c) => c.SizeRw ?? 0)),
+        sum(containers.filter((c) => !isActive(c)).map((c) => c.SizeRw ?? 0)),
+      ),
+      row(
+        'Local Volumes',
+        volumes.length,
+        volumes.filter(isUsed).length,
+        sum(volumes.map(volumeSize)),
+        sum(volumes.filter((v) => !isUsed(v)).map(volumeSize)),
+      ),
+      row(
+        'Build Cache',
+        cache.length,
+        cache.filter((c) => c.InUse).length,
+        sum(cache.map((c) => c.Size)),
+        sum(cache.filter((c) => !c.InUse && !c.Shared).map((c) => c.Size)),
+        false,
+      ),
+    ];
+    await printRows(context, rows, LAYOUT, options);
+    return 0;
+  },
+});
+
+function row(type: string, total: number, active: number, size: number, reclaimable: number, share = true) {
+  const percent = share && size > 0 ? ` (${Math.trunc((reclaimable / size) * 100)}%)` : '';
+  return {
+    Type: () => type,
+    TotalCount: () => String(total),
+    Active: () => String(active),
+    Size: () => humanSize(size),
+    Reclaimable: () => `${humanSize(reclaimable)}${percent}`,
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => a + b, 0);
+}

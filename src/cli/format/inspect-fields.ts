@@ -1,0 +1,51 @@
+import { didYouMean } from '../../core/nearest.ts';
+import { NO_VALUE } from './print-value.ts';
+
+/**
+ * Fields that the engine leaves out when they are unset: Go's typed objects have them all the same, so that
+ * `{{if .State.Health}}` works for a container without a health check.
+ */
+const UNSET: Readonly<Record<string, unknown>> = {
+  Health: null,
+  Healthcheck: null,
+  StopTimeout: null,
+  StopSignal: '',
+  Shell: [],
+  ExposedPorts: {},
+  MacAddress: '',
+  NetworkDisabled: false,
+  SizeRw: null,
+  SizeRootFs: null,
+  UsageData: null,
+  Variant: '',
+  OsVersion: '',
+  Name: '',
+  Driver: '',
+  Annotations: {},
+  Sysctls: {},
+  Tmpfs: {},
+  Mounts: [],
+  StorageOpt: {},
+  Error: '',
+  AuxiliaryAddresses: {},
+  IPRange: '',
+  Gateway: '',
+  Status: {},
+  VolumeOptions: null,
+  BindOptions: null,
+  TmpfsOptions: null,
+  ReadOnly: false,
+};
+
+/** What a missing field of an inspected object is worth. @throws {Error} in Go's words */
+export function inspectMissing(receiver: unknown, name: string): unknown {
+  const known = Object.keys(receiver as object);
+  if (isMap(known)) return NO_VALUE;
+  if (Object.hasOwn(UNSET, name)) return UNSET[name];
+  throw new Error(`map has no entry for key "${name}"${didYouMean(name, known)}`);
+}
+
+/** The API's objects have capitalised fields; maps (labels, ports, options, networks) have users' keys, or none. */
+function isMap(keys: readonly string[]): boolean {
+  return keys.every((key) => !/^[A-Z]/.test(key));
+}

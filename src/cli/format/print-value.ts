@@ -1,0 +1,125 @@
+/** How Go's fmt prints what comes out of a template. */
+
+/** Stands for a key that a map does not have. */
+export const NO_VALUE = Symbol('no value');
+
+/** `%v` of a value: maps sorted as `map[a:1 b:2]`, lists as `[a b]`. */
+export function goText(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return value;
+    case 'number':
+      return Math.abs(value) >= 1e21 ? value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2') : String(value);
+    case 'boolean':
+    case 'bigint':
+      return String(value);
+    case 'symbol':
+    case 'undefined':
+      return '<no value>';
+    case 'function':
+      return goText((value as () => unknown)());
+    default:
+  }
+  if (value === null) return '<nil>';
+  if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
+  const entries = Object.entries(value as object).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return `map[${entries.map(([k, v]) => `${k}:${goText(v)}`).join(' ')}]`;
+}
+
+/** Go's `%q`. */
+export function goQuote(text: string): string {
+  let out = '"';
+  for (const c of text) {
+    const known = QUOTED[c];
+    const code = c.codePointAt(0) ?? 0;
+    if (known !== undefined) out += known;
+    else if (code < 0x20 || code === 0x7f) out += `\\x${code.toString(16).padStart(2, '0')}`;
+    else out += c;
+  }
+  return `${out}"`;
+}
+
+const QUOTED: Readonly<Record<string, string>> = {
+  '"': '\\"',
+  '\\': '\\\\',
+  '\n': '\\n',
+  '\t': '\\t',
+  '\r': '\\r',
+  '\x07': '\\a',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\v': '\\v',
+};
+
+/** JSON on one line, as Go's encoder writes it; `html` escapes `<`, `>`, `&`. */
+export function goJson(value: unknown, html: boolean): string {
+  const text = JSON.stringify(value === NO_VALUE || value === undefined ? null : value);
+  return html ? text.replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`) : text;
+}
+
+/** `fmt.Sprintf`, for the verbs that templates use. */
+export function goPrintf(format: string, args: readonly unknown[]): string {
+  let next = 0;
+  const out = format.replace(
+    /%([-+# 0]*)(\d+|\*)?(?:\.(\d+|\*))?([a-zA-Z%])/g,
+    (_all, flags: string, w, p, verb: string) => {
+      if (verb === '%') return '%';
+      const width = w === '*' ? Number(args[next++]) : w === undefined ? 0 : Number(w);
+      const precision = p === '*' ? Number(args[next++]) : p === undefined ? undefined : Number(p);
+      if (next >= args.length) return `%!${verb}(MISSING)`;
+      const text = verbText(verb, args[next++], precision, flags);
+      if (flags.includes('-')) return text.padEnd(width);
+      return text.padStart(width, flags.includes('0') && !/[sqv]/.test(verb) ? '0' : ' ');
+    },
+  );
+  const extra = args.slice(next);
+  return extra.length === 0 ? out : `${out}%!(EXTRA ${extra.map((a) => `${goType(a)}=${goText(a)}`).join(', ')})`;
+}
+
+function verbText(verb: string, value: unknown, precision: number | undefined, flags: string): string {
+  const sign = flags.includes('+') && Number(value) >= 0 ? '+' : '';
+  switch (verb) {
+    case 'v':
+    case 's': {
+      const text = goText(value);
+      return precision === undefined ? text : Array.from(text).slice(0, precision).join('');
+    }
+    case 'q':
+      return goQuote(goText(value));
+    case 'd':
+      return typeof value === 'number' ? sign + String(Math.trunc(value)) : `%!d(${goType(value)}=${goText(value)})`;
+    case 'f':
+    case 'F':
+      return sign + Number(value).toFixed(precision ?? 6);
+    case 'g':
+      return sign + (precision === undefined ? String(value) : String(Number(Number(value).toPrecision(precision))));
+    case 'x':
+    case 'X': {
+      const text =
+        typeof value === 'number' ? Math.trunc(value).toString(16) : Buffer.from(goText(value)).toString('hex');
+      return verb === 'X' ? text.toUpperCase() : text;
+    }
+    case 'o':
+      return Math.trunc(Number(value)).toString(8);
+    case 'b':
+      return Math.trunc(Number(value)).toString(2);
+    case 'c':
+      return String.fromCodePoint(Number(value));
+    case 't':
+      return String(value);
+    case 'T':
+      return goType(value);
+    default:
+      return `%!${verb}(${goType(value)}=${goText(value)})`;
+  }
+}
+
+/** A type name for messages. */
+export function goType(value: unknown): string {
+  if (typeof value === 'string') return 'string';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int' : 'float64';
+  if (typeof value === 'boolean') return 'bool';
+  if (Array.isArray(value)) return '[]interface {}';
+  if (typeof value === 'object' && value !== null) return 'map[string]interface {}';
+  return '<nil>';
+}

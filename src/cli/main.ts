@@ -1,0 +1,181 @@
+import { nearest } from '../core/nearest.ts';
+import { WharfError } from '../core/errors.ts';
+import { createClient, type Client } from '../client/index.ts';
+import { VERSION } from '../core/version.ts';
+import { CATALOG, findCommand, GROUPS, type Entry } from './catalog.ts';
+import type { CliIo, CommandContext } from './command.ts';
+import { connectionOf } from './connection.ts';
+import { errorText, ExitError, UsageError } from './errors.ts';
+import { flag, parseFlags, type Flags, type Values } from './flags.ts';
+
+const GLOBALS = {
+  config: flag.string('--config', 'Location of client config files'),
+  context: flag.string('-c, --context', 'Name of the context to use to connect to the daemon', { hidden: true }),
+  debug: flag.bool('-D, --debug', 'Enable debug mode'),
+  hosts: flag.list('-H, --host', 'Engine to connect to: unix:///path or tcp://host:port'),
+  logLevel: flag.string('-l, --log-level', 'Set the logging level ("debug", "info", "warn", "error", "fatal")', {
+    default: '"info"',
+  }),
+  tls: flag.bool('--tls', 'Use TLS; implied by --tlsverify'),
+  tlsCa: flag.string('--tlscacert', 'Trust certs signed only by this CA'),
+  tlsCert: flag.string('--tlscert', 'Path to TLS certificate file'),
+  tlsKey: flag.string('--tlskey', 'Path to TLS key file'),
+  tlsVerify: flag.bool('--tlsverify', 'Use TLS and verify the remote'),
+  version: flag.bool('-v, --version', 'Print version information and quit'),
+} satisfies Flags;
+
+/** Runs `wharf ARGV`; resolves to the exit code. Failures are printed, never thrown. */
+export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
+  const warn = (line: string) => void io.stderr.write(`${line}\n`);
+  const print = printerOf(io);
+  let path = 'wharf';
+  try {
+    const parsed = parseFlags(GLOBALS, argv, false);
+    const words = parsed.args;
+    if (parsed.options.version) {
+      await print(`Wharf version ${VERSION}\n`);
+      return 0;
+    }
+    const first = words[0];
+    if (first === undefined || (parsed.help && words.length === 0)) return await printHelp(print, []);
+    if (first === 'help') return await printHelp(print, words.slice(1));
+    const connect = connector(parsed.options, io);
+    if (first === 'compose') {
+      const { composeCommand } = await import('../compose/index.ts');
+      return await composeCommand(words.slice(1), {
+        stdin: io.stdin,
+        stdout: io.stdout,
+        stderr: io.stderr,
+        env: io.env,
+        cwd: io.cwd,
+        get signal() {
+          return io.signal;
+        },
+        connect,
+      });
+    }
+    const found = findCommand(words);
+    if (found === undefined) return await unknownCommand(words, io, print);
+    path = `wharf ${words.slice(0, found.length).join(' ')}`;
+    const rest = words.slice(found.length);
+    // Not spread: stdin and the abort signal are touched only by commands that use them.
+    const context: CommandContext = {
+      get stdin() {
+        return io.stdin;
+      },
+      get signal() {
+        return io.signal;
+      },
+      stdout: io.stdout,
+      stderr: io.stderr,
+      env: io.env,
+      cwd: io.cwd,
+      onSignals: io.onSignals,
+      path,
+      print,
+      warn,
+      get client() {
+        return connect();
+      },
+    };
+    return await runEntry(found.entry, parsed.help ? ['--help'] : rest, context);
+  } catch (e) {
+    return report(e, path, io, warn);
+  }
+}
+
+async function runEntry(entry: Entry, words: readonly string[], context: CommandContext): Promise<number> {
+  const command = await entry.load();
+  const { path } = context;
+  let parsed;
+  try {
+    parsed = parseFlags(command.options, words, command.interspersed ?? true);
+  } catch (e) {
+    if (!(e instanceof UsageError)) throw e;
+    const { usageOf } = await import('./help.ts');
+    context.warn(e.message);
+    if (e.hint !== undefined) context.warn(e.hint);
+    context.warn(`\n${usageOf(path, command)}\n\nRun '${path} --help' for more information`);
+    return e.exitCode;
+  }
+  if (parsed.help) {
+    const { commandHelp } = await import('./help.ts');
+    await context.print(commandHelp(path, entry, command));
+    return 0;
+  }
+  const { min, max } = command.arity;
+  if (parsed.args.length < min || parsed.args.length > max) {
+    const { arityError, usageOf } = await import('./help.ts');
+    const what = arityError(path, command.arity, parsed.args.length) ?? '';
+    context.warn(`wharf: ${what}\n\n${usageOf(path, command)}\n\nSee '${path} --help' for more information`);
+    return 1;
+  }
+  return command.run(parsed, context);
+}
+
+/** One client for the whole run, made when it is first needed. */
+function connector(options: Values<typeof GLOBALS>, io: CliIo): () => Client {
+  let client: Client | undefined;
+  return () => (client ??= createClient(connectionOf(options, io.env)));
+}
+
+async function printHelp(print: CommandContext['print'], words: readonly string[]): Promise<number> {
+  const help = await import('./help.ts');
+  const found = findCommand(words);
+  if (found !== undefined) {
+    const command = await found.entry.load();
+    await print(help.commandHelp(`wharf ${words.slice(0, found.length).join(' ')}`, found.entry, command));
+  } else if (words[0] !== undefined && words[0] in GROUPS && words[0] !== 'compose') {
+    await print(help.groupHelp(words[0]));
+  } else {
+    await print(help.mainHelp(GLOBALS));
+  }
+  return 0;
+}
+
+async function unknownCommand(words: readonly string[], io: CliIo, print: CommandContext['print']): Promise<number> {
+  const [group = '', word] = words;
+  const inGroup = group in GROUPS;
+  if (inGroup && (word === undefined || word === '--help' || word === '-h')) {
+    const { groupHelp } = await import('./help.ts');
+    await print(groupHelp(group));
+    return 0;
+  }
+  const typed = inGroup ? (word ?? '') : group;
+  const known = CATALOG.flatMap((e) => e.paths).flatMap((p) => {
+    if (inGroup) return p.startsWith(`${group} `) ? [p.slice(group.length + 1)] : [];
+    return p.includes(' ') ? [] : [p];
+  });
+  const near = nearest(typed, inGroup ? known : [...known, ...Object.keys(GROUPS)]);
+  const program = inGroup ? `wharf ${group}` : 'wharf';
+  io.stderr.write(`wharf: '${typed}' is not a ${program} command.\n`);
+  if (near !== undefined) io.stderr.write(`Did you mean '${program} ${near}'?\n`);
+  io.stderr.write(`See '${program} --help'\n`);
+  return 1;
+}
+
+/** Prints what went wrong; the exit code for it. */
+function report(e: unknown, path: string, io: CliIo, warn: (line: string) => void): number {
+  if (io.env['WHARF_DEBUG'] && e instanceof Error) warn(e.stack ?? e.message);
+  if (e instanceof UsageError) {
+    warn(e.message);
+    if (e.hint !== undefined) warn(e.hint);
+    warn(`\nSee '${path} --help'`);
+    return e.exitCode;
+  }
+  if (e instanceof ExitError) {
+    if (e.message !== '') warn(e.message);
+    return e.exitCode;
+  }
+  if (io.signal.aborted) return 130;
+  warn(errorText(e));
+  if (e instanceof WharfError && e.context.hint !== undefined) warn(`hint: ${e.context.hint}`);
+  return 1;
+}
+
+function printerOf(io: CliIo): CommandContext['print'] {
+  return (text) => {
+    if (text === '' || io.stdout.write(text)) return Promise.resolve();
+    return new Promise((resolve) => void io.stdout.once('drain', resolve));
+  };
+}

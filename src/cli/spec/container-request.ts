@@ -1,0 +1,153 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { ContainerCreateRequest, HostConfig } from '../../core/wire/container.ts';
+import type { ContainerFlags } from './container-flags.ts';
+import { healthOf, parseDevice, parseGpus, parseRestart, parseUlimit, securityOptions } from './limits.ts';
+import { parseMount, parseTmpfs, parseVolumes } from './mounts.ts';
+import { networksOf } from './networks.ts';
+import { environment, labels, pairs } from './pairs.ts';
+import { parseExposed, parsePublished } from './ports.ts';
+import { parseBytes } from './quantity.ts';
+
+export interface RequestInputs {
+  readonly flags: ContainerFlags;
+  readonly given: ReadonlySet<string>;
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Rows and columns of the terminal, if there is one. */
+  readonly consoleSize: [number, number] | undefined;
+  /** Not attached at all: `-d`. */
+  readonly detached: boolean;
+}
+
+/**
+ * The body of `POST /containers/create` for a command line.
+ * @throws {Error} in docker's words, for values that cannot be read
+ */
+export function containerRequest(inputs: RequestInputs): ContainerCreateRequest {
+  const { flags, given, image, command, env, cwd, detached } = inputs;
+  const streams = flags.attach.map((s) => s.toLowerCase());
+  const wrong = streams.find((s) => !['stdin', 'stdout', 'stderr'].includes(s));
+  if (wrong !== undefined) throw new Error(`valid streams are STDIN, STDOUT and STDERR`);
+  if (flags.restart !== undefined && flags.restart !== 'no' && flags.rm) {
+    throw new Error('conflicting options: cannot specify both --restart and --rm');
+  }
+  const attached = (s: string) =>
+    !detached && (streams.length === 0 ? s !== 'stdin' || flags.interactive : streams.includes(s));
+  const ports = parsePublished(flags.publish);
+  const exposed = { ...ports.exposed, ...parseExposed(flags.expose) };
+  const volumes = parseVolumes(flags.volume, cwd);
+  const networks = networksOf(flags);
+  const health = healthOf(flags);
+  const macAddress = flags.macAddress ?? Object.values(networks.endpoints)[0]?.MacAddress;
+  const plain = Object.entries(networks.endpoints).filter(
+    ([name, endpoint]) => Object.keys(endpoint).length > 0 || !/^(default|bridge|host|none)$/.test(name),
+  );
+  return {
+    Hostname: flags.hostname ?? '',
+    Domainname: flags.domainname ?? '',
+    User: flags.user ?? '',
+    AttachStdin: attached('stdin'),
+    AttachStdout: attached('stdout'),
+    AttachStderr: attached('stderr'),
+    Tty: flags.tty,
+    OpenStdin: flags.interactive,
+    StdinOnce: flags.interactive && attached('stdin'),
+    Env: environment(flags.envFile, flags.env, env, cwd),
+    Cmd: command.length === 0 ? null : [...command],
+    Image: image,
+    Volumes: volumes.anonymous,
+    WorkingDir: flags.workdir ?? '',
+    // An empty --entrypoint takes the image's away.
+    Entrypoint: flags.entrypoint === undefined ? null : [flags.entrypoint],
+    Labels: labels(flags.labelFile, flags.label, cwd),
+    ...(Object.keys(exposed).length === 0 ? {} : { ExposedPorts: exposed }),
+    ...(health === undefined ? {} : { Healthcheck: health }),
+    ...(flags.stopSignal === undefined ? {} : { StopSignal: flags.stopSignal }),
+    ...(flags.stopTimeout === undefined ? {} : { StopTimeout: flags.stopTimeout }),
+    ...(macAddress === undefined ? {} : { MacAddress: macAddress }),
+    HostConfig: {
+      ...hostConfig(inputs),
+      Binds: volumes.binds.length === 0 ? null : volumes.binds,
+      PortBindings: ports.bindings,
+      NetworkMode: networks.mode,
+      // On a network of its own a link is a name, and belongs to the endpoint.
+      Links: Object.values(networks.endpoints).some((e) => e.Links) ? null : [...flags.link],
+      Init: given.has('init') ? flags.init : null,
+      OomKillDisable: given.has('oomKillDisable') ? flags.oomKillDisable : null,
+    },
+    ...(plain.length === 0 ? {} : { NetworkingConfig: { EndpointsConfig: Object.fromEntries(plain) } }),
+  };
+}
+
+function hostConfig({ flags, cwd, consoleSize }: RequestInputs): HostConfig {
+  const security = securityOptions(flags.securityOpt, (path) => readFileSync(resolve(cwd, path), 'utf8'));
+  const list = (values: readonly string[]) => (values.length === 0 ? null : [...values]);
+  return {
+    ContainerIDFile: flags.cidfile ?? '',
+    LogConfig: { Type: flags.logDriver ?? '', Config: pairs(flags.logOpt) },
+    RestartPolicy: parseRestart(flags.restart ?? 'no'),
+    AutoRemove: flags.rm,
+    VolumeDriver: flags.volumeDriver ?? '',
+    VolumesFrom: list(flags.volumesFrom),
+    ...(consoleSize === undefined ? {} : { ConsoleSize: consoleSize }),
+    ...(flags.annotation.length === 0 ? {} : { Annotations: pairs(flags.annotation) }),
+    CapAdd: list(flags.capAdd),
+    CapDrop: list(flags.capDrop),
+    CgroupnsMode: flags.cgroupns ?? '',
+    Dns: [...flags.dns],
+    DnsOptions: [...flags.dnsOption],
+    DnsSearch: [...flags.dnsSearch],
+    ExtraHosts: list(flags.addHost.map(extraHost)),
+    GroupAdd: list(flags.groupAdd),
+    IpcMode: flags.ipc ?? '',
+    OomScoreAdj: flags.oomScoreAdj ?? 0,
+    PidMode: flags.pid ?? '',
+    Privileged: flags.privileged,
+    PublishAllPorts: flags.publishAll,
+    ReadonlyRootfs: flags.readOnly,
+    SecurityOpt: list(security.options),
+    ...(security.unconfinedPaths ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
+    ...(flags.storageOpt.length === 0 ? {} : { StorageOpt: pairs(flags.storageOpt) }),
+    ...(flags.tmpfs.length === 0 ? {} : { Tmpfs: parseTmpfs(flags.tmpfs) }),
+    UTSMode: flags.uts ?? '',
+    UsernsMode: flags.userns ?? '',
+    ShmSize: flags.shmSize ?? 0,
+    ...(flags.sysctl.length === 0 ? {} : { Sysctls: pairs(flags.sysctl) }),
+    ...(flags.runtime === undefined ? {} : { Runtime: flags.runtime }),
+    CpuShares: flags.cpuShares ?? 0,
+    Memory: flags.memory ?? 0,
+    NanoCpus: Math.round((flags.cpus ?? 0) * 1e9),
+    CgroupParent: flags.cgroupParent ?? '',
+    BlkioWeight: flags.blkioWeight ?? 0,
+    CpuPeriod: flags.cpuPeriod ?? 0,
+    CpuQuota: flags.cpuQuota ?? 0,
+    CpuRealtimePeriod: flags.cpuRtPeriod ?? 0,
+    CpuRealtimeRuntime: flags.cpuRtRuntime ?? 0,
+    CpusetCpus: flags.cpusetCpus ?? '',
+    CpusetMems: flags.cpusetMems ?? '',
+    Devices: flags.device.map(parseDevice),
+    DeviceCgroupRules: list(flags.deviceCgroupRule),
+    DeviceRequests: flags.gpus.length === 0 ? null : flags.gpus.map(parseGpus),
+    MemoryReservation: flags.memoryReservation ?? 0,
+    MemorySwap: flags.memorySwap === undefined ? 0 : swapBytes(flags.memorySwap),
+    MemorySwappiness: flags.memorySwappiness ?? null,
+    PidsLimit: flags.pidsLimit ?? null,
+    Ulimits: flags.ulimit.map(parseUlimit),
+    ...(flags.mount.length === 0 ? {} : { Mounts: flags.mount.map((spec) => parseMount(spec, cwd)) }),
+  };
+}
+
+/** `-1` is no size, and means no limit. */
+export function swapBytes(text: string): number {
+  return text === '-1' ? -1 : parseBytes(text);
+}
+
+/** `host:ip` and `host=ip` for the API's `host:ip`. @throws {Error} in docker's words */
+export function extraHost(text: string): string {
+  const m = /^([^:=]+)[:=](.+)$/.exec(text);
+  if (m === null) throw new Error(`bad format for add-host: "${text}"`);
+  return `${m[1]}:${(m[2] ?? '').replace(/^\[(.*)\]$/, '$1')}`;
+}

@@ -1,0 +1,66 @@
+/**
+ * A size such as `512m`, `1.5g`, `64kb`, `1KiB` in bytes; units are powers of 1024 (docker/go-units RAMInBytes).
+ * @throws {Error} `invalid size: 'x'`
+ */
+export function parseBytes(text: string): number {
+  const m = /^(-?\d+(?:\.\d+)?)\s?([kKmMgGtTpP])?[iI]?([bB])?$/.exec(text.trim());
+  if (m === null || /^\S+ [iI]/.test(text)) throw new Error(`invalid size: '${text}'`);
+  const power = ' kmgtp'.indexOf((m[2] ?? ' ').toLowerCase());
+  return Math.trunc(Number(m[1]) * 1024 ** power);
+}
+
+const NANOSECONDS: Readonly<Record<string, number>> = {
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  μs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 60e9,
+  h: 3600e9,
+};
+
+/**
+ * A duration in Go's spelling (`1m30s`, `500ms`, `1.5h`), in nanoseconds.
+ * @throws {Error} in the words of Go's time.ParseDuration
+ */
+export function parseDuration(text: string): number {
+  const body = text.replace(/^[+-]/, '');
+  if (body === '0') return 0;
+  if (!/^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/u.test(body)) {
+    const missing = /^(?:\d+\.?\d*|\.\d+)$/.test(body);
+    throw new Error(`time: ${missing ? 'missing unit in' : 'invalid'} duration "${text}"`);
+  }
+  let total = 0;
+  for (const [, amount, unit] of body.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/gu)) {
+    total += Number(amount) * (NANOSECONDS[unit ?? ''] ?? 0);
+  }
+  return Math.round(text.startsWith('-') ? -total : total);
+}
+
+/**
+ * A moment, as `--since` and `--until` take it, in Unix seconds with up to nine decimals as the API wants it: a duration
+ * counts back from now; dates without a zone are local.
+ * @throws {Error} if it is none of these
+ */
+export function parseMoment(text: string, now: Date): string {
+  if (/^-?\d+(\.\d{1,9})?$/.test(text)) return text;
+  try {
+    return seconds(now.getTime() - parseDuration(text) / 1e6);
+  } catch {
+    // a date, then
+  }
+  const m = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2})(?::(\d{2})(?::(\d{2})(\.\d{1,9})?)?)?)?(Z|[+-]\d{2}:?\d{2})?$/.exec(
+    text,
+  );
+  if (m !== null) {
+    const [, day, hour = '00', minute = '00', second = '00', fraction = '', zone = ''] = m;
+    const time = Date.parse(`${day}T${hour}:${minute}:${second}${zone}`);
+    if (!Number.isNaN(time)) return `${Math.trunc(time / 1000)}${fraction}`;
+  }
+  throw new Error(`failed to parse value as time or duration: ${JSON.stringify(text)}`);
+}
+
+function seconds(milliseconds: number): string {
+  return (milliseconds / 1000).toFixed(3);
+}

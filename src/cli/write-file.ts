@@ -1,0 +1,35 @@
+import { randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { CommandContext } from './command.ts';
+import { ExitError } from './errors.ts';
+
+/**
+ * Writes a stream to a file, or to stdout where no file is named. The file appears only when it is complete.
+ * @throws {ExitError} for a terminal
+ */
+export async function writeStream(
+  source: () => Promise<Readable>,
+  file: string | undefined,
+  context: CommandContext,
+): Promise<void> {
+  if (file === undefined) {
+    if (context.stdout.isTTY === true) {
+      throw new ExitError('cowardly refusing to save to a terminal. Use the -o flag or redirect', 1);
+    }
+    await pipeline(await source(), context.stdout, { end: false });
+    return;
+  }
+  const target = resolve(context.cwd, file);
+  const partial = resolve(dirname(target), `.${randomBytes(6).toString('hex')}.partial`);
+  try {
+    await pipeline(await source(), createWriteStream(partial, { mode: 0o600 }));
+    await rename(partial, target);
+  } catch (e) {
+    await rm(partial, { force: true });
+    throw e;
+  }
+}
