@@ -11,13 +11,65 @@ import type { ComposeIo } from './io.ts';
 const COMMANDS: Readonly<
   Record<string, { readonly summary: string; readonly load: () => Promise<{ readonly default: Command }> }>
 > = {
+  build: { summary: 'Build or rebuild services', load: async () => asCommand(await import('./commands/build.ts')) },
   config: {
     summary: 'Parse, resolve and render compose file in canonical format',
     load: async () => asCommand(await import('./commands/config.ts')),
   },
+  create: {
+    summary: 'Creates containers for a service',
+    load: async () => asCommand(await import('./commands/create.ts')),
+  },
+  down: {
+    summary: 'Stop and remove containers, networks',
+    load: async () => asCommand(await import('./commands/down.ts')),
+  },
+  events: {
+    summary: 'Receive real time events from containers',
+    load: async () => asCommand(await import('./commands/events.ts')),
+  },
+  exec: {
+    summary: 'Execute a command in a running container',
+    load: async () => asCommand(await import('./commands/exec.ts')),
+  },
+  images: {
+    summary: 'List images used by the created containers',
+    load: async () => asCommand(await import('./commands/images.ts')),
+  },
+  kill: { summary: 'Force stop service containers', load: async () => asCommand(await import('./commands/kill.ts')) },
+  logs: { summary: 'View output from containers', load: async () => asCommand(await import('./commands/logs.ts')) },
+  ls: { summary: 'List running compose projects', load: async () => asCommand(await import('./commands/ls.ts')) },
+  pause: { summary: 'Pause services', load: async () => asCommand(await import('./commands/pause.ts')) },
+  port: {
+    summary: 'Print the public port for a port binding',
+    load: async () => asCommand(await import('./commands/port.ts')),
+  },
+  ps: { summary: 'List containers', load: async () => asCommand(await import('./commands/ps.ts')) },
+  pull: { summary: 'Pull service images', load: async () => asCommand(await import('./commands/pull.ts')) },
+  push: { summary: 'Push service images', load: async () => asCommand(await import('./commands/push.ts')) },
+  restart: {
+    summary: 'Restart service containers',
+    load: async () => asCommand(await import('./commands/restart.ts')),
+  },
+  rm: { summary: 'Removes stopped service containers', load: async () => asCommand(await import('./commands/rm.ts')) },
+  run: {
+    summary: 'Run a one-off command on a service',
+    load: async () => asCommand(await import('./commands/run.ts')),
+  },
+  scale: { summary: 'Scale services', load: async () => asCommand(await import('./commands/scale.ts')) },
+  start: { summary: 'Start services', load: async () => asCommand(await import('./commands/start.ts')) },
+  stop: { summary: 'Stop services', load: async () => asCommand(await import('./commands/stop.ts')) },
+  top: { summary: 'Display the running processes', load: async () => asCommand(await import('./commands/top.ts')) },
+  unpause: { summary: 'Unpause services', load: async () => asCommand(await import('./commands/unpause.ts')) },
+  up: { summary: 'Create and start containers', load: async () => asCommand(await import('./commands/up.ts')) },
   version: {
     summary: 'Show the Compose version information',
     load: async () => asCommand(await import('./commands/version.ts')),
+  },
+  volumes: { summary: 'List volumes', load: async () => asCommand(await import('./commands/volumes.ts')) },
+  wait: {
+    summary: 'Block until containers of all (or specified) services stop',
+    load: async () => asCommand(await import('./commands/wait.ts')),
   },
 };
 const ALIASES: Readonly<Record<string, string>> = { convert: 'config' };

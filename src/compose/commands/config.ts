@@ -90,7 +90,7 @@ function listed(
 }
 
 function rendered(project: Project, format: string, raw: boolean): string {
-  if (format === 'json') return `${JSON.stringify(canonical(project, { json: true, raw }), null, 2)}\n`;
+  if (format === 'json') return JSON.stringify(canonical(project, { json: true, raw }), null, 2);
   if (format !== 'yaml') throw composeUsage({ message: `unsupported format "${format}"` });
   return stringify(canonical(project, { raw }), {
     lineWidth: 0,

@@ -37,11 +37,11 @@ export function canonical(
         .sort(),
     ]) {
       const value = (service as Readonly<Record<string, unknown>>)[key];
-      if (value === undefined) {
+      if (value === undefined || (key === 'profiles' && (value as unknown[]).length === 0)) {
         if (key === 'command' || key === 'entrypoint') found[key] = null;
         continue;
       }
-      found[key] = serviceValue(key, value, escape);
+      found[key] = serviceValue(key, value, escape, options.json ?? false);
     }
     if (!options.json) for (const key of ['command', 'entrypoint']) if (found[key] === null) delete found[key];
     return found;
@@ -58,7 +58,8 @@ export function canonical(
     );
   }
   for (const [key, value] of Object.entries(project.extensions)) out[key] = render(key, value, escape);
-  if (!options.json) dropEmptyIpam(out);
+  if (options.json) return Object.fromEntries(Object.entries(out).sort(([a], [b]) => (a < b ? -1 : 1)));
+  dropEmptyIpam(out);
   return out;
 }
 
@@ -68,7 +69,7 @@ function dropEmptyIpam(out: Record<string, Plain>): void {
   }
 }
 
-function serviceValue(key: string, value: unknown, escape: (text: string) => string): Plain {
+function serviceValue(key: string, value: unknown, escape: (text: string) => string, json: boolean): Plain {
   if (key === 'environment' || key === 'labels' || key === 'networks')
     return sortedMap(value as Record<string, unknown>, (v) => render(key, v, escape));
   if (key === 'depends_on')
@@ -85,7 +86,13 @@ function serviceValue(key: string, value: unknown, escape: (text: string) => str
       return render('', mode === undefined ? at : { ...at, mode: `0${mode.toString(8)}` }, escape);
     });
   }
+  if (key === 'deploy' && json) return render(key, { ...(value as object), ...withEmpty(value as object) }, escape);
   return render(key, value, escape);
+}
+
+/** What JSON output shows even when nothing is said. */
+function withEmpty(deploy: object): object {
+  return { resources: {}, placement: {}, ...deploy };
 }
 
 function ordered(value: object, keys: readonly string[]): Record<string, unknown> {

@@ -22,7 +22,8 @@ function named<T extends { readonly name?: string; readonly external?: boolean }
   resource: T,
   project: string,
 ): T {
-  return { ...resource, name: resource.name ?? (resource.external ? key : `${project}_${key}`) };
+  const { name, ...rest } = resource;
+  return { name: name ?? (resource.external ? key : `${project}_${key}`), ...rest } as T;
 }
 
 function normaliseService(service: Service): Service {

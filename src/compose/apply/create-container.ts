@@ -1,0 +1,106 @@
+import { pack } from 'tar-stream';
+import type { Client } from '../../client/index.ts';
+import type { MountPoint } from '../../core/wire/container.ts';
+import { composeFailed } from '../errors.ts';
+import type { Project } from '../model/project.ts';
+import type { FileReference, Service } from '../model/service.ts';
+import type { ImageFacts } from '../plan/create-request.ts';
+import { createRequest, fileTarget } from '../plan/create-request.ts';
+import { isOneOff, label, numberOf } from '../plan/labels.ts';
+import { nameOf, projectContainers } from './observe.ts';
+
+export interface CreateFacts {
+  readonly project: Project;
+  readonly service: string;
+  readonly definition: Service;
+  /** Name in the end; the container is made under `temporary` if that is given. */
+  readonly name: string;
+  readonly temporary?: string;
+  readonly number: number | undefined;
+  readonly image: ImageFacts;
+  readonly inherited?: readonly MountPoint[];
+  readonly oneOff?: { readonly slug: string; readonly useAliases: boolean };
+  readonly extraLabels?: Readonly<Record<string, string>>;
+}
+
+/** Creates one container of a service, not started, with its secrets and configs in it. @returns its ID */
+export async function createContainer(client: Client, facts: CreateFacts): Promise<string> {
+  const { project, definition } = facts;
+  const needsOthers = Boolean(
+    definition.links ??
+      definition.volumes_from ??
+      [definition.network_mode, definition.ipc, definition.pid].some((m) => m?.startsWith('service:')),
+  );
+  const others = needsOthers ? await projectContainers(client, project.name) : [];
+  const body = createRequest({
+    project,
+    service: facts.service,
+    definition,
+    name: facts.name,
+    number: facts.number,
+    image: facts.image,
+    inherited: facts.inherited ?? [],
+    containersOf: (service) =>
+      others
+        .filter((c) => label(c, 'service') === service && !isOneOff(c))
+        .sort((a, b) => numberOf(a) - numberOf(b))
+        .map((c) => ({ id: c.Id, name: nameOf(c) })),
+    ...(facts.oneOff ? { oneOff: facts.oneOff } : {}),
+    ...(facts.extraLabels ? { extraLabels: facts.extraLabels } : {}),
+  });
+  const { Id } = await client.containers.create(body, {
+    name: facts.temporary ?? facts.name,
+    ...(definition.platform === undefined ? {} : { platform: definition.platform }),
+  });
+  try {
+    await writeFiles(client, Id, facts);
+  } catch (e) {
+    await client.containers.remove(Id, { force: true, volumes: true });
+    throw e;
+  }
+  return Id;
+}
+
+/** Secrets and configs whose content does not lie in a file: written into the container. */
+async function writeFiles(client: Client, id: string, facts: CreateFacts): Promise<void> {
+  const files = (['secrets', 'configs'] as const).flatMap((kind) =>
+    (facts.definition[kind] ?? []).flatMap((reference) => {
+      const content = contentOf(kind, reference, facts);
+      return content === undefined ? [] : [{ reference, content, target: fileTarget(kind, reference) }];
+    }),
+  );
+  if (files.length === 0) return;
+  const tar = pack();
+  for (const { reference, content, target } of files) {
+    tar.entry(
+      {
+        name: target.replace(/^\//, ''),
+        mode: reference.mode ?? 0o444,
+        uid: Number(reference.uid ?? 0),
+        gid: Number(reference.gid ?? 0),
+      },
+      content,
+    );
+  }
+  tar.finalize();
+  await client.containers.archivePut(id, '/', tar as never);
+}
+
+function contentOf(kind: 'secrets' | 'configs', reference: FileReference, facts: CreateFacts): string | undefined {
+  const definition = facts.project[kind][reference.source];
+  if (!definition || definition.file !== undefined || definition.external) return undefined;
+  const what = kind.slice(0, -1);
+  if (facts.definition.read_only) {
+    throw composeFailed({
+      message: `cannot create ${what} "${reference.source}" in read-only service ${facts.service}: \`file\` is the sole supported option`,
+    });
+  }
+  if (definition.content !== undefined) return definition.content;
+  const variable = definition.environment ?? '';
+  const value = facts.project.environment[variable];
+  if (value === undefined)
+    throw composeFailed({
+      message: `environment variable "${variable}" required by ${what} "${reference.source}" is not set`,
+    });
+  return value;
+}

@@ -1,0 +1,137 @@
+import type { Client } from '../../client/index.ts';
+import { ApiError } from '../../client/index.ts';
+import type { ContainerSummary } from '../../core/wire/container.ts';
+import type { Project } from '../model/project.ts';
+import type { Progress } from '../output/progress.ts';
+import { isOneOff, LABEL, label } from '../plan/labels.ts';
+import { imageName } from '../plan/names.ts';
+import { findOrphans } from '../plan/plan-up.ts';
+import { ifThere } from './hands.ts';
+import { allOrFirst } from './images.ts';
+import { nameOf, projectContainers } from './observe.ts';
+import { forEachBackwards, LIVE, stopContainer } from './stop.ts';
+
+export interface DownOptions {
+  readonly services: readonly string[];
+  readonly volumes: boolean;
+  readonly removeOrphans: boolean;
+  readonly images: 'local' | 'all' | undefined;
+  readonly timeoutSeconds: number | undefined;
+}
+
+/**
+ * Stops and removes a project's containers, then its networks and, if asked, volumes and images.
+ * @param project `undefined`: labels say what belongs to it
+ * @returns orphans that stay, for a warning; whether anything was found
+ */
+export async function down(
+  client: Client,
+  name: string,
+  project: Project | undefined,
+  options: DownOptions,
+  progress: Progress,
+): Promise<{ readonly orphans: readonly ContainerSummary[]; readonly found: boolean }> {
+  const all = await projectContainers(client, name);
+  const orphans = project && options.services.length === 0 ? findOrphans(project, { containers: all }) : [];
+  const chosen = all.filter((c) => {
+    const service = label(c, 'service') ?? '';
+    if (options.services.length > 0) return options.services.includes(service) && !isOneOff(c);
+    if (orphans.includes(c)) return options.removeOrphans;
+    if (!project) return true;
+    return isOneOff(c) ? options.removeOrphans : project.services[service] !== undefined;
+  });
+  await forEachBackwards(project, chosen, async (c) => {
+    if (LIVE.has(c.State)) await stopContainer(client, c, progress, options.timeoutSeconds);
+    await progress.during(`Container ${nameOf(c)}`, 'Removing', 'Removed', () =>
+      ifThere(client.containers.remove(c.Id, { force: true, volumes: options.volumes })),
+    );
+  });
+  const removed = options.services.length > 0 ? [] : await removeNetworks(client, name, project, progress);
+  const volumes =
+    options.volumes && options.services.length === 0 ? await removeVolumes(client, name, project, progress) : [];
+  const images = options.images && project ? await removeImages(client, project, options.images, progress) : 0;
+  return {
+    orphans: options.removeOrphans ? [] : orphans,
+    found: chosen.length + removed.length + volumes.length + images > 0,
+  };
+}
+
+async function removeNetworks(
+  client: Client,
+  name: string,
+  project: Project | undefined,
+  progress: Progress,
+): Promise<string[]> {
+  const labelled = await client.networks.list({ label: [`${LABEL.project}=${name}`] });
+  const mine = project
+    ? labelled.filter((n) => project.networks[label(n, 'network') ?? ''] || label(n, 'network') === 'default')
+    : labelled;
+  await allOrFirst(
+    mine.map(async (network) => {
+      const id = `Network ${network.Name}`;
+      progress.event(id, 'Removing');
+      try {
+        await ifThere(client.networks.remove(network.Id));
+        progress.event(id, 'Removed');
+      } catch (e) {
+        if (!(e instanceof ApiError) || !/active endpoints|in use/.test(e.message)) {
+          progress.event(id, 'Error', { state: 'error' });
+          throw e;
+        }
+        progress.event(id, 'Resource is still in use', { state: 'warning' });
+      }
+    }),
+  );
+  return mine.map((n) => n.Name);
+}
+
+async function removeVolumes(
+  client: Client,
+  name: string,
+  project: Project | undefined,
+  progress: Progress,
+): Promise<string[]> {
+  const { Volumes } = await client.volumes.list({ label: [`${LABEL.project}=${name}`] });
+  const declared = project && new Set(Object.values(project.volumes).flatMap((v) => (v.external ? [] : [v.name])));
+  const mine = (Volumes ?? []).filter((v) => !declared || declared.has(v.Name) || label(v, 'volume') !== undefined);
+  await allOrFirst(
+    mine.map(async (volume) => {
+      const id = `Volume ${volume.Name}`;
+      progress.event(id, 'Removing');
+      try {
+        await ifThere(client.volumes.remove(volume.Name));
+        progress.event(id, 'Removed');
+      } catch (e) {
+        if (!(e instanceof ApiError) || e.status !== 409) throw e;
+        progress.event(id, 'Resource is still in use', { state: 'warning' });
+      }
+    }),
+  );
+  return mine.map((v) => v.Name);
+}
+
+async function removeImages(
+  client: Client,
+  project: Project,
+  which: 'local' | 'all',
+  progress: Progress,
+): Promise<number> {
+  const names = new Set(
+    Object.entries(project.services)
+      .filter(([, s]) => which === 'all' || s.image === undefined)
+      .map(([name, s]) => imageName(project.name, name, s)),
+  );
+  let count = 0;
+  for (const name of names) {
+    try {
+      await client.images.remove(name);
+      progress.event(`Image ${name}`, 'Removed');
+      count++;
+    } catch (e) {
+      if (!(e instanceof ApiError)) throw e;
+      if (e.status === 404) continue;
+      progress.event(`Image ${name}`, e.status === 409 ? 'Resource is still in use' : e.message, { state: 'warning' });
+    }
+  }
+  return count;
+}

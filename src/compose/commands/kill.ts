@@ -1,0 +1,33 @@
+import { allOrFirst } from '../apply/images.ts';
+import { nameOf, serviceContainers } from '../apply/observe.ts';
+import { LIVE } from '../apply/stop.ts';
+import { command } from '../context.ts';
+
+export default command({
+  usage: 'kill [OPTIONS] [SERVICE...]',
+  summary: 'Force stop service containers',
+  flags: {
+    removeOrphans: {
+      names: '--remove-orphans',
+      help: 'Remove containers for services not defined in the Compose file',
+    },
+    signal: { names: '-s, --signal', value: 'string', help: 'SIGNAL to send to the container' },
+  },
+  async run(context, { flags, args }) {
+    const { name } = await context.projectOrName(args);
+    const containers = (await serviceContainers(context.client, name, args)).filter((c) => LIVE.has(c.State));
+    if (containers.length === 0) {
+      context.io.stderr.write('No container to kill\n');
+      return 0;
+    }
+    using progress = context.progress('Killing');
+    await allOrFirst(
+      containers.map((c) =>
+        progress.during(`Container ${nameOf(c)}`, 'Killing', 'Killed', () =>
+          context.client.containers.kill(c.Id, flags.signal ?? 'SIGKILL'),
+        ),
+      ),
+    );
+    return 0;
+  },
+});

@@ -1,0 +1,45 @@
+import { graphOf, walk } from '../apply/graph.ts';
+import { nameOf, serviceContainers } from '../apply/observe.ts';
+import { waitAllReady, waitForService } from '../apply/wait-for.ts';
+import { command } from '../context.ts';
+import { composeFailed } from '../errors.ts';
+import { withDependencies } from '../load/index.ts';
+import { label } from '../plan/labels.ts';
+
+export default command({
+  usage: 'start [OPTIONS] [SERVICE...]',
+  summary: 'Start services',
+  flags: {
+    wait: { names: '--wait', help: 'Wait for services to be running|healthy' },
+    waitTimeout: { names: '--wait-timeout', value: 'int', help: 'Maximum duration in seconds to wait', hidden: true },
+  },
+  async run(context, { flags, args }) {
+    const { client, io } = context;
+    const { name, project } = await context.projectOrName(args);
+    const wanted = project
+      ? [...withDependencies(args.length > 0 ? args : Object.keys(project.services), project.services)]
+      : args;
+    const containers = await serviceContainers(client, name, wanted);
+    const services = wanted.length > 0 ? wanted : [...new Set(containers.map((c) => label(c, 'service') ?? ''))];
+    for (const service of args) {
+      if (!containers.some((c) => label(c, 'service') === service))
+        throw composeFailed({ message: `service "${service}" has no container to start` });
+    }
+    if (containers.length === 0)
+      throw composeFailed({ message: `service "${services[0] ?? name}" has no container to start` });
+    using progress = context.progress('Running');
+    await walk(graphOf(project, containers), services, 'dependencies-first', async (service) => {
+      const mine = containers.filter((c) => label(c, 'service') === service && c.State !== 'running');
+      if (mine.length === 0) return;
+      for (const [dependency, { condition }] of Object.entries(project?.services[service]?.depends_on ?? {})) {
+        if (condition !== 'service_started' && containers.some((c) => label(c, 'service') === dependency)) {
+          await waitForService(client, name, dependency, condition, progress, io.signal);
+        }
+      }
+      for (const c of mine)
+        await progress.during(`Container ${nameOf(c)}`, 'Starting', 'Started', () => client.containers.start(c.Id));
+    });
+    if (flags.wait) await waitAllReady(client, name, services, new Set(), progress, io.signal);
+    return 0;
+  },
+});
