@@ -28,6 +28,11 @@ export const layerInUse = defineError(
   'conflict',
   (f: { chainId: string; by: string }) => `layer ${f.chainId} is in use by ${f.by}`,
 );
+export const maxDepthExceeded = defineError(
+  'MAX_DEPTH_EXCEEDED',
+  'invalid',
+  (f: { layers: number }) => `max depth exceeded: an image cannot have ${f.layers} layers`,
+);
 export const snapshotExists = defineError(
   'SNAPSHOT_EXISTS',
   'conflict',

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -19,6 +19,9 @@ export interface Layout {
   readonly init: string;
 }
 
+/** Among the layers, whose names all have seven letters, so that mounts can name it as they name them. */
+const INIT = 'init';
+
 /** Makes the directories that are missing. Only root may look inside; containers get at their parts through mounts. */
 export function openLayout(root: string): Layout {
   mkdirSync(root, { recursive: true, mode: 0o711 });
@@ -31,7 +34,7 @@ export function openLayout(root: string): Layout {
     snapshots: join(root, 'snapshots'),
     volumes: join(root, 'volumes'),
     tmp: join(root, 'tmp'),
-    init: join(root, 'init'),
+    init: join(root, 'layers', INIT),
   };
   for (const directory of [layout.blobs, layout.tmp]) mkdirSync(directory, { recursive: true, mode: 0o700 });
   for (const directory of [layout.layers, layout.snapshots, layout.volumes]) {
@@ -42,7 +45,7 @@ export function openLayout(root: string): Layout {
 
 /** A short random directory name: overlayfs takes only 4095 bytes of options, and every layer's path is in them. */
 export function shortName(): string {
-  return BigInt(`0x${randomBytes(6).toString('hex')}`)
+  return randomInt(36 ** 7)
     .toString(36)
-    .padStart(10, '0');
+    .padStart(7, '0');
 }

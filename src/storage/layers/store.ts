@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { chainIds, type ChainId, type DiffId, type Digest, digestFromHex, sha256 } from '../../core/digest.ts';
@@ -183,6 +183,7 @@ export class DirectoryLayerStore implements LayerStore {
   /** Removes directories that no record knows: what a crash left. */
   async sweep(): Promise<void> {
     const known = new Set(this.#records.entries().map(([, record]) => record.directory));
+    known.add(basename(this.#layout.init));
     for (const directory of readdirSync(this.#layout.layers)) {
       if (!known.has(directory)) await rm(join(this.#layout.layers, directory), { recursive: true, force: true });
     }

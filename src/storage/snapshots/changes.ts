@@ -1,5 +1,5 @@
 import { lstatSync, readdirSync, rmdirSync, rmSync, type Stats } from 'node:fs';
-import { lremoveXattr } from '../../linux/index.ts';
+import { lremoveXattr, lutimeNanos } from '../../linux/index.ts';
 import type { Change } from '../contract.ts';
 import type { LowerView } from '../layers/lower-view.ts';
 import { isWhiteout } from '../layers/lower-view.ts';
@@ -77,7 +77,7 @@ export function tidyUpper(
         const inside = walk(name);
         const hides = opaque && before?.isDirectory() === true;
         if (inside === 0 && !hides && before?.isDirectory() && sameOwnerAndMode(stat, before)) {
-          rmdirSync(disk);
+          keepingTimes(absolute, () => rmdirSync(disk));
           continue;
         }
       } else if (stat.isFile() && !inodes.has(stat.ino)) {
@@ -98,7 +98,16 @@ function removeWithin(top: ByteString, name: ByteString): void {
     at += `/${part}`;
     if (!lstatSync(diskPath(at), { throwIfNoEntry: false })?.isDirectory()) return;
   }
-  rmSync(diskPath(`${at}/${parts.at(-1) ?? ''}`), { recursive: true, force: true });
+  const gone = diskPath(`${at}/${parts.at(-1) ?? ''}`);
+  if (lstatSync(gone, { throwIfNoEntry: false }))
+    keepingTimes(at, () => rmSync(gone, { recursive: true, force: true }));
+}
+
+/** What is taken out here was never meant to be there: the directory does not change by it. */
+function keepingTimes(directory: ByteString, change: () => void): void {
+  const { atimeNs, mtimeNs } = lstatSync(diskPath(directory), { bigint: true });
+  change();
+  lutimeNanos(diskPath(directory), atimeNs, mtimeNs);
 }
 
 /** Bytes in regular files (hard links once) and number of files in a tree. */

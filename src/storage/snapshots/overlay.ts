@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { mount } from '../../linux/index.ts';
+import { maxDepthExceeded } from '../errors.ts';
 
 /** The kernel takes one page of mount options, its last byte a NUL. */
 const MAX_OPTIONS = 4095;
@@ -11,6 +12,7 @@ export interface OverlayMount {
   /** Paths relative to `base`, topmost first; at least one. */
   readonly lower: readonly string[];
   readonly upper: string;
+  /** Beside `upper`. */
   readonly work: string;
   readonly target: string;
 }
@@ -21,18 +23,24 @@ export interface OverlayMount {
  */
 export function mountOverlay({ base, lower, upper, work, target }: OverlayMount): void {
   // What would make the upper directory more than plain changes is off: those features cannot be put into a layer's tar.
-  const rest = `,upperdir=${escapePath(upper)},workdir=${escapePath(work)},index=off,redirect_dir=off,metacopy=off`;
-  const plain = `lowerdir=${lower.map((path) => escapePath(join(base, path))).join(':')}${rest}`;
+  const options = (lowerBase: string, ownBase: string): string =>
+    `lowerdir=${lower.map((path) => escapePath(join(lowerBase, path))).join(':')}` +
+    `,upperdir=${escapePath(join(ownBase, basename(upper)))},workdir=${escapePath(join(ownBase, basename(work)))}` +
+    ',index=off,redirect_dir=off,metacopy=off';
+  const plain = options(base, dirname(upper));
   if (Buffer.byteLength(plain) <= MAX_OPTIONS) {
     mount({ source: 'overlay', target, type: 'overlay', data: plain });
     return;
   }
-  const fd = openSync(base, 'r');
+  const lowerFd = openSync(base, 'r');
+  const ownFd = openSync(dirname(upper), 'r');
   try {
-    const short = `lowerdir=${lower.map((path) => `/proc/self/fd/${fd}/${path}`).join(':')}${rest}`;
-    mount({ source: 'overlay', target, type: 'overlay', data: short });
+    const data = options(`/proc/self/fd/${lowerFd}`, `/proc/self/fd/${ownFd}`);
+    if (Buffer.byteLength(data) > MAX_OPTIONS) throw maxDepthExceeded({ layers: lower.length });
+    mount({ source: 'overlay', target, type: 'overlay', data });
   } finally {
-    closeSync(fd);
+    closeSync(ownFd);
+    closeSync(lowerFd);
   }
 }
 
