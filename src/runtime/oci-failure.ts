@@ -34,7 +34,11 @@ function reasonOf(said: string, program: string): string {
   if (bare.startsWith('exec: ')) return during + bare;
   // crun: open executable: Permission denied; stat /x: No such file or directory
   const stat = /^(?:open executable|stat|exec(?:ve)?|open)\b.*?: ([A-Z][a-z ]+)$/.exec(bare);
-  if (stat !== null && stat[1] !== undefined) return `${during}exec: ${quoted}: ${stat[1].toLowerCase()}`;
+  if (stat !== null && stat[1] !== undefined) {
+    // What crun calls EPERM is a directory or a file without the x bit; everybody else says EACCES.
+    const cause = stat[1] === 'Operation not permitted' ? 'permission denied' : stat[1].toLowerCase();
+    return `${during}exec: ${quoted}: ${cause}`;
+  }
   return during + bare;
 }
 

@@ -89,7 +89,7 @@ async function probe(
   const bundle = join(execRoot, 'probes', id);
   const cgroupsPath = `${cgroupParent}-${id}`;
   try {
-    mkdirSync(join(bundle, 'rootfs', 'proc'), { recursive: true });
+    for (const name of ['proc', 'dev']) mkdirSync(join(bundle, 'rootfs', name), { recursive: true });
     writeFileSync(join(bundle, 'rootfs', 'probe'), Buffer.from(program, 'base64'), { mode: 0o755 });
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(probeSpec(cgroupsPath)));
     const args = ['--root', join(bundle, 'state'), 'run', '--bundle', bundle, id];
@@ -120,7 +120,10 @@ function probeSpec(cgroupsPath: string): OciSpec {
     ociVersion: '1.0.2',
     process: { user: { uid: 0, gid: 0 }, args: ['/probe'], env: ['PATH=/'], cwd: '/', noNewPrivileges: true },
     root: { path: 'rootfs', readonly: false },
-    mounts: [{ destination: '/proc', type: 'proc', source: 'proc' }],
+    mounts: [
+      { destination: '/proc', type: 'proc', source: 'proc' },
+      { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755'] },
+    ],
     linux: {
       cgroupsPath,
       resources: { devices: [{ allow: false, access: 'rwm' }], pids: { limit: 32 } },

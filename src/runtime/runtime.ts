@@ -53,6 +53,8 @@ export class MonitoredRuntime implements Runtime {
   readonly #known: KnownContainers;
   readonly #execs = new Map<string, { readonly containerId: string; readonly execId: string }>();
   readonly #undelivered: ExitRecord[] = [];
+  /** Processes that are being started: their exits wait until the caller knows that they ran. */
+  readonly #starting = new Map<string, ExitRecord[]>();
   #listener: ((exit: ExitRecord) => void) | undefined;
   #client: Promise<MonitorClient>;
   #disposed = false;
@@ -107,7 +109,7 @@ export class MonitoredRuntime implements Runtime {
   async start(containerId: string): Promise<void> {
     const { program } = this.#get(containerId);
     try {
-      await this.#call({ op: 'start', containerId, program });
+      await this.#begin(containerId, { op: 'start', containerId, program });
     } catch (e) {
       throw e instanceof OperationFailed ? ociFailure('start', '', e.failure) : e;
     }
@@ -170,7 +172,7 @@ export class MonitoredRuntime implements Runtime {
     const key = `${containerId}/${execId}`;
     this.#execs.set(key, { containerId, execId });
     try {
-      const { pid } = await this.#call({
+      const { pid } = await this.#begin(key, {
         op: 'exec',
         containerId,
         execId,
@@ -278,9 +280,29 @@ export class MonitoredRuntime implements Runtime {
   }
 
   #exited(exit: ExitRecord): void {
-    if (exit.execId !== undefined) this.#execs.delete(`${exit.containerId}/${exit.execId}`);
+    const key = exit.execId === undefined ? exit.containerId : `${exit.containerId}/${exit.execId}`;
+    this.#execs.delete(key);
+    const waiting = this.#starting.get(key);
+    if (waiting !== undefined) {
+      waiting.push(exit);
+      return;
+    }
     if (this.#listener === undefined) this.#undelivered.push(exit);
     else this.#listener(exit);
+  }
+
+  /** Starts a process. Its exit, which may be known first, is told after the caller has been answered. */
+  async #begin(key: string, operation: Operation): Promise<Result> {
+    const waiting: ExitRecord[] = [];
+    this.#starting.set(key, waiting);
+    try {
+      return await this.#call(operation);
+    } finally {
+      setImmediate(() => {
+        this.#starting.delete(key);
+        for (const exit of waiting) this.#exited(exit);
+      });
+    }
   }
 
   async #call(operation: Operation): Promise<Result> {

@@ -139,7 +139,14 @@ test('kill -9 of the monitor: containers go on and are taken up, what they write
     if (major > 6 || (major === 6 && minor >= 15)) assert.equal(code, 5);
     else assert.ok(code === 5 || code === 255);
     assert.match((await rest).toString(), /last \d+\n$/);
-    assertComplete(numbered(request.log.path ?? ''));
+    // What the monitor had read and not yet written at that very instant is gone with it, else all is there, and once.
+    const lines = numbered(request.log.path ?? '').map((line) => Number(line.split(' ')[1]));
+    const missing = (lines.at(-1) ?? 0) + 1 - lines.length;
+    assert.ok(missing <= 2, `${missing} lines lost`);
+    assert.deepEqual(
+      lines,
+      [...new Set(lines)].sort((a, b) => a - b),
+    );
   }
   assertNothingLeft(census, takeCensus());
 });
