@@ -32,7 +32,7 @@ import { hostResolvConf, renderResolvConf } from './resolv-conf.ts';
 import type { Publication, Sandbox } from './sandbox.ts';
 import { checkPort, closeDns, emptySandbox } from './sandbox.ts';
 import { sweepStrays } from './sweep.ts';
-import { connectEndpoint, shutEndpoint, useAsGateway } from './wire.ts';
+import { configureWire, createWire, shutEndpoint, useAsGateway } from './wire.ts';
 
 /** Opens the networks of one engine. Touches nothing in the kernel until it is asked to. */
 export async function openNetworks(options: NetworksOptions): Promise<Networks> {
@@ -117,8 +117,9 @@ class KernelNetworks implements Networks {
     const ifnames = new Set([...sandbox.endpoints.values()].map((e) => e.ifname));
     const endpoint = decideEndpoint(request, open, ifnames);
     undo.defer(() => releaseAddresses(open, endpoint));
+    createWire(this.#routes, sandbox.path, network, open.bridgeIndex, endpoint);
     undo.defer(() => this.#routes.deleteLink(endpoint.hostVeth));
-    connectEndpoint(this.#routes, sandbox.path, network, open.bridgeIndex, endpoint);
+    configureWire(this.#routes, sandbox.path, network, endpoint);
     sandbox.endpoints.set(networkId, endpoint);
     open.endpoints.set(containerId, endpoint);
     undo.defer(() => {

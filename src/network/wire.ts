@@ -1,22 +1,25 @@
+import { readFileSync } from 'node:fs';
 import { errnoOf } from '../core/errors.ts';
 import { RouteSocket, inNetns, setNetSysctl } from '../linux/index.ts';
 import type { BridgeNetwork, Endpoint } from './contract.ts';
 
-/**
- * Joins a namespace to a bridge: a veth pair with the endpoint's names and addresses. About a millisecond, synchronous. On
- * failure the caller deletes the host's end, which takes the other with it.
- */
-export function connectEndpoint(
+/** Makes the veth pair that joins a namespace to a bridge; all of it, or nothing. @throws {SystemCallError} `EEXIST` */
+export function createWire(
   routes: RouteSocket,
   netns: string,
-  network: BridgeNetwork,
+  { mtu }: BridgeNetwork,
   bridgeIndex: number,
-  endpoint: Endpoint,
+  { hostVeth, ifname, mac }: Endpoint,
 ): void {
-  const { hostVeth, ifname, mac } = endpoint;
-  const { mtu } = network;
   inNetns(netns, (netnsFd) => {
     routes.createVeth(hostVeth, { mtu, master: bridgeIndex }, { name: ifname, mac, mtu, netnsFd });
+  });
+}
+
+/** Gives both ends of a new pair what belongs to them: addresses, routes, the bridge's rules. */
+export function configureWire(routes: RouteSocket, netns: string, network: BridgeNetwork, endpoint: Endpoint): void {
+  const { hostVeth, ifname } = endpoint;
+  inNetns(netns, () => {
     using inside = new RouteSocket();
     if (endpoint.ipv6 === undefined) withoutIpv6(ifname);
     const { index } = inside.getLink(ifname);
@@ -25,8 +28,11 @@ export function connectEndpoint(
     if (endpoint.ipv6 !== undefined) inside.addAddress(index, endpoint.ipv6, endpoint.ipv6PrefixLength ?? 64);
     if (endpoint.request.gateway && !network.internal) setGateway(inside, index, endpoint);
   });
-  // Hairpin: where bridged packets pass the firewall (br_netfilter), a container reaches its own published port only so.
-  routes.setBridgePort(routes.getLink(hostVeth).index, { hairpin: true, isolated: !network.icc });
+  // Where bridged packets pass the firewall, a container reaches its own published port only by hairpin, and the firewall
+  // keeps neighbours apart; isolated ports would also keep them from each other's published ports. Where they do not pass
+  // it, isolated ports are what keeps neighbours apart.
+  const isolated = !network.icc && !bridgedPacketsPassFirewall();
+  routes.setBridgePort(routes.getLink(hostVeth).index, { hairpin: true, isolated });
 }
 
 /** Makes an endpoint that is there the container's way out. */
@@ -56,5 +62,14 @@ function withoutIpv6(ifname: string): void {
     setNetSysctl(`ipv6/conf/${ifname}/disable_ipv6`, '1');
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** Whether br_netfilter is at work on this host. */
+function bridgedPacketsPassFirewall(): boolean {
+  try {
+    return readFileSync('/proc/sys/net/bridge/bridge-nf-call-iptables', 'utf8').trim() === '1';
+  } catch {
+    return false;
   }
 }
