@@ -63,7 +63,10 @@ for (const [user, message] of [
 test('without the files only numbers and root can be named', () => {
   assert.deepEqual(resolveUser(rootfs(), '', []), { uid: 0, gid: 0, additionalGids: [], home: '/' });
   assert.equal(resolveUser(rootfs(), '7', []).uid, 7);
-  assert.throws(() => resolveUser(rootfs(), 'app', []), unknownUser.is);
+  assert.throws(
+    () => resolveUser(rootfs(), 'app', []),
+    (e) => unknownUser.is(e),
+  );
 });
 
 test('links are followed inside the root only', () => {
@@ -75,10 +78,16 @@ test('links are followed inside the root only', () => {
   assert.equal(resolveUser(root, 'app', []).uid, 1000);
   const absolute = rootfs();
   symlinkSync(outside, join(absolute, 'etc/passwd'));
-  assert.throws(() => resolveUser(absolute, 'app', []), unknownUser.is);
+  assert.throws(
+    () => resolveUser(absolute, 'app', []),
+    (e) => unknownUser.is(e),
+  );
   const loop = rootfs();
   symlinkSync('/etc/passwd', join(loop, 'etc/passwd'));
-  assert.throws(() => resolveUser(loop, 'app', []), unknownUser.is);
+  assert.throws(
+    () => resolveUser(loop, 'app', []),
+    (e) => unknownUser.is(e),
+  );
 });
 
 test('a FIFO in the place of the file holds nobody up', () => {
