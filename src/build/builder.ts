@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { errnoOf, messageOf, WharfError } from '../core/errors.ts';
 import type { ProgressMessage } from '../core/wire/resources.ts';
 import { BuildCache } from './cache/cache.ts';
+import { LayerLeases } from './cache/leases.ts';
 import type { Builder, BuilderOptions, BuildRequest } from './contract.ts';
 import type { BuildParts } from './solve/build.ts';
 import { build } from './solve/build.ts';
@@ -28,6 +29,7 @@ export class LocalBuilder implements Builder {
     this.#parts = {
       run: { engine, exits: new BuildExits(runtime), execRoot, instance },
       cache: new BuildCache(storage.db, storage.layers),
+      leases: new LayerLeases(storage),
       cacheMounts: new CacheMounts(join(dataRoot, 'build', 'cache-mounts')),
       temporary: join(dataRoot, 'build', 'tmp'),
       log,
@@ -90,6 +92,7 @@ export class LocalBuilder implements Builder {
     const images = await engine.images.list({ all: true, filters: {}, sharedSize: false });
     const used = new Set<string>(images.flatMap(({ Id }) => engine.images.find(Id)?.chain ?? []));
     const candidates = cache.layers().filter((id) => !used.has(id));
+    await this.#parts.leases.clear();
     let reclaimed = 0;
     // A layer that others stand on can only go after them: a few rounds, until one brings nothing.
     for (let progress = true; progress; ) {

@@ -9,6 +9,7 @@ import { familiar, familiarName, invalidReference, parseReference, withDefaultTa
 import type { ProgressMessage } from '../../core/wire/resources.ts';
 import type { Image } from '../../engine/index.ts';
 import type { BuildCache } from '../cache/cache.ts';
+import type { LayerLeases } from '../cache/leases.ts';
 import { openContext } from '../context/open-context.ts';
 import type { BuildRequest } from '../contract.ts';
 import type { Instruction } from '../dockerfile/instructions.ts';
@@ -20,6 +21,7 @@ import { planBuild } from '../graph/plan.ts';
 import { globalScope, platformArgs, unusedBuildArgs } from '../graph/variables.ts';
 import { findBaseImage, parsePlatform } from './base-images.ts';
 import type { CacheMounts } from './cache-mounts.ts';
+import { StackHold } from './hold.ts';
 import type { Lane } from './output.ts';
 import { OrderedOutput } from './output.ts';
 import type { RunParts } from './run-container.ts';
@@ -33,6 +35,7 @@ import { topOf } from './state.ts';
 export interface BuildParts {
   readonly run: RunParts;
   readonly cache: BuildCache;
+  readonly leases: LayerLeases;
   readonly cacheMounts: CacheMounts;
   /** For contexts and other files of a build under way. */
   readonly temporary: string;
@@ -113,6 +116,7 @@ export async function build(
     },
     tree: (source, step, lane) =>
       once(trees, JSON.stringify(source), () => openTree(source, step, lane, session, undo)),
+    hold: () => undo.use(new StackHold(parts.run.engine.parts.storage.snapshots)),
     scratchDirectory: () => mkdtemp(join(context.root, '..', 'scratch-')),
     limited: (work) => slots.run(work),
   };
@@ -133,6 +137,10 @@ export async function build(
     onMessage({ stream: `[Warning] One or more build-args [${unused.join(' ')}] were not consumed\n` });
   }
   const id = await keep(result, tags, parts);
+  for (const { stage } of plan.stages) {
+    const top = topOf(await session.stage(stage.index));
+    if (top !== null && stage !== plan.target) await parts.leases.keep(top);
+  }
   onMessage({ aux: { ID: id } });
   onMessage({ stream: `Successfully built ${shortId(id)}\n` });
   for (const tag of tags) onMessage({ stream: `Successfully tagged ${familiar(tag)}\n` });

@@ -10,6 +10,7 @@ import type { TreeDigests } from '../files/digest-tree.ts';
 import type { BuildPlan, Source } from '../graph/plan.ts';
 import type { GivenArgs } from '../graph/variables.ts';
 import type { CacheMounts } from './cache-mounts.ts';
+import type { StackHold } from './hold.ts';
 import type { Lane } from './output.ts';
 import type { RunParts } from './run-container.ts';
 import type { StageState } from './state.ts';
@@ -44,6 +45,8 @@ export interface Session {
   stage(index: number): Promise<StageState>;
   image(reference: string, platform: string, from: Instruction, lane: Lane): Promise<Image>;
   tree(source: Source, step: Instruction, lane: Lane): Promise<SourceTree>;
+  /** Keeps what a stage stands on until the build ends. */
+  hold(): StackHold;
   /** An empty directory that lasts as long as the build. */
   scratchDirectory(): Promise<string>;
   /** Runs `work` when one of the few places for commands is free. */

@@ -28,6 +28,7 @@ export async function runStage(
   lane: Lane,
 ): Promise<StageState> {
   const { stage } = planned;
+  const hold = session.hold();
   let number = planned.firstStep;
   const announce = (step: { readonly source: string }): void => {
     lane.say(`Step ${number++}/${session.plan.totalSteps} : ${step.source}`);
@@ -36,10 +37,13 @@ export async function runStage(
   announce(stage.from);
   let state = await at(stage.from, session, lane, () => begin(planned, session, lane));
   lane.say(` ---> ${state.id === undefined ? '' : shortId(state.id)}\n`);
+  await hold.move(topOf(state));
   state = await fireTriggers(state, planned, session, lane);
+  await hold.move(topOf(state));
   for (const step of [...stage.steps, ...extra]) {
     announce(step);
     state = await at(step, session, lane, () => runStep(step, state, stage.index, session, lane));
+    await hold.move(topOf(state));
     lane.say(` ---> ${shortId(state.id ?? '')}\n`);
   }
   return state;
