@@ -1,4 +1,5 @@
 import { invalidParameter } from '../core/errors.ts';
+import { findAddress } from './addresses.ts';
 import type { Endpoint, PortRequest, SandboxRequest } from './contract.ts';
 import type { DnsServer } from './dns/server.ts';
 import type { Forward } from './firewall.ts';
@@ -33,11 +34,14 @@ export async function closeDns(sandbox: Sandbox): Promise<void> {
 }
 
 /** @throws {WharfError} `INVALID_PARAMETER` */
-export function checkPort({ containerPort, hostPort }: PortRequest): void {
+export function checkPort({ containerPort, hostPort, hostIp }: PortRequest): void {
   const numbers = typeof hostPort === 'number' ? [hostPort] : hostPort;
   const valid = (port: number, least: number) => Number.isInteger(port) && port >= least && port <= 65535;
   if (!valid(containerPort, 1)) throw invalidParameter({ message: `invalid containerPort: ${containerPort}` });
   for (const port of numbers) {
     if (!valid(port, 0)) throw invalidParameter({ message: `invalid hostPort: ${port}` });
+  }
+  if (hostIp !== '' && findAddress(hostIp.replace(/^\[(.*)\]$/, '$1')) === undefined) {
+    throw invalidParameter({ message: `invalid IP address: ${hostIp}` });
   }
 }

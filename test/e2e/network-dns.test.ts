@@ -5,7 +5,6 @@ import { createServer } from 'node:net';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import dnsPacket from 'dns-packet';
-import { newId } from '../../src/core/ids.ts';
 import type { LabContainer } from './network-lab.ts';
 import { NetworkLab, runInside } from './network-lab.ts';
 
@@ -97,14 +96,12 @@ test('other names are asked elsewhere, and answers come back as they are', { tim
     });
   }).listen(port, '127.0.0.1');
   await once(tcp, 'listening');
-  t.after(() => (udp.close(), tcp.close()));
+  t.after(() => {
+    udp.close();
+    tcp.close();
+  });
 
-  const open = async (dns: readonly string[]): Promise<LabContainer> => {
-    const containerId = newId();
-    const { path } = await lab.networks.openSandbox({ containerId, dns });
-    t.after(() => lab.networks.closeSandbox(containerId));
-    return { containerId, netns: path, endpoint: await lab.attach(containerId, network, ['me']) };
-  };
+  const open = (dns: readonly string[]) => lab.container(network, ['me'], {}, dns);
   // The first resolver is not there: the second is asked.
   const client = await open(['127.0.0.1#1', `127.0.0.1#${port}`]);
   assert.equal(await lookUp(client, 'nobody.test'), 'NXDOMAIN');

@@ -52,10 +52,15 @@ export class NetworkLab implements AsyncDisposable {
   }
 
   /** A namespace on one network; `names` are its names there. */
-  async container(network: BridgeNetwork, names: readonly string[] = [], extra: object = {}): Promise<LabContainer> {
+  async container(
+    network: BridgeNetwork,
+    names: readonly string[] = [],
+    extra: object = {},
+    dns: readonly string[] = [],
+  ): Promise<LabContainer> {
     const containerId = newId();
     this.#containers.add(containerId);
-    const { path: netns } = await this.networks.openSandbox({ containerId, dns: [] });
+    const { path: netns } = await this.networks.openSandbox({ containerId, dns });
     const endpoint = await this.attach(containerId, network, names, extra);
     return { containerId, netns, endpoint };
   }

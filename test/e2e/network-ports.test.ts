@@ -89,7 +89,7 @@ test('nonsense is refused before anything is done', async (t) => {
   for (const [wrong, code] of [
     [{ ...good, containerPort: 0 }, 'INVALID_PARAMETER'],
     [{ ...good, hostPort: 65536 }, 'INVALID_PARAMETER'],
-    [{ ...good, hostIp: '203.0.113.9' }, 'HOST_ADDRESS_MISSING'],
+    [{ ...good, hostIp: '203.0.113.9', hostPort: PORT + 1 }, 'HOST_ADDRESS_MISSING'],
     [{ ...good, hostIp: 'localhost' }, 'INVALID_PARAMETER'],
   ] as const) {
     await assert.rejects(lab.networks.publish(containerId, network.id, [good, wrong]), { code });
