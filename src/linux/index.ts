@@ -8,6 +8,7 @@ export * from './pty.ts';
 export * from './cgroup.ts';
 export * from './netlink.ts';
 export * from './netlink-route.ts';
+export * from './conntrack.ts';
 export * from './netns.ts';
 export * from './nftables.ts';
 export * from './inet-socket.ts';

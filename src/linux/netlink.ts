@@ -17,7 +17,7 @@ const NLA_F_NESTED = 0x8000;
 const NLMSGERR_ATTR_MSG = 1;
 const HEADER_BYTES = 16;
 
-export const NETLINK_ROUTE = 0;
+const NETLINK_ROUTE = 0;
 export const NLM_F_REPLACE = 0x100;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;

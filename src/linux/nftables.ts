@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import koffi from 'koffi';
 
 /** nft refused commands; the message is what it said, the first line. */
-export class NftError extends Error {
+class NftError extends Error {
   override readonly name = 'NftError';
 }
 
@@ -17,6 +17,8 @@ interface Library {
   readonly run: (context: unknown, commands: string) => number;
 }
 
+/** Used where the library is missing. */
+const PROGRAM = 'nft';
 const OUTPUT_JSON = 1 << 4;
 let library: Library | null | undefined;
 
@@ -58,7 +60,7 @@ export class Nft implements Disposable {
 }
 
 function runProgram(commands: string, json: boolean): string {
-  const result = spawnSync('nft', [...(json ? ['-j'] : []), '-f', '-'], { input: commands, encoding: 'utf8' });
+  const result = spawnSync(PROGRAM, [...(json ? ['-j'] : []), '-f', '-'], { input: commands, encoding: 'utf8' });
   if (result.error) throw new NftError(`nft: ${result.error.message}`, { cause: result.error });
   if (result.status !== 0) throw new NftError(`nft: ${firstLine(result.stderr)}`);
   return result.stdout;

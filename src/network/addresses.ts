@@ -65,7 +65,7 @@ export function formatPrefix({ family, base, length }: Prefix): string {
   return `${formatAddress({ family, value: base })}/${length}`;
 }
 
-export function bitsOf(family: 4 | 6): 32 | 128 {
+function bitsOf(family: 4 | 6): 32 | 128 {
   return family === 4 ? 32 : 128;
 }
 

@@ -5,7 +5,7 @@ export interface Forward extends PublishedPort {
   readonly target: string;
 }
 
-export function tableName(instance: string): string {
+function tableName(instance: string): string {
   return `wharf_${instance.replaceAll(/[^A-Za-z0-9]/g, '_')}`;
 }
 

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
-import { Nft, RouteSocket, createNetns, inNetns, removeNetns } from '../linux/index.ts';
+import { Nft, RouteSocket, createNetns, forgetUdpFlows, inNetns, removeNetns } from '../linux/index.ts';
 import { ensureBridge, markOf } from './bridge.ts';
 import type {
   BridgeNetwork,
@@ -171,6 +171,7 @@ class KernelNetworks implements Networks {
       const publication = this.#publication(sandbox, networkId, endpoint, held);
       if (publication.forwards.length > 0) {
         this.#nft.run(renderForwards(this.#options.instance, 'add', publication.forwards));
+        forgetFlowsOf(publication.forwards);
       }
       sandbox.publications.add(publication);
     } catch (error) {
@@ -339,6 +340,7 @@ class KernelNetworks implements Networks {
         if (!sandbox.publications.delete(publication)) return;
         try {
           if (forwards.length > 0) this.#nft.run(renderForwards(this.#options.instance, 'delete', forwards));
+          forgetFlowsOf(forwards);
         } finally {
           await held[Symbol.asyncDispose]();
         }
@@ -390,4 +392,10 @@ class KernelNetworks implements Networks {
   #netnsPath(containerId: string): string {
     return path.join(this.#options.execRoot, 'netns', containerId);
   }
+}
+
+/** What has begun to come in by a UDP port goes on as it began, published or not, unless it is forgotten. */
+function forgetFlowsOf(forwards: readonly Forward[]): void {
+  const ports = forwards.filter((f) => f.protocol === 'udp').map((f) => f.hostPort);
+  if (ports.length > 0) forgetUdpFlows(new Set(ports));
 }

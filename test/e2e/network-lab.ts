@@ -160,6 +160,14 @@ export class Program {
     return this.#child.pid ?? 0;
   }
 
+  /** Resolves once it has said so; rejects when it ends before. */
+  async until(text: string): Promise<void> {
+    while (!this.output.includes(text)) {
+      const ended = this.#closed.then(() => Promise.reject(new Error(`it never said "${text}": ${this.output}`)));
+      await Promise.race([once(this.#child.stdout, 'data'), ended]);
+    }
+  }
+
   async end(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#closed;

@@ -96,3 +96,29 @@ test('nonsense is refused before anything is done', async (t) => {
   }
   await lab.networks.publish(containerId, network.id, [good]);
 });
+
+test('a UDP client that never stops sending follows the port to whoever has it', { timeout: 30_000 }, async (t) => {
+  const lab = await NetworkLab.open(t, POOL);
+  const network = await lab.network();
+  const [client, first, second] = [
+    await lab.container(network),
+    await lab.container(network),
+    await lab.container(network),
+  ];
+  await lab.serve(first.netns, 53, 'first');
+  await lab.serve(second.netns, 53, 'second');
+  const wish = { containerPort: 53, protocol: 'udp', hostIp: '0.0.0.0', hostPort: PORT } as const;
+  const sender = await lab.program(client.netns, SENDER, network.subnets[0]?.gateway ?? '', String(PORT));
+  await lab.networks.publish(first.containerId, network.id, [wish]);
+  await sender.until('first');
+  await lab.networks.unpublish(first.containerId);
+  await lab.networks.publish(second.containerId, network.id, [wish]);
+  await sender.until('second');
+});
+
+const SENDER = `
+const [address, port] = process.argv.slice(1);
+const socket = require('node:dgram').createSocket('udp4', (data) => console.log(String(data)));
+const send = () => socket.send('hello', Number(port), address, () => {});
+socket.bind(0, () => { send(); setInterval(send, 20); console.log('ready'); });
+`;
