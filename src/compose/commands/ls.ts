@@ -31,7 +31,7 @@ export default command({
       .map(([Name, p]) => ({
         Name,
         Status: [...p.states]
-          .sort()
+          .sort(([a], [b]) => (a < b ? -1 : 1))
           .map(([state, n]) => `${state}(${n})`)
           .join(', '),
         ConfigFiles: [...p.files].join(','),

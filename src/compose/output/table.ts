@@ -6,11 +6,13 @@ export function table(
   padding = 3,
 ): string {
   const all = [header, ...rows];
-  const widths = header.map((_, i) => Math.max(minimum, ...all.map((row) => [...(row[i] ?? '')].length + padding)));
+  const widths = header.map((_, i) =>
+    Math.max(minimum, ...all.map((row) => Array.from(row[i] ?? '').length + padding)),
+  );
   const line = (row: readonly string[]): string =>
     row
       .map((cell, i) =>
-        i === header.length - 1 ? cell : cell + ' '.repeat(Math.max(0, (widths[i] ?? 0) - [...cell].length)),
+        i === header.length - 1 ? cell : cell + ' '.repeat(Math.max(0, (widths[i] ?? 0) - Array.from(cell).length)),
       )
       .join('');
   return `${all.map(line).join('\n')}\n`;
