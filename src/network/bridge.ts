@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import type { RouteSocket } from '../linux/index.ts';
 import { setNetSysctl } from '../linux/index.ts';
 import { macOf, parseAddress, parsePrefix } from './addresses.ts';
@@ -32,7 +32,7 @@ export async function ensureBridge(routes: RouteSocket, network: BridgeNetwork, 
     if (!internal) {
       setNetSysctl(`ipv4/conf/${bridge}/route_localnet`, '1');
       enableForwarding('ipv4/ip_forward');
-      if (subnets.some((s) => s.subnet.includes(':'))) enableForwarding('ipv6/conf/all/forwarding');
+      if (subnets.some((s) => s.subnet.includes(':'))) enableForwarding6();
     }
   } catch (error) {
     if (existed === undefined) await routes.deleteLink(bridge);
@@ -45,4 +45,16 @@ export async function ensureBridge(routes: RouteSocket, network: BridgeNetwork, 
 function enableForwarding(key: string): void {
   const file = `/proc/sys/net/${key}`;
   if (existsSync(file) && readFileSync(file, 'utf8').trim() !== '1') writeFileSync(file, '1');
+}
+
+/** A host that forwards stops listening to its routers' announcements, unless each interface that did is told to go on. */
+function enableForwarding6(): void {
+  const directory = '/proc/sys/net/ipv6/conf';
+  if (!existsSync(directory) || readFileSync(`${directory}/all/forwarding`, 'utf8').trim() === '1') return;
+  for (const name of readdirSync(directory)) {
+    if (name === 'all' || name === 'default') continue;
+    const file = `${directory}/${name}/accept_ra`;
+    if (readFileSync(file, 'utf8').trim() === '1') writeFileSync(file, '2');
+  }
+  enableForwarding('ipv6/conf/all/forwarding');
 }

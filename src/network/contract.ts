@@ -122,6 +122,11 @@ export interface Networks extends AsyncDisposable {
    * @throws {WharfError} `POOL_OVERLAP`, `POOLS_EXHAUSTED`, `INVALID_PARAMETER`
    */
   plan(request: NetworkRequest, others: readonly BridgeNetwork[]): Promise<BridgeNetwork>;
+  /**
+   * Whether the host by now has addresses in this network or routes to it that are not of this engine (another engine's
+   * bridge, a VPN): a network nobody is on can then be planned anew.
+   */
+  conflicts(network: BridgeNetwork): boolean;
   /** Makes the bridge and its rules. Idempotent. */
   openNetwork(network: BridgeNetwork): Promise<void>;
   /** Success means "it is not there". */

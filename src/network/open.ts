@@ -2,6 +2,7 @@ import path from 'node:path';
 import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { Nft, RouteSocket, createNetns, forgetUdpFlows, inNetns, removeNetns } from '../linux/index.ts';
+import { overlap, parsePrefix } from './addresses.ts';
 import { ensureBridge, markOf } from './bridge.ts';
 import type {
   BridgeNetwork,
@@ -16,8 +17,6 @@ import type {
   SandboxRequest,
 } from './contract.ts';
 import { Forwarder } from './dns/forward.ts';
-import { namesFor } from './dns/names.ts';
-import { DnsServer } from './dns/server.ts';
 import type { OpenNetwork } from './endpoint.ts';
 import { adoptAddresses, decideEndpoint, releaseAddresses } from './endpoint.ts';
 import { alreadyAttached, networkNotOpen, sandboxNotOpen } from './errors.ts';
@@ -28,11 +27,11 @@ import { AddressAllocator } from './ipam.ts';
 import { planNetwork } from './plan.ts';
 import type { HeldPorts } from './port-holder.ts';
 import { PortHolder, isRelayed } from './port-holder.ts';
-import { hostResolvConf, renderResolvConf } from './resolv-conf.ts';
+import { renderResolvConf } from './resolv-conf.ts';
 import type { Publication, Sandbox } from './sandbox.ts';
-import { checkPort, closeDns, emptySandbox } from './sandbox.ts';
+import { checkPort, closeDns, emptySandbox, openDns } from './sandbox.ts';
 import { sweepStrays } from './sweep.ts';
-import { configureWire, createWire, shutEndpoint, useAsGateway } from './wire.ts';
+import { configureWire, createWire, ensureGateway, shutEndpoint } from './wire.ts';
 
 /** Opens the networks of one engine. Touches nothing in the kernel until it is asked to. */
 export async function openNetworks(options: NetworksOptions): Promise<Networks> {
@@ -63,6 +62,11 @@ class KernelNetworks implements Networks {
   async plan(request: NetworkRequest, others: readonly BridgeNetwork[]): Promise<BridgeNetwork> {
     const taken = blocksInUse(this.#routes, new Set(others.map((n) => n.bridge)), markOf(this.#options.instance));
     return planNetwork(request, others, taken, this.#options);
+  }
+
+  conflicts(network: BridgeNetwork): boolean {
+    const used = blocksInUse(this.#routes, new Set([network.bridge]), markOf(this.#options.instance));
+    return network.subnets.some((s) => used.some((block) => overlap(block, parsePrefix(s.subnet))));
   }
 
   async openNetwork(network: BridgeNetwork): Promise<void> {
@@ -140,9 +144,11 @@ class KernelNetworks implements Networks {
     }
     this.#forget(sandbox, networkId);
     await this.#routes.deleteLink(endpoint.hostVeth);
-    const rest = [...sandbox.endpoints].filter(([id]) => this.#networks.get(id)?.network.internal === false);
-    const next = rest[0]?.[1];
-    if (endpoint.request.gateway && next !== undefined) useAsGateway(sandbox.path, next);
+    const rest = [...sandbox.endpoints.values()].filter(
+      (e) => this.#networks.get(e.request.networkId)?.network.internal === false,
+    );
+    const next = rest.findLast((e) => e.request.gateway) ?? rest[0];
+    if (next !== undefined) ensureGateway(sandbox.path, next);
   }
 
   rename(containerId: string, networkId: string, names: readonly string[]): void {
@@ -220,7 +226,12 @@ class KernelNetworks implements Networks {
   async recover(networks: readonly BridgeNetwork[], sandboxes: readonly SandboxRecord[]): Promise<void> {
     for (const network of networks) {
       try {
-        if (!this.#networks.has(network.id)) await this.#bringUp(network);
+        if (this.#networks.has(network.id)) continue;
+        if (this.conflicts(network)) {
+          const subnets = network.subnets.map((s) => s.subnet);
+          this.#log.warn('the host uses addresses of a network elsewhere too', { network: network.name, subnets });
+        }
+        await this.#bringUp(network);
       } catch (error) {
         this.#log.error('network not recovered', { networkId: network.id, error: messageOf(error) });
       }
@@ -299,7 +310,7 @@ class KernelNetworks implements Networks {
     if (onIt.some((e) => this.#networks.get(e.request.networkId)?.network.isDefault === false)) {
       await this.#openDns(sandbox);
     }
-    const published = onIt.find((e) => e.request.gateway) ?? onIt[0];
+    const published = onIt.findLast((e) => e.request.gateway) ?? onIt[0];
     if (published === undefined || ports.length === 0) return;
     const held = await this.#ports.adopt(ports, published.ipv4, (port, error) => {
       this.#log.warn('published port is not held', {
@@ -311,23 +322,9 @@ class KernelNetworks implements Networks {
     sandbox.publications.add(this.#publication(sandbox, published.request.networkId, published, held));
   }
 
-  async #openDns(sandbox: Sandbox): Promise<void> {
+  #openDns(sandbox: Sandbox): Promise<void> {
     const networks = () => [...sandbox.endpoints.keys()].flatMap((id) => this.#networks.get(id) ?? []);
-    const opening = (sandbox.dns ??= DnsServer.open(sandbox.path, {
-      names: namesFor(sandbox.request.containerId, networks),
-      forwarder: this.#forwarder,
-      upstreams: () => {
-        // Names of the world are no business of a container that cannot reach it.
-        if (networks().every((n) => n.network.internal)) return [];
-        return sandbox.request.dns.length > 0 ? sandbox.request.dns : hostResolvConf().servers;
-      },
-    }));
-    try {
-      await opening;
-    } catch (error) {
-      if (sandbox.dns === opening) sandbox.dns = undefined;
-      throw error;
-    }
+    return openDns(sandbox, networks, this.#forwarder);
   }
 
   #publication(sandbox: Sandbox, networkId: string, endpoint: Endpoint, held: HeldPorts): Publication {

@@ -1,9 +1,13 @@
 import { invalidParameter } from '../core/errors.ts';
 import { findAddress } from './addresses.ts';
 import type { Endpoint, PortRequest, SandboxRequest } from './contract.ts';
-import type { DnsServer } from './dns/server.ts';
+import type { Forwarder } from './dns/forward.ts';
+import type { NamedNetwork } from './dns/names.ts';
+import { namesFor } from './dns/names.ts';
+import { DnsServer } from './dns/server.ts';
 import type { Forward } from './firewall.ts';
 import type { HeldPorts } from './port-holder.ts';
+import { hostResolvConf } from './resolv-conf.ts';
 
 /** Ports of a container that were published together. Disposing takes them back. */
 export interface Publication extends AsyncDisposable {
@@ -25,6 +29,30 @@ export interface Sandbox {
 
 export function emptySandbox(request: SandboxRequest, path: string): Sandbox {
   return { request, path, endpoints: new Map(), publications: new Set(), dns: undefined };
+}
+
+/** Opens name resolution in a sandbox, unless it is open. @param networks those the container is on when it asks */
+export async function openDns(
+  sandbox: Sandbox,
+  networks: () => readonly NamedNetwork[],
+  forwarder: Forwarder,
+): Promise<void> {
+  const { containerId, dns } = sandbox.request;
+  const opening = (sandbox.dns ??= DnsServer.open(sandbox.path, {
+    names: namesFor(containerId, networks),
+    forwarder,
+    upstreams: () => {
+      // Names of the world are no business of a container that cannot reach it.
+      if (networks().every((n) => n.network.internal)) return [];
+      return dns.length > 0 ? dns : hostResolvConf().servers;
+    },
+  }));
+  try {
+    await opening;
+  } catch (error) {
+    if (sandbox.dns === opening) sandbox.dns = undefined;
+    throw error;
+  }
 }
 
 export async function closeDns(sandbox: Sandbox): Promise<void> {

@@ -35,10 +35,11 @@ export function configureWire(routes: RouteSocket, netns: string, network: Bridg
   routes.setBridgePort(routes.getLink(hostVeth).index, { hairpin: true, isolated });
 }
 
-/** Makes an endpoint that is there the container's way out. */
-export function useAsGateway(netns: string, endpoint: Endpoint): void {
+/** Gives a container that has lost its default route another one, by way of this endpoint. */
+export function ensureGateway(netns: string, endpoint: Endpoint): void {
   inNetns(netns, () => {
     using inside = new RouteSocket();
+    if (inside.routes().some((route) => route.destination === undefined)) return;
     setGateway(inside, inside.getLink(endpoint.ifname).index, endpoint);
   });
 }

@@ -141,3 +141,21 @@ test('a static address, a MAC address and an MTU are kept; a failed attach leave
   assert.deepEqual(lab.census(), before);
   await lab.closeContainer(containerId);
 });
+
+test('with IPv6 a container has an address of each kind, and both are reached', { timeout: 60_000 }, async (t) => {
+  const lab = await NetworkLab.open(t, POOL);
+  const [six, other] = [await lab.network({ enableIpv6: true }), await lab.network({ enableIpv6: true })];
+  const [server, client] = [await lab.container(six), await lab.container(six)];
+  const stranger = await lab.container(other);
+  const { ipv6 = '', ipv6Gateway } = server.endpoint;
+  assert.equal(ipv6, six.subnets[1]?.subnet.replace('/64', '2'));
+  assert.equal(ipv6Gateway, six.subnets[1]?.gateway);
+  await lab.program(server.netns, SERVER6);
+  assert.equal(await lab.ask(client.netns, ipv6, 80), client.endpoint.ipv6);
+  assert.equal(await lab.ask(undefined, ipv6, 80), ipv6Gateway);
+  assert.equal(await lab.ask(stranger.netns, ipv6, 80), 'timeout');
+});
+
+const SERVER6 = `
+require('node:net').createServer((client) => client.end(client.remoteAddress)).listen(80, '::', () => console.log('ready'));
+`;
