@@ -55,7 +55,7 @@ export class MonitoredRuntime implements Runtime {
   readonly #undelivered: ExitRecord[] = [];
   /** Processes that are being started: their exits wait until the caller knows that they ran. */
   readonly #starting = new Map<string, ExitRecord[]>();
-  #listener: ((exit: ExitRecord) => void) | undefined;
+  readonly #listeners = new Set<(exit: ExitRecord) => void>();
   #client: Promise<MonitorClient>;
   #disposed = false;
 
@@ -199,7 +199,7 @@ export class MonitoredRuntime implements Runtime {
   }
 
   onExit(listener: (exit: ExitRecord) => void): void {
-    this.#listener = listener;
+    this.#listeners.add(listener);
     for (const exit of this.#undelivered.splice(0)) listener(exit);
   }
 
@@ -287,8 +287,8 @@ export class MonitoredRuntime implements Runtime {
       waiting.push(exit);
       return;
     }
-    if (this.#listener === undefined) this.#undelivered.push(exit);
-    else this.#listener(exit);
+    if (this.#listeners.size === 0) this.#undelivered.push(exit);
+    for (const listener of this.#listeners) listener(exit);
   }
 
   /** Starts a process. Its exit, which may be known first, is told after the caller has been answered. */
