@@ -93,14 +93,18 @@ export class NetlinkSocket implements Disposable {
   /** As `request`, on a thread of the pool: for what the kernel takes long to do, like deleting a device. One at a time. */
   async requestAsync(type: number, flags: number, body: Buffer, about: string): Promise<void> {
     const message = this.#message(type, flags | NLM_F_ACK, body);
-    await new Promise<void>((resolve, reject) => {
-      send.async(this.#fd, message, message.length, 0, (problem: Error | null, sent: number) => {
-        if (problem !== null) reject(problem);
-        else if (sent < 0) reject(new SystemCallError('netlink', koffi.errno(), about));
-        else resolve();
-      });
-    });
+    await this.#onPool(send, message, about);
     this.#receive(about, () => undefined);
+  }
+
+  /** As `dump`, on threads of the pool: for long lists. One at a time. */
+  async dumpAsync(type: number, body: Buffer, about: string): Promise<Buffer[]> {
+    const found: Buffer[] = [];
+    await this.#onPool(send, this.#message(type, NLM_F_DUMP, body), about);
+    for (;;) {
+      const length = await this.#onPool(recv, this.#answer, about);
+      if (this.#take(length, about, (message) => found.push(message))) return found;
+    }
   }
 
   /** Asks for one object; its message without the netlink header. @throws {SystemCallError} e.g. `ENODEV` */
@@ -142,28 +146,46 @@ export class NetlinkSocket implements Disposable {
     check(send(this.#fd, message, message.length, 0), 'netlink', about);
   }
 
-  /** Reads up to the acknowledgement or the end of a dump; messages of an earlier, given-up request are passed over. */
+  #onPool(call: typeof send, data: Buffer, about: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      call.async(this.#fd, data, data.length, 0, (problem: Error | null, result: number) => {
+        if (problem !== null) reject(problem);
+        else if (result < 0) reject(new SystemCallError('netlink', koffi.errno(), about));
+        else resolve(result);
+      });
+    });
+  }
+
   #receive(about: string, each: (message: Buffer) => void): void {
     for (;;) {
       const length = check(recv(this.#fd, this.#answer, this.#answer.length, 0), 'netlink', about);
-      for (let at = 0; at + HEADER_BYTES <= length; ) {
-        const size = this.#answer.readUInt32LE(at);
-        const type = this.#answer.readUInt16LE(at + 4);
-        const flags = this.#answer.readUInt16LE(at + 6);
-        const ours = this.#answer.readUInt32LE(at + 8) === this.#sequence;
-        const payload = this.#answer.subarray(at + HEADER_BYTES, at + size);
-        at += (size + 3) & ~3;
-        if (!ours) continue;
-        if (type === NLMSG_DONE) return;
-        if (type !== NLMSG_ERROR) {
-          each(Buffer.from(payload));
-          continue;
-        }
-        const errno = -payload.readInt32LE(0);
-        if (errno === 0) return;
-        throw failure(errno, about, flags & NLM_F_ACK_TLVS ? payload.subarray(4 + HEADER_BYTES) : Buffer.alloc(0));
-      }
+      if (this.#take(length, about, each)) return;
     }
+  }
+
+  /**
+   * Takes the messages of one answer; whether the acknowledgement or the end of a dump was among them. Messages of an earlier,
+   * given-up request are passed over.
+   */
+  #take(length: number, about: string, each: (message: Buffer) => void): boolean {
+    for (let at = 0; at + HEADER_BYTES <= length; ) {
+      const size = this.#answer.readUInt32LE(at);
+      const type = this.#answer.readUInt16LE(at + 4);
+      const flags = this.#answer.readUInt16LE(at + 6);
+      const ours = this.#answer.readUInt32LE(at + 8) === this.#sequence;
+      const payload = this.#answer.subarray(at + HEADER_BYTES, at + size);
+      at += (size + 3) & ~3;
+      if (!ours) continue;
+      if (type === NLMSG_DONE) return true;
+      if (type !== NLMSG_ERROR) {
+        each(Buffer.from(payload));
+        continue;
+      }
+      const errno = -payload.readInt32LE(0);
+      if (errno === 0) return true;
+      throw failure(errno, about, flags & NLM_F_ACK_TLVS ? payload.subarray(4 + HEADER_BYTES) : Buffer.alloc(0));
+    }
+    return false;
   }
 }
 

@@ -51,8 +51,8 @@ class KernelNetworks implements Networks {
   readonly #ports = new PortHolder();
   readonly #networks = new Map<string, OpenNetwork>();
   readonly #sandboxes = new Map<string, Sandbox>();
-  /** Devices that the kernel is taking down. */
-  readonly #departing = new Set<Promise<void>>();
+  /** What is still being done of what was taken away. */
+  readonly #pending = new Set<Promise<void>>();
 
   constructor(options: NetworksOptions) {
     this.#options = options;
@@ -87,7 +87,7 @@ class KernelNetworks implements Networks {
     for (const containerId of open.endpoints.keys()) await this.detach(containerId, networkId);
     this.#networks.delete(networkId);
     this.#writeFirewall();
-    await Promise.all(this.#departing);
+    await Promise.all(this.#pending);
     await this.#deleteBridge(open.network);
   }
 
@@ -177,7 +177,7 @@ class KernelNetworks implements Networks {
       const publication = this.#publication(sandbox, networkId, endpoint, held);
       if (publication.forwards.length > 0) {
         this.#nft.run(renderForwards(this.#options.instance, 'add', publication.forwards));
-        forgetFlowsOf(publication.forwards);
+        await forgetFlowsOf(publication.forwards);
       }
       sandbox.publications.add(publication);
     } catch (error) {
@@ -216,7 +216,7 @@ class KernelNetworks implements Networks {
     for (const [networkId, endpoint] of sandbox.endpoints) {
       await attempt(() => shutEndpoint(this.#routes, endpoint));
       this.#forget(sandbox, networkId);
-      this.#depart(endpoint.hostVeth);
+      this.#later(() => this.#routes.deleteLink(endpoint.hostVeth), 'device not removed');
     }
     await attempt(() => closeDns(sandbox));
     await attempt(() => removeNetns(sandbox.path));
@@ -272,7 +272,7 @@ class KernelNetworks implements Networks {
       for (const { held } of sandbox.publications) await held[Symbol.asyncDispose]();
     }
     this.#sandboxes.clear();
-    await Promise.all(this.#departing);
+    await Promise.all(this.#pending);
     if (idle) {
       await Promise.all([...this.#networks.values()].map(({ network }) => this.#deleteBridge(network)));
       this.#nft.run(renderRemoval(this.#options.instance));
@@ -337,7 +337,7 @@ class KernelNetworks implements Networks {
         if (!sandbox.publications.delete(publication)) return;
         try {
           if (forwards.length > 0) this.#nft.run(renderForwards(this.#options.instance, 'delete', forwards));
-          forgetFlowsOf(forwards);
+          this.#later(() => forgetFlowsOf(forwards), 'flows of a port not forgotten');
         } finally {
           await held[Symbol.asyncDispose]();
         }
@@ -366,12 +366,12 @@ class KernelNetworks implements Networks {
     if (endpoint !== undefined && open !== undefined) releaseAddresses(open, endpoint);
   }
 
-  #depart(hostVeth: string): void {
-    const gone = this.#routes
-      .deleteLink(hostVeth)
-      .catch((error: unknown) => this.#log.warn('device not removed', { hostVeth, error: messageOf(error) }))
-      .finally(() => this.#departing.delete(gone));
-    this.#departing.add(gone);
+  /** For what the kernel takes its time to do, and nobody needs to wait for but who takes away the rest. */
+  #later(work: () => Promise<void>, failed: string): void {
+    const done = work()
+      .catch((error: unknown) => this.#log.warn(failed, { error: messageOf(error) }))
+      .finally(() => this.#pending.delete(done));
+    this.#pending.add(done);
   }
 
   #sandbox(containerId: string): Sandbox {
@@ -392,7 +392,7 @@ class KernelNetworks implements Networks {
 }
 
 /** What has begun to come in by a UDP port goes on as it began, published or not, unless it is forgotten. */
-function forgetFlowsOf(forwards: readonly Forward[]): void {
+async function forgetFlowsOf(forwards: readonly Forward[]): Promise<void> {
   const ports = forwards.filter((f) => f.protocol === 'udp').map((f) => f.hostPort);
-  if (ports.length > 0) forgetUdpFlows(new Set(ports));
+  if (ports.length > 0) await forgetUdpFlows(new Set(ports));
 }
