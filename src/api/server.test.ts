@@ -125,8 +125,9 @@ test('attach: 101, what is sent is stdin, half close is its end, output comes un
   };
   const { path } = await serve(t, { containers: { attach } });
   const head =
-    'POST /v1.44/containers/web/attach?stdin=1&stdout=1&stream=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n';
-  const answer = await talk(path, `${head}early`, (socket, text) => {
+    'POST /v1.44/containers/web/attach?stdin=1&stdout=1&stream=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 2\r\n\r\n';
+  // The body says nothing here, and is not stdin.
+  const answer = await talk(path, `${head}{}early`, (socket, text) => {
     if (text.includes('[early]') && !text.includes('[late]')) socket.end('late');
   });
   assert.match(answer, /^HTTP\/1.1 101 UPGRADED\r\nContent-Type: application\/vnd.docker.multiplexed-stream\r\n/);

@@ -12,6 +12,7 @@ export const attachRoutes: readonly Route[] = [
 
 async function attach(exchange: Exchange) {
   const { query, engine, hijack, log } = exchange;
+  await hijack.skipBody();
   const opened = await engine.containers
     .attach(exchange.param('id'), {
       stdin: query.flag('stdin'),

@@ -14,6 +14,8 @@ export interface Hijacker {
   readonly upgraded: boolean;
   /** Reads the JSON body where the HTTP parser could not; absent where it can. */
   readonly body?: (() => Promise<unknown>) | undefined;
+  /** Passes over a body that means nothing here (dockerode sends one with attach), so that it is not taken for stdin. */
+  skipBody(): Promise<void>;
   /** Writes the head and hands over the connection. After this the response object is of no use. */
   take(head: HijackHead): Duplex;
   /** Answers with a status and plain text over the raw connection, and closes it. */

@@ -12,6 +12,10 @@ export function plainHijacker(request: IncomingMessage, response: ServerResponse
   };
   return {
     upgraded: false,
+    async skipBody() {
+      // A chunked body without end is how some clients send stdin.
+      if (Number(request.headers['content-length'] ?? 0) > 0) for await (const _ of request);
+    },
     take(head) {
       const socket = seize();
       socket.write(headText(200, head.plainContentType, head.headers));

@@ -28,6 +28,9 @@ export function upgradeHijacker(
       const bytes = await readBody(request, socket);
       return parseJson(bytes, request.headers);
     },
+    async skipBody() {
+      await readBody(request, socket);
+    },
     take({ contentType, headers = {} }) {
       const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
       seize().write(
