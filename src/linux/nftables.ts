@@ -1,5 +1,12 @@
 import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import koffi from 'koffi';
+import { libc } from './ffi.ts';
+
+const F_GETFD = 1;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+const fcntl = libc.func('int fcntl(int fd, int command, int argument)');
 
 /** nft refused commands; the message is what it said, the first line. */
 class NftError extends Error {
@@ -32,7 +39,7 @@ export class Nft implements Disposable {
   constructor() {
     const nft = loadLibrary();
     if (nft === null) return;
-    this.#context = nft.create(0);
+    this.#context = closedOnExec(() => nft.create(0));
     if (this.#context === null) throw new NftError('nft: no context could be made');
     nft.bufferOutput(this.#context);
     nft.bufferError(this.#context);
@@ -57,6 +64,22 @@ export class Nft implements Disposable {
     if (this.#context !== undefined) loadLibrary()?.free(this.#context);
     this.#context = undefined;
   }
+}
+
+/** The library's sockets are inherited by every program that is started, unless each is marked. */
+function closedOnExec<T>(open: () => T): T {
+  const before = new Set(inheritedDescriptors());
+  const result = open();
+  for (const fd of inheritedDescriptors()) {
+    if (!before.has(fd)) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  }
+  return result;
+}
+
+function inheritedDescriptors(): number[] {
+  return readdirSync('/proc/self/fd')
+    .map(Number)
+    .filter((fd) => fcntl(fd, F_GETFD, 0) === 0);
 }
 
 function runProgram(commands: string, json: boolean): string {

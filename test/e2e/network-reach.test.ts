@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
-import { NetworkLab } from './network-lab.ts';
+import { NetworkLab, runInside } from './network-lab.ts';
 
 const POOL = '10.213.0.0/20';
 const PORT = 28080;
@@ -154,6 +154,19 @@ test('with IPv6 a container has an address of each kind, and both are reached', 
   assert.equal(await lab.ask(client.netns, ipv6, 80), client.endpoint.ipv6);
   assert.equal(await lab.ask(undefined, ipv6, 80), ipv6Gateway);
   assert.equal(await lab.ask(stranger.netns, ipv6, 80), 'timeout');
+});
+
+test('programs that are started inherit no socket of the engine', async (t) => {
+  const inherited = () => runInside(undefined, "console.log(require('node:fs').readdirSync('/proc/self/fd').length)");
+  const before = await inherited();
+  const lab = await NetworkLab.open(t, POOL);
+  const network = await lab.network();
+  const { containerId } = await lab.container(network);
+  await lab.networks.publish(containerId, network.id, [
+    { containerPort: 80, protocol: 'udp', hostIp: '', hostPort: 0 },
+    { containerPort: 80, protocol: 'tcp', hostIp: '', hostPort: 0 },
+  ]);
+  assert.equal(await inherited(), before);
 });
 
 const SERVER6 = `
