@@ -110,13 +110,16 @@ async function runProbe(
   probe.output.on('data', (chunk: Buffer) => {
     for (const frame of frames.push(chunk)) output.add(frame.payload);
   });
-  const drained = new Promise<void>((resolve) => probe.output.once('close', resolve));
+  const drained = new Promise<void>((resolve) => {
+    probe.output.once('end', resolve).once('close', resolve);
+  });
   const late = Promise.withResolvers<'late'>();
   const timer = setTimeout(() => late.resolve('late'), check.timeoutMs);
   const ended = await Promise.race([probe.exitCode, late.promise]);
   clearTimeout(timer);
   if (ended !== 'late') {
-    await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
+    await drained; // all output of an ended process is delivered, then its stream ends
+    probe.output.destroy();
     return { Start, End: nowRfc3339(), ExitCode: ended, Output: output.toString() };
   }
   try {
