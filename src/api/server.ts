@@ -22,7 +22,7 @@ export function createApi(options: ApiOptions): ApiServer {
   const connections = new Set<Socket>();
   /** Cuts what still runs at the end of a graceful close. */
   const cut = new AbortController();
-  let running = 0;
+  const running = new Set<IncomingMessage>();
   const onIdle: (() => void)[] = [];
   let closing = false;
   let closed: Promise<void> | undefined;
@@ -43,7 +43,7 @@ export function createApi(options: ApiOptions): ApiServer {
     // Half-closed counts as gone, as with Docker: who still waits for a short answer gets it, long waiting is over.
     if (!hijack.upgraded) socket.once('end', left);
     socket.once('close', left);
-    running++;
+    running.add(request);
     try {
       if (closing) throw shuttingDown({});
       const { version, query, found } = lookUp(request);
@@ -62,8 +62,8 @@ export function createApi(options: ApiOptions): ApiServer {
     } finally {
       socket.removeListener('end', left);
       socket.removeListener('close', left);
-      running--;
-      if (running === 0) for (const resolve of onIdle.splice(0)) resolve();
+      running.delete(request);
+      if (running.size === 0) for (const resolve of onIdle.splice(0)) resolve();
       const ms = Math.round((performance.now() - began) * 10) / 10;
       log.debug('request', { method: request.method, url: request.url, status: response.statusCode, ms });
     }
@@ -102,13 +102,18 @@ export function createApi(options: ApiOptions): ApiServer {
     closing = true;
     closed ??= Promise.all([...bound].map((b) => b.close())).then(() => undefined);
     for (const b of bound) b.server.closeIdleConnections();
-    if (running > 0) {
+    if (running.size > 0) {
       const { promise, resolve } = Promise.withResolvers<void>();
       onIdle.push(resolve);
       // setTimeout takes at most 2^31 - 1 ms.
-      await Promise.race([promise, sleep(Math.min(graceMs, 2 ** 31 - 1), undefined, { ref: false })]);
+      const timer = setTimeout(resolve, Math.min(graceMs, 2 ** 31 - 1));
+      await promise;
+      clearTimeout(timer);
     }
+    for (const { method, url } of running) log.debug('cutting a request', { method, url });
     cut.abort();
+    // An earlier call with more patience ends with this one.
+    for (const resolve of onIdle.splice(0)) resolve();
     // What was cut gets one turn to say its last words.
     await sleep(0);
     for (const b of bound) b.server.closeIdleConnections();

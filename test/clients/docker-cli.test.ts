@@ -54,8 +54,11 @@ test('docker run: output, exit codes, stdin, terminal; --rm leaves no container'
     const cat = await run('docker', words('run --rm -i busybox cat'), { env: daemon.env, input });
     assert.equal(cat.stdout, input);
 
-    const tty = await onTerminal(daemon, "docker run --rm -it busybox sh -c 'tty; stty size; echo $TERM'");
-    assert.match(tty.stdout, /^\/dev\/(pts\/0|console)\r\n\d+ \d+\r\nxterm\r\n$/, JSON.stringify(tty));
+    const tty = await onTerminal(
+      daemon,
+      "stty rows 40 cols 100; docker run --rm -it busybox sh -c 'tty; stty size; echo $TERM'",
+    );
+    assert.match(tty.stdout, /\/dev\/(pts\/0|console)\r\n40 100\r\nxterm\r\n$/, JSON.stringify(tty));
     const typed = await onTerminal(daemon, 'docker run --rm -it busybox sh', 'echo $((40 + 2))\nexit 7\n');
     assert.match(typed.stdout, /^42\r?$/m);
     assert.equal(typed.code, 7);

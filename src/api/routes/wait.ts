@@ -13,10 +13,13 @@ async function wait(exchange: Exchange) {
   response.statusCode = 200;
   response.setHeader('Content-Type', 'application/json');
   response.flushHeaders();
-  const result = await done.catch((e: unknown) => {
-    if (signal.aborted) return undefined;
-    throw e;
-  });
+  // The engine's promise stays open for ever when the waiting is given up.
+  const { promise: givenUp, resolve: giveUp } = Promise.withResolvers<undefined>();
+  const abandon = () => giveUp(undefined);
+  signal.addEventListener('abort', abandon, { once: true });
+  if (signal.aborted) abandon();
+  const result = await Promise.race([done, givenUp]);
+  signal.removeEventListener('abort', abandon);
   response.end(result === undefined ? undefined : jsonText(result));
   return undefined;
 }
