@@ -12,4 +12,6 @@ export interface ComposeIo {
   readonly connect: () => Client;
   /** Aborted at the first Ctrl-C. */
   readonly signal: AbortSignal;
+  /** Takes signals over until the returned function is called; without it a second Ctrl-C ends the program. */
+  readonly onSignals?: (names: readonly NodeJS.Signals[], listener: (name: NodeJS.Signals) => void) => () => void;
 }

@@ -122,7 +122,6 @@ export default command({
     const detached = flags.detach || flags.wait || flags.noStart;
     const attachment = detached ? undefined : attachmentFor(context, project, args, services, flags);
     const timeoutSeconds = wholeNumber(flags.timeout, '-t, --timeout');
-    const since = Date.now() / 1000 - 1;
     using progress = context.progress('Running');
     try {
       await up(
@@ -174,19 +173,22 @@ export default command({
         }
       }
     } catch (e) {
-      await attachment?.abandon();
-      throw e;
+      // Ctrl-C while they start: what runs already is stopped as later on.
+      if (!attachment || !context.io.signal.aborted) {
+        await attachment?.abandon();
+        throw e;
+      }
     }
     if (!attachment) return 0;
     progress.close();
-    return await attachment.watch(project, since, timeoutSeconds);
+    return await attachment.watch(project, timeoutSeconds);
   },
 });
 
 interface Attachment {
   begin(): Promise<void>;
   abandon(): Promise<void>;
-  watch(project: Project, sinceSeconds: number, timeoutSeconds: number | undefined): Promise<number>;
+  watch(project: Project, timeoutSeconds: number | undefined): Promise<number>;
 }
 
 function attachmentFor(
@@ -235,23 +237,33 @@ function attachmentFor(
       await attached.attach(containers);
     },
     abandon: () => attached.finish(),
-    async watch(current, sinceSeconds, timeoutSeconds) {
+    async watch(current, timeoutSeconds) {
       const stopping = AbortSignal.any([io.signal, enough.signal]);
-      await attached.untilAllEnded(stopping, sinceSeconds);
-      if (!stopping.aborted) {
-        await attached.finish();
-        return exitCode ?? 0;
+      await Promise.race([attached.untilAllEnded(), aborted(stopping)]);
+      if (stopping.aborted) {
+        io.stderr.write(
+          io.signal.aborted
+            ? 'Gracefully Stopping... press Ctrl+C again to force\n'
+            : 'Aborting on container exit...\n',
+        );
+        using progress = context.progress('Stopping');
+        await stopOrKill(context, current, [...selected], progress, timeoutSeconds);
+        progress.close();
+        attached.forgetUnstarted();
+        await attached.untilAllEnded();
+        if (flags.exitCodeFrom !== undefined) exitCode ??= await exitCodeOf(context, current.name, flags.exitCodeFrom);
       }
-      using progress = context.progress('Stopping');
-      if (io.signal.aborted) context.io.stderr.write('Gracefully Stopping... press Ctrl+C again to force\n');
-      else context.io.stderr.write('Aborting on container exit...\n');
-      await stopOrKill(context, current, [...selected], progress, timeoutSeconds);
-      if (flags.exitCodeFrom !== undefined && exitCode === undefined)
-        exitCode = await exitCodeOf(context, current.name, flags.exitCodeFrom);
       await attached.finish();
       return io.signal.aborted ? 130 : (exitCode ?? 0);
     },
   };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 /** Stops services gracefully; a second Ctrl-C kills them. */
@@ -266,11 +278,11 @@ async function stopOrKill(
   const kill = (): void => {
     for (const c of containers) context.client.containers.kill(c.Id).catch(() => undefined);
   };
-  process.once('SIGINT', kill);
+  const giveBack = context.io.onSignals?.(['SIGINT', 'SIGTERM'], kill);
   try {
     await stopAll(context.client, project, containers, progress, timeoutSeconds);
   } finally {
-    process.off('SIGINT', kill);
+    giveBack?.();
   }
 }
 
