@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
-import { Nft, RouteSocket, createNetns, forgetUdpFlows, inNetns, removeNetns } from '../linux/index.ts';
+import { RouteSocket, createNetns, inNetns, removeNetns } from '../linux/index.ts';
 import { overlap, parsePrefix } from './addresses.ts';
 import { ensureBridge, markOf } from './bridge.ts';
 import type {
@@ -21,7 +21,7 @@ import type { OpenNetwork } from './endpoint.ts';
 import { adoptAddresses, decideEndpoint, releaseAddresses } from './endpoint.ts';
 import { alreadyAttached, networkNotOpen, sandboxNotOpen } from './errors.ts';
 import type { Forward } from './firewall.ts';
-import { renderFirewall, renderForwards, renderRemoval } from './firewall.ts';
+import { Firewall } from './firewall-tables.ts';
 import { blocksInUse } from './host-blocks.ts';
 import { AddressAllocator } from './ipam.ts';
 import { planNetwork } from './plan.ts';
@@ -46,7 +46,7 @@ class KernelNetworks implements Networks {
   readonly #options: NetworksOptions;
   readonly #log: Logger;
   readonly #routes = new RouteSocket();
-  readonly #nft = new Nft();
+  readonly #firewall: Firewall;
   readonly #forwarder = new Forwarder();
   readonly #ports = new PortHolder();
   readonly #networks = new Map<string, OpenNetwork>();
@@ -57,6 +57,7 @@ class KernelNetworks implements Networks {
   constructor(options: NetworksOptions) {
     this.#options = options;
     this.#log = options.log;
+    this.#firewall = new Firewall(options.instance, options.log);
   }
 
   async plan(request: NetworkRequest, others: readonly BridgeNetwork[]): Promise<BridgeNetwork> {
@@ -173,17 +174,16 @@ class KernelNetworks implements Networks {
     if (network.internal || ports.length === 0) return [];
     for (const port of ports) checkPort(port);
     const held = await this.#ports.hold(ports, network.hostBinding, endpoint.ipv4);
+    const publication = this.#publication(sandbox, networkId, endpoint, held);
+    sandbox.publications.add(publication);
     try {
-      const publication = this.#publication(sandbox, networkId, endpoint, held);
-      if (publication.forwards.length > 0) {
-        this.#nft.run(renderForwards(this.#options.instance, 'add', publication.forwards));
-        await forgetFlowsOf(publication.forwards);
-      }
-      sandbox.publications.add(publication);
+      this.#changeForwards('add', publication.forwards);
     } catch (error) {
+      sandbox.publications.delete(publication);
       await held[Symbol.asyncDispose]();
       throw error;
     }
+    await this.#firewall.forgetFlows(publication.forwards);
     return held.ports;
   }
 
@@ -216,7 +216,7 @@ class KernelNetworks implements Networks {
     for (const [networkId, endpoint] of sandbox.endpoints) {
       await attempt(() => shutEndpoint(this.#routes, endpoint));
       this.#forget(sandbox, networkId);
-      this.#later(() => this.#routes.deleteLink(endpoint.hostVeth), 'device not removed');
+      this.#later(() => this.#routes.deleteLink(endpoint.hostVeth));
     }
     await attempt(() => closeDns(sandbox));
     await attempt(() => removeNetns(sandbox.path));
@@ -275,10 +275,10 @@ class KernelNetworks implements Networks {
     await Promise.all(this.#pending);
     if (idle) {
       await Promise.all([...this.#networks.values()].map(({ network }) => this.#deleteBridge(network)));
-      this.#nft.run(renderRemoval(this.#options.instance));
+      this.#firewall.write([], []);
     }
     this.#networks.clear();
-    this.#nft[Symbol.dispose]();
+    this.#firewall[Symbol.dispose]();
     this.#routes[Symbol.dispose]();
   }
 
@@ -336,8 +336,8 @@ class KernelNetworks implements Networks {
       [Symbol.asyncDispose]: async () => {
         if (!sandbox.publications.delete(publication)) return;
         try {
-          if (forwards.length > 0) this.#nft.run(renderForwards(this.#options.instance, 'delete', forwards));
-          this.#later(() => forgetFlowsOf(forwards), 'flows of a port not forgotten');
+          this.#changeForwards('delete', forwards);
+          this.#later(() => this.#firewall.forgetFlows(forwards));
         } finally {
           await held[Symbol.asyncDispose]();
         }
@@ -346,11 +346,16 @@ class KernelNetworks implements Networks {
     return publication;
   }
 
+  #changeForwards(verb: 'add' | 'delete', forwards: readonly Forward[]): void {
+    if (!this.#firewall.change(verb, forwards)) this.#writeFirewall();
+  }
+
   #writeFirewall(): void {
-    const { instance } = this.#options;
     const forwards = [...this.#sandboxes.values()].flatMap((s) => [...s.publications].flatMap((p) => p.forwards));
-    const networks = [...this.#networks.values()].map((n) => n.network);
-    this.#nft.run(networks.length === 0 ? renderRemoval(instance) : renderFirewall(instance, networks, forwards));
+    this.#firewall.write(
+      [...this.#networks.values()].map((n) => n.network),
+      forwards,
+    );
   }
 
   async #deleteBridge({ bridge }: BridgeNetwork): Promise<void> {
@@ -367,9 +372,9 @@ class KernelNetworks implements Networks {
   }
 
   /** For what the kernel takes its time to do, and nobody needs to wait for but who takes away the rest. */
-  #later(work: () => Promise<void>, failed: string): void {
+  #later(work: () => Promise<void>): void {
     const done = work()
-      .catch((error: unknown) => this.#log.warn(failed, { error: messageOf(error) }))
+      .catch((error: unknown) => this.#log.warn('clean-up failed', { error: messageOf(error) }))
       .finally(() => this.#pending.delete(done));
     this.#pending.add(done);
   }
@@ -389,10 +394,4 @@ class KernelNetworks implements Networks {
   #netnsPath(containerId: string): string {
     return path.join(this.#options.execRoot, 'netns', containerId);
   }
-}
-
-/** What has begun to come in by a UDP port goes on as it began, published or not, unless it is forgotten. */
-async function forgetFlowsOf(forwards: readonly Forward[]): Promise<void> {
-  const ports = forwards.filter((f) => f.protocol === 'udp').map((f) => f.hostPort);
-  if (ports.length > 0) await forgetUdpFlows(new Set(ports));
 }

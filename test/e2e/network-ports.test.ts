@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
+import { Nft } from '../../src/linux/index.ts';
 import { NetworkLab } from './network-lab.ts';
 
 const POOL = '10.213.16.0/20';
@@ -114,6 +115,22 @@ test('a UDP client that never stops sending follows the port to whoever has it',
   await lab.networks.unpublish(first.containerId);
   await lab.networks.publish(second.containerId, network.id, [wish]);
   await sender.until('second');
+});
+
+test('a firewall that somebody flushed is written anew with the next port', async (t) => {
+  const lab = await NetworkLab.open(t, POOL);
+  const network = await lab.network();
+  const [one, two] = [await lab.container(network), await lab.container(network)];
+  await lab.serve(one.netns, 80, 'one');
+  const wish = (hostPort: number) => ({ containerPort: 80, protocol: 'tcp', hostIp: '0.0.0.0', hostPort }) as const;
+  await lab.networks.publish(one.containerId, network.id, [wish(PORT)]);
+  using nft = new Nft();
+  nft.run(`delete table ip wharf_${lab.instance}`);
+  await lab.networks.publish(two.containerId, network.id, [wish(PORT + 1)]);
+  assert.match(await lab.ask(undefined, '127.0.0.1', PORT), /^one/);
+  nft.run(`delete table ip wharf_${lab.instance}`);
+  await lab.networks.unpublish(two.containerId);
+  assert.match(await lab.ask(undefined, '127.0.0.1', PORT), /^one/);
 });
 
 const SENDER = `
