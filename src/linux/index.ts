@@ -6,6 +6,7 @@ export * from './node.ts';
 export * from './process.ts';
 export * from './pty.ts';
 export * from './cgroup.ts';
+export * from './seccomp.ts';
 export * from './netlink.ts';
 export * from './netlink-route.ts';
 export * from './conntrack.ts';

@@ -28,7 +28,8 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
     controllers: cgroups.controllers,
   };
   for (const { name, works, reason } of candidates) options.log.debug('OCI runtime', { name, works, reason });
-  return MonitoredRuntime.open({ options, info, cgroups });
+  const crun = new Set(candidates.filter(({ kind }) => kind === 'crun').map(({ name }) => name));
+  return MonitoredRuntime.open({ options, info, cgroups, crun });
 }
 
 function choose(candidates: readonly Candidate[], wanted: string | undefined): Candidate {

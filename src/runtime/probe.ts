@@ -14,6 +14,8 @@ export interface Candidate {
   /** Why it does not work; empty if it does. */
   readonly reason: string;
   readonly version: string;
+  /** What it calls itself, whatever its file is called: `crun`, `runc`. */
+  readonly kind: string;
 }
 
 const NAMES = ['crun', 'runc'];
@@ -56,10 +58,10 @@ export function findProgram(name: string): string | undefined {
 
 async function probeCached(execRoot: string, cgroupParent: string, name: string, path: string): Promise<Candidate> {
   const stat = path === '' ? undefined : statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return { name, path, works: false, reason: 'not installed', version: '' };
+  if (stat === undefined) return { name, path, works: false, reason: 'not installed', version: '', kind: '' };
   const cgroups = detectCgroups();
   const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-  const facts = [path, stat.mtimeMs, stat.size, stat.ino, bootId, [...cgroups.mounts], cgroups.controllers];
+  const facts = ['kind', path, stat.mtimeMs, stat.size, stat.ino, bootId, [...cgroups.mounts], cgroups.controllers];
   const key = createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 32);
   const file = join(execRoot, 'probes', `${key}.json`);
   try {
@@ -82,9 +84,9 @@ async function probe(
   name: string,
   path: string,
 ): Promise<Candidate> {
-  const version = (await run(path, ['--version'])).output.split('\n')[0]?.replace(/^\S+ version /, '') ?? '';
+  const [, kind = '', version = ''] = /^(\S+) version (\S+)/.exec((await run(path, ['--version'])).output) ?? [];
   const program = PROBE_PROGRAMS[process.arch];
-  if (program === undefined) return { name, path, works: true, reason: '', version };
+  if (program === undefined) return { name, path, works: true, reason: '', version, kind };
   const id = `probe-${randomUUID()}`;
   const bundle = join(execRoot, 'probes', id);
   const cgroupsPath = `${cgroupParent}-${id}`;
@@ -94,11 +96,11 @@ async function probe(
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(probeSpec(cgroupsPath)));
     const args = ['--root', join(bundle, 'state'), 'run', '--bundle', bundle, id];
     const { code, output } = await run(path, args);
-    if (code === 0) return { name, path, works: true, reason: '', version };
+    if (code === 0) return { name, path, works: true, reason: '', version, kind };
     const said = output.trim().split('\n').at(-1) ?? '';
-    return { name, path, works: false, reason: said === '' ? `ended with ${code}` : said, version };
+    return { name, path, works: false, reason: said === '' ? `ended with ${code}` : said, version, kind };
   } catch (e) {
-    return { name, path, works: false, reason: messageOf(e), version };
+    return { name, path, works: false, reason: messageOf(e), version, kind };
   } finally {
     removeCgroup(cgroups, cgroupsPath);
     rmSync(bundle, { recursive: true, force: true });

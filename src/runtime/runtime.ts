@@ -33,6 +33,7 @@ import { type MonitorClient, OperationFailed, openConnection } from './monitor-c
 import { connectMonitor, monitorSocket } from './monitor-process.ts';
 import type { Operation, Result, RuntimeProgram, Size } from './monitor/protocol.ts';
 import { ociFailure } from './oci-failure.ts';
+import { withCompiledSeccomp } from './spec/compiled-seccomp.ts';
 import type { OciResources } from './spec/oci-spec.ts';
 
 const SIGKILL = 9;
@@ -43,6 +44,8 @@ export interface RuntimeParts {
   readonly options: RuntimeOptions;
   readonly info: RuntimeInfo;
   readonly cgroups: CgroupHost;
+  /** Names of those runtimes that are crun. */
+  readonly crun: ReadonlySet<string>;
 }
 
 /** The daemon's side: OCI bundles, control groups and logs here; processes by way of the monitor. */
@@ -50,6 +53,7 @@ export class MonitoredRuntime implements Runtime {
   readonly #options: RuntimeOptions;
   readonly #info: RuntimeInfo;
   readonly #cgroups: CgroupHost;
+  readonly #crun: ReadonlySet<string>;
   readonly #known: KnownContainers;
   readonly #execs = new Map<string, { readonly containerId: string; readonly execId: string }>();
   readonly #undelivered: ExitRecord[] = [];
@@ -63,6 +67,7 @@ export class MonitoredRuntime implements Runtime {
     this.#options = parts.options;
     this.#info = parts.info;
     this.#cgroups = parts.cgroups;
+    this.#crun = parts.crun;
     this.#known = new KnownContainers(join(parts.options.execRoot, 'known'));
     this.#client = this.#connect();
   }
@@ -81,7 +86,9 @@ export class MonitoredRuntime implements Runtime {
     const { id, spec, bundleDir } = request;
     const program = this.#program(request.runtime);
     const cgroupPath = spec.linux?.cgroupsPath ?? `${this.#options.cgroupParent}/${id}`;
-    writeFileSync(join(bundleDir, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
+    const isCrun = this.#crun.has(request.runtime ?? this.#info.name);
+    const config = JSON.stringify(isCrun ? withCompiledSeccomp(spec) : spec);
+    writeFileSync(join(bundleDir, 'config.json'), config, { mode: 0o600 });
     const known: KnownContainer = { program, cgroupPath, tty: request.tty };
     this.#known.set(id, known);
     try {

@@ -2,17 +2,15 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { buildExecProcess, startFailureOf } from '../../src/runtime/index.ts';
-import { bytesOf, monitorsOf, RuntimeBench, split, until } from './runtime-support.ts';
-import { assertNothingLeft, takeCensus } from './support/census.ts';
+import { bytesOf, leftovers, monitorsOf, RuntimeBench, split, until } from './runtime-support.ts';
 
 let bench: RuntimeBench;
-const census = takeCensus();
 before(async () => {
   bench = await RuntimeBench.open();
 });
 after(async () => {
   await bench[Symbol.asyncDispose]();
-  assertNothingLeft(census, takeCensus());
+  assert.deepEqual(leftovers(bench.directory), []);
 });
 
 test('output, exit code and log of a container that lives a moment', async () => {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -16,6 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { FrameParser } from '../../src/core/frames.ts';
 import { newId } from '../../src/core/ids.ts';
 import { silentLogger } from '../../src/core/log.ts';
+import { detectCgroups } from '../../src/linux/index.ts';
 import {
   buildSpec,
   type CreateContainer,
@@ -239,15 +241,33 @@ export async function until(stream: Readable, text: string): Promise<string> {
 
 /** Processes of this test's monitor, by the exec root in their command line. */
 export function monitorsOf(directory: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-        return command.includes('wharf-monitor') && command.includes(`${directory}/exec`);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
+  return processesNaming(`${directory}/exec`).filter((pid) => commandOf(pid).includes('wharf-monitor'));
+}
+
+/** What a bench at `directory` has left in the kernel or on the disk; counts only what carries its name. */
+export function leftovers(directory: string): string[] {
+  const found = processesNaming(directory).map((pid) => `process ${pid}: ${commandOf(pid)}`);
+  for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
+    if (line.includes(directory)) found.push(`mount ${line}`);
+  }
+  for (const hierarchy of detectCgroups().mounts.values()) {
+    for (const name of readdirSync(hierarchy)) {
+      if (name.startsWith(cgroupParent(directory).slice(1))) found.push(`cgroup ${hierarchy}/${name}`);
+    }
+  }
+  if (existsSync(directory)) found.push(directory);
+  return found;
+}
+
+function processesNaming(text: string): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((pid) => pid !== process.pid && commandOf(pid).includes(text));
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    return '';
+  }
 }
