@@ -26,7 +26,7 @@ module.exports = {
     ...Object.entries(MAY).map(down),
     {
       name: 'by-the-door',
-      comment: "another part is entered through its index.ts; core/ has no door, its files are imported",
+      comment: 'another part is entered through its index.ts; core/ has no door, its files are imported',
       severity: 'error',
       from: { path: '^src/([^/]+)/', pathNot: TEST },
       to: { path: '^src/', pathNot: '^src/(core/|$1/|[^/]+/index\\.ts$)' },

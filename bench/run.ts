@@ -42,7 +42,7 @@ function prepare(runtime: string, bundle: string): boolean {
     timed(runtime, ['run', '--bundle', bundle, `wharf-bench-probe-${process.pid}`]);
     return true;
   } catch (e) {
-    console.log(`${runtime} gives no floor here: ${e instanceof Error ? e.message.split('\n').at(-1) : e}`);
+    console.log(`${runtime} gives no floor here: ${e instanceof Error ? e.message.split('\n').at(-1) : String(e)}`);
     return false;
   }
 }

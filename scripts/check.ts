@@ -12,6 +12,8 @@ const CHECKS: readonly (readonly [name: string, ...command: string[]])[] = [
   [
     'dependency rules',
     node,
+    '--import',
+    `${root}scripts/lib/swc-using.mjs`,
     `${root}node_modules/dependency-cruiser/bin/dependency-cruise.mjs`,
     '--config',
     '.dependency-cruiser.cjs',

@@ -9,6 +9,6 @@ export async function installNpmPackages() {
   if (existsSync(stamp) && statSync(stamp).mtimeMs >= statSync(`${root}/package-lock.json`).mtimeMs) return;
   step('npm packages, and the pinned Node among them');
   const begin = Date.now();
-  await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root });
+  await run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root });
   done(`installed in ${seconds(Date.now() - begin)}`);
 }

@@ -47,7 +47,7 @@ export function chainIds(diffIds: readonly DiffId[]): ChainId[] {
   const chain: ChainId[] = [];
   for (const diffId of diffIds) {
     const below = chain.at(-1);
-    chain.push((below === undefined ? diffId : sha256(`${below} ${diffId}`)) as Digest as ChainId);
+    chain.push((below === undefined ? diffId : sha256(`${below} ${diffId}`)) as ChainId);
   }
   return chain;
 }

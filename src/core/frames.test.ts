@@ -7,7 +7,9 @@ test('frames survive any way of cutting the bytes', () => {
   const frame = fc.tuple(fc.constantFrom(STREAM.stdout, STREAM.stderr), fc.uint8Array({ maxLength: 40 }));
   fc.assert(
     fc.property(fc.array(frame, { maxLength: 8 }), fc.integer({ min: 1, max: 17 }), (frames, size) => {
-      const bytes = Buffer.concat(frames.flatMap(([stream, payload]) => [frameHeader(stream, payload.length), payload]));
+      const bytes = Buffer.concat(
+        frames.flatMap(([stream, payload]) => [frameHeader(stream, payload.length), payload]),
+      );
       const parser = new FrameParser();
       const text: Record<number, string> = {};
       for (let at = 0; at < bytes.length; at += size) {

@@ -24,7 +24,23 @@ test('names as people type them', () => {
   }
 });
 
-const BAD = ['', ':tag', 'a//b', 'a:', 'Ubuntu', 'a:b:c', 'a@sha256:12', '-a', 'a_-b', 'a___b', HEX, `a/${'b'.repeat(256)}`, 'a:.tag', 'a b', '../a'];
+const BAD = [
+  '',
+  ':tag',
+  'a//b',
+  'a:',
+  'Ubuntu',
+  'a:b:c',
+  'a@sha256:12',
+  '-a',
+  'a_-b',
+  'a___b',
+  HEX,
+  `a/${'b'.repeat(256)}`,
+  'a:.tag',
+  'a b',
+  '../a',
+];
 test('what is no name of an image', () => {
   for (const typed of BAD) assert.throws(() => parseReference(typed), { code: 'INVALID_REFERENCE' }, typed);
 });
