@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { pack } from 'tar-stream';
 import type { BuildLab, Files } from './build-lab.ts';
 import { withLab } from './build-lab.ts';
 
@@ -9,8 +15,26 @@ const count = (text: string, part: string) => text.split(part).length - 1;
 /** What a command says in an image built from `steps`. */
 async function said(lab: BuildLab, files: Files, steps: readonly string[], command: string): Promise<string> {
   const dockerfile = lines('FROM busybox', ...steps, `RUN echo BEGIN; ${command}; echo END`);
-  const { text } = await lab.build({ ...files, Dockerfile: dockerfile });
+  const { text } = await lab.build({ ...files, Dockerfile: dockerfile }, { noCache: true });
   return /BEGIN\n([\s\S]*)END\n/.exec(text)?.[1] ?? `nothing in: ${text}`;
+}
+
+async function serve(text: string): Promise<AsyncDisposable & { readonly origin: string }> {
+  const server = createServer((request, response) => {
+    response.statusCode = request.url === '/missing' ? 404 : 200;
+    response.setHeader('last-modified', 'Sun, 06 Nov 1994 08:49:37 GMT');
+    response.end(text);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
 }
 
 test('steps of a Dockerfile', { timeout: 300_000 }, async (t) => {
@@ -131,6 +155,12 @@ test('steps of a Dockerfile', { timeout: 300_000 }, async (t) => {
         ['--chmod', ['COPY --chmod=600 a /n'], 'stat -c %a /n', '600\n'],
         ['through a link of the image, inside', ['RUN mkdir /t && ln -s /t /l', 'COPY a /l/'], 'cat /t/a', 'A'],
         ['--from an image', ['COPY --from=busybox /etc/group /n'], 'head -c 4 /n', 'root'],
+        [
+          '--from a whole image: only what it has',
+          ['COPY --from=busybox / /n'],
+          'cd /n; ls -A; ls -A etc',
+          'bin\ndev\netc\nhome\nproc\nroot\nsys\ntmp\nusr\nvar\ngroup\npasswd\n',
+        ],
         ['a heredoc', ['ENV V=v', 'COPY <<EOF /n', 'x $V "q"', 'EOF'], 'cat /n', 'x v "q"\n'],
         ['a quoted heredoc', ['COPY <<"EOF" /n', 'x $V', 'EOF'], 'cat /n', 'x $V\n'],
         ['clamped sources', ['COPY ../../a /n'], 'cat /n', 'A'],
@@ -145,6 +175,32 @@ test('steps of a Dockerfile', { timeout: 300_000 }, async (t) => {
             'COPY failed: file not found in build context or excluded by .dockerignore: stat evil: file does not exist',
         });
       });
+    });
+
+    await t.test('ADD: archives are unpacked, other files and URLs copied', async () => {
+      const inner = pack();
+      inner.entry({ name: 'top/deep', mode: 0o640, uid: 12, gid: 13 }, 'D');
+      inner.finalize();
+      const plain = Buffer.concat(await Readable.from(inner).toArray());
+      const files: Files = { 'a.dat': plain, 'a.tgz': gzipSync(plain), 'b.gz': gzipSync('no tar') };
+      const look = 'stat -c "%n %u:%g %a" top/deep';
+      assert.equal(await said(lab, files, ['ADD a.dat /n'], `cd /n; ${look}`), 'top/deep 12:13 640\n');
+      assert.equal(await said(lab, files, ['ADD a.tgz /n/'], `cd /n; ${look}`), 'top/deep 12:13 640\n');
+      assert.equal(await said(lab, files, ['ADD --chown=3:4 a.tgz /n'], `cd /n; ${look}`), 'top/deep 3:4 640\n');
+      assert.equal(await said(lab, files, ['ADD --unpack=false a.tgz b.gz /n/'], 'ls /n'), 'a.tgz\nb.gz\n');
+      assert.equal(await said(lab, files, ['ADD b.gz /n/', 'COPY a.tgz /n/'], 'ls /n'), 'a.tgz\nb.gz\n');
+      await using server = await serve('from the server');
+      const url = `${server.origin}/dir/file.txt`;
+      assert.equal(
+        await said(lab, {}, [`ADD ${url} /n/`], 'cat /n/file.txt; stat -c " %a %Y" /n/file.txt'),
+        'from the server 600 784111777\n',
+      );
+      await assert.rejects(lab.build({ Dockerfile: `FROM busybox\nADD ${server.origin}/missing /n\n` }), /status 404/);
+      const wrong = `sha256:${'0'.repeat(64)}`;
+      await assert.rejects(
+        lab.build({ Dockerfile: `FROM busybox\nADD --checksum=${wrong} ${url} /n\n` }),
+        /digest mismatch/,
+      );
     });
 
     await t.test('RUN with heredocs', async () => {

@@ -27,7 +27,7 @@ import { OrderedOutput } from './output.ts';
 import type { RunParts } from './run-container.ts';
 import type { Session, SourceTree } from './session.ts';
 import { Slots } from './slots.ts';
-import { openScratch } from './snapshot.ts';
+import { openSourceView } from './source-view.ts';
 import { runStage } from './stage.ts';
 import type { StageState } from './state.ts';
 import { topOf } from './state.ts';
@@ -195,9 +195,8 @@ async function openTree(
   session: Session,
   undo: AsyncDisposableStack,
 ): Promise<SourceTree> {
-  const { snapshots } = session.parts.engine.parts.storage;
   const top = await topOfSource(source, step, lane, session);
-  const view = undo.use(await openScratch(snapshots, top));
+  const view = undo.use(await openSourceView(session.parts.engine.parts.storage, top));
   return { top, digests: new TreeDigests(view.root) };
 }
 
