@@ -17,17 +17,19 @@ interface Shared {
 
 /**
  * Creates the container that a command line describes; fetches the image if that is wanted or needed.
- * @throws {ExitError} 125, with the line that points to help
+ * @param failAs `run` adds its prefix, the line that points to help, and exit code 125; flags that cannot be read always do
  */
 export async function createContainer(
   { options, given, args }: Shared,
   context: CommandContext,
   detached: boolean,
+  failAs: 'run' | 'create',
 ): Promise<{ readonly id: string; readonly request: ContainerCreateRequest }> {
   const { client, path } = context;
+  const [image = '', ...command] = args;
+  let request: ContainerCreateRequest;
   try {
-    const [image = '', ...command] = args;
-    const request = containerRequest({
+    request = containerRequest({
       flags: options,
       given,
       image,
@@ -37,6 +39,11 @@ export async function createContainer(
       consoleSize: consoleSize(context),
       detached,
     });
+  } catch (e) {
+    throw runFailure(e, path);
+  }
+  try {
+    if (!/^(sha256:)?[a-f0-9]{12,64}$/.test(image)) parseReference(image);
     const pull = options.pull ?? 'missing';
     if (!['always', 'missing', 'never'].includes(pull)) {
       throw new Error(`invalid pull option: '${pull}': must be one of "always", "missing" or "never"`);
@@ -63,7 +70,7 @@ export async function createContainer(
     if (options.cidfile !== undefined) await writeFile(options.cidfile, created.Id);
     return { id: created.Id, request };
   } catch (e) {
-    throw runFailure(e, path);
+    throw failAs === 'run' ? runFailure(e, path) : e;
   }
 }
 

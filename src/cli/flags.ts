@@ -65,6 +65,12 @@ export const flag = {
     define<string | undefined>(names, 'string', usage, undefined, (_, text) => text, extra),
   list: (names: string, usage: string, extra: Extra = {}): Flag<readonly string[]> =>
     define<readonly string[]>(names, 'list', usage, [], (before, text) => [...before, text], extra),
+  /** `key=value`, repeatable; read with `filterPairs`. */
+  filter: (names: string, usage: string): Flag<readonly string[]> =>
+    define<readonly string[]>(names, 'filter', usage, [], (before, text) => {
+      if (text.trim() !== '' && !text.includes('=')) throw new Error('bad format of filter (expected name=value)');
+      return [...before, text];
+    }),
   int: (names: string, usage: string, extra: Extra = {}): Flag<number | undefined> =>
     define<number | undefined>(names, 'int', usage, undefined, (_, text) => parseInteger(text), extra),
   /** A size with unit, in bytes. */

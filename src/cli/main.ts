@@ -107,7 +107,9 @@ async function runEntry(entry: Entry, words: readonly string[], context: Command
   if (parsed.args.length < min || parsed.args.length > max) {
     const { arityError, usageOf } = await import('./help.ts');
     const what = arityError(path, command.arity, parsed.args.length) ?? '';
-    context.warn(`wharf: ${what}\n\n${usageOf(path, command)}\n\nSee '${path} --help' for more information`);
+    context.warn(
+      `wharf: ${what}\n\n${usageOf(path, command)}\n\n${max === Infinity ? 'See' : 'Run'} '${path} --help' for more information`,
+    );
     return 1;
   }
   return command.run(parsed, context);

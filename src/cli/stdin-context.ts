@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { PassThrough, pipeline, type Readable } from 'node:stream';
 import { pack } from 'tar-stream';
 import { ExitError } from './errors.ts';
@@ -41,7 +40,7 @@ export async function stdinContext(
     throw new ExitError('ambiguous Dockerfile source: both stdin and flag correspond to Dockerfiles', 1);
   const parts: Buffer[] = [];
   for await (const part of all()) parts.push(part);
-  const name = `.dockerfile.${randomBytes(10).toString('hex')}`;
+  const name = 'Dockerfile';
   const tar = pack();
   tar.entry({ name, mode: 0o600 }, Buffer.concat(parts));
   tar.finalize();

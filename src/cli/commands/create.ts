@@ -8,7 +8,7 @@ export const create = command({
   options: CONTAINER_FLAGS,
   interspersed: false,
   async run(parsed, context) {
-    const { id } = await createContainer(parsed, context, false);
+    const { id } = await createContainer(parsed, context, false, 'create');
     await context.print(`${id}\n`);
     return 0;
   },

@@ -12,7 +12,7 @@ export const events = command({
   usage: '[OPTIONS]',
   arity: arity.none,
   options: {
-    filter: flag.list('-f, --filter', 'Filter output based on conditions provided', { type: 'filter' }),
+    filter: flag.filter('-f, --filter', 'Filter output based on conditions provided'),
     format: flag.string('--format', 'Format output: "json" or a Go template'),
     since: flag.string('--since', 'Show all events created since timestamp'),
     until: flag.string('--until', 'Stream events until this timestamp'),

@@ -33,7 +33,7 @@ export const images = command({
   options: {
     all: flag.bool('-a, --all', 'Show all images (default hides intermediate images)'),
     digests: flag.bool('--digests', 'Show digests'),
-    filter: flag.list('-f, --filter', 'Filter output based on conditions provided', { type: 'filter' }),
+    filter: flag.filter('-f, --filter', 'Filter output based on conditions provided'),
     format: flag.string('--format', 'Format output: "table", "table TEMPLATE", "json" or a Go template'),
     noTrunc: flag.bool('--no-trunc', "Don't truncate output"),
     quiet: flag.bool('-q, --quiet', 'Only show image IDs'),

@@ -61,7 +61,8 @@ async function show(
     } catch (e) {
       if (!(e instanceof TemplateExecError)) throw e;
       failures.push(`template parsing error: ${e.message}`);
-      code = 64;
+      out += '\n';
+      code = 1;
     }
     if (found.length === 0) out += '\n';
   } else if (options.format === 'json') out = found.length === 0 ? '[]\n' : `${JSON.stringify(found)}\n`;

@@ -1,4 +1,6 @@
+import { messageOf } from '../../core/errors.ts';
 import { arity, command } from '../command.ts';
+import { ExitError } from '../errors.ts';
 import { flag } from '../flags.ts';
 import { parseMoment } from '../spec/quantity.ts';
 import { copyOutput } from '../stream/output.ts';
@@ -22,7 +24,13 @@ export const logs = command({
   },
   async run({ args, options }, context) {
     const now = new Date();
-    const moment = (text: string | undefined) => (text === undefined ? undefined : parseMoment(text, now));
+    const moment = (name: string, text: string | undefined) => {
+      try {
+        return text === undefined ? undefined : parseMoment(text, now);
+      } catch (e) {
+        throw new ExitError(`invalid value for ${JSON.stringify(name)}: ${messageOf(e)}`, 1, e);
+      }
+    };
     const container = await context.client.containers.inspect(args[0] ?? '');
     const stream = await context.client.containers.logs(container.Id, {
       stdout: true,
@@ -30,8 +38,8 @@ export const logs = command({
       follow: options.follow,
       timestamps: options.timestamps,
       details: options.details,
-      since: moment(options.since),
-      until: moment(options.until),
+      since: moment('since', options.since),
+      until: moment('until', options.until),
       tail: options.tail ?? 'all',
     });
     await copyOutput(stream, container.Config.Tty === true, context);

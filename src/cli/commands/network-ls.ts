@@ -26,7 +26,7 @@ export const list = command({
   usage: '[OPTIONS]',
   arity: arity.none,
   options: {
-    filter: flag.list('-f, --filter', 'Provide filter values (e.g. "driver=bridge")', { type: 'filter' }),
+    filter: flag.filter('-f, --filter', 'Provide filter values (e.g. "driver=bridge")'),
     format: flag.string('--format', 'Format output: "table", "table TEMPLATE", "json" or a Go template'),
     noTrunc: flag.bool('--no-trunc', 'Do not truncate the output'),
     quiet: flag.bool('-q, --quiet', 'Only display network IDs'),

@@ -14,7 +14,7 @@ export const port = command({
       const key = wanted.includes('/') ? wanted.toLowerCase() : `${wanted}/tcp`;
       const bindings = ports[key];
       if (bindings === undefined || bindings === null || bindings.length === 0) {
-        throw new ExitError(`Error: No public port '${key}' published for ${name}`, 1);
+        throw new ExitError(`Error: No public port '${wanted}' published for ${name}`, 1);
       }
       await context.print(bindings.map((b) => `${address(b)}\n`).join(''));
       return 0;

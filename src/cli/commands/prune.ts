@@ -5,7 +5,7 @@ import { humanSize } from '../format/human.ts';
 import { filterPairs } from '../spec/pairs.ts';
 
 const force = flag.bool('-f, --force', 'Do not prompt for confirmation');
-const filter = flag.list('--filter', 'Provide filter values (e.g. "until=<timestamp>")', { type: 'filter' });
+const filter = flag.filter('--filter', 'Provide filter values (e.g. "until=<timestamp>")');
 type Filters = Record<string, string[]>;
 interface Pruned {
   readonly text: string;

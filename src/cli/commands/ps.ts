@@ -10,7 +10,7 @@ export const ps = command({
   arity: arity.none,
   options: {
     all: flag.bool('-a, --all', 'Show all containers (default shows just running)'),
-    filter: flag.list('-f, --filter', 'Filter output based on conditions provided', { type: 'filter' }),
+    filter: flag.filter('-f, --filter', 'Filter output based on conditions provided'),
     format: flag.string('--format', 'Format output: "table", "table TEMPLATE", "json" or a Go template'),
     last: flag.int('-n, --last', 'Show n last created containers (includes all states)', { default: '-1' }),
     latest: flag.bool('-l, --latest', 'Show the latest created container (includes all states)'),
@@ -23,7 +23,7 @@ export const ps = command({
     const limit = options.latest ? 1 : (options.last ?? -1);
     const containers = await context.client.containers.list({
       all: options.all,
-      size: options.size || (format?.includes('.Size') ?? false),
+      size: options.size || /\.Size|json \.[ }]/.test(format ?? ''),
       ...(limit > 0 ? { limit } : {}),
       filters: filterPairs(options.filter),
     });

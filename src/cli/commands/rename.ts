@@ -9,7 +9,7 @@ export const rename = command({
     const [from = '', to = ''] = args.map((a) => a.trim());
     if (from === '' || to === '') throw new ExitError('Error: Neither old nor new names may be empty', 1);
     await context.client.containers.rename(from, to).catch((e: unknown) => {
-      throw new ExitError(`${errorText(e)}\nfailed to rename container named ${from}`, 1, e);
+      throw new ExitError(`${errorText(e)}\nError: failed to rename container named ${from}`, 1, e);
     });
     return 0;
   },

@@ -25,7 +25,7 @@ export const run = command({
     if (!options.detach && options.tty && options.interactive && context.stdin.isTTY !== true) {
       throw new ExitError('the input device is not a TTY', 1);
     }
-    const { id, request } = await createContainer(parsed, context, options.detach);
+    const { id, request } = await createContainer(parsed, context, options.detach, 'run');
     if (options.detach) {
       await client.containers.start(id).catch((e: unknown) => {
         throw runFailure(e, path);

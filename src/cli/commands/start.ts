@@ -35,7 +35,7 @@ export const start = command({
       }
     }
     if (failed.length === 0) return 0;
-    context.warn(`failed to start containers: ${failed.join(', ')}`);
+    context.warn(`Error: failed to start containers: ${failed.join(', ')}`);
     return 1;
   },
 });

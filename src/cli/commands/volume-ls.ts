@@ -26,7 +26,7 @@ export const list = command({
   usage: '[OPTIONS]',
   arity: arity.none,
   options: {
-    filter: flag.list('-f, --filter', 'Provide filter values (e.g. "dangling=true")', { type: 'filter' }),
+    filter: flag.filter('-f, --filter', 'Provide filter values (e.g. "dangling=true")'),
     format: flag.string('--format', 'Format output: "table", "table TEMPLATE", "json" or a Go template'),
     quiet: flag.bool('-q, --quiet', 'Only display volume names'),
   },

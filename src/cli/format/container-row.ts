@@ -56,7 +56,7 @@ export function containerRow(c: ContainerSummary, full: boolean, now: Date): Row
       Object.keys(c.NetworkSettings?.Networks ?? {})
         .toSorted()
         .join(','),
-    Platform: () => '',
+    Platform: () => null,
   };
 }
 

@@ -5,7 +5,9 @@ import { alignTabs } from './table.ts';
 import { CompiledTemplate, TemplateExecError } from './template.ts';
 
 /** The fields of a row that `--format` may name; a function with parameters takes arguments (`.Label "x"`). */
-export type Row = Readonly<Record<string, string | boolean | number | (() => unknown) | ((key: string) => unknown)>>;
+export type Row = Readonly<
+  Record<string, string | boolean | number | null | (() => unknown) | ((key: string) => unknown)>
+>;
 
 export interface Layout {
   /** Heading of each field. */
@@ -53,7 +55,7 @@ export function formatRows(
   }
   const isTable = /^table\s/.test(format);
   const source = (isTable ? format.slice(5).trim() : format).replaceAll('\\t', '\t').replaceAll('\\n', '\n');
-  const template = new CompiledTemplate(source, missing);
+  const template = new CompiledTemplate(source, missing, 'failed to parse template');
   try {
     const body = rows.map((row) => `${template.run(row)}\n`).join('');
     if (!isTable) return body;
@@ -71,7 +73,8 @@ function headingRow(layout: Layout, sample: Row | undefined): Row {
   return row;
 }
 
-function missing(receiver: unknown, name: string): never {
+function missing(receiver: unknown, name: string, isNull: boolean): unknown {
+  if (isNull) return null;
   const near = nearest(name, Object.keys(receiver as object));
   throw new Error(`can't evaluate field ${name}${near === undefined ? '' : `; did you mean .${near}?`}`);
 }

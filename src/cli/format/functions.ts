@@ -33,7 +33,7 @@ export const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   le: (a, b) => ordered(a, b, (c) => c <= 0),
   gt: (a, b) => ordered(a, b, (c) => c > 0),
   ge: (a, b) => ordered(a, b, (c) => c >= 0),
-  json: (value) => goJson(plain(value), false),
+  json: (value) => goJson(plain(value), isRow(value)),
   split: (text, separator) => goText(text).split(goText(separator)),
   join: (list, separator) => (Array.isArray(list) ? list.map(goText).join(goText(separator)) : goText(list)),
   title: (text) =>
@@ -56,6 +56,11 @@ export function isTrue(value: unknown): boolean {
   if (Array.isArray(value)) return value.length > 0;
   if (typeof value === 'object') return Object.keys(value).length > 0;
   return Boolean(value);
+}
+
+/** A formatter's row: its JSON comes from Go's encoder with HTML escaping, that of single fields without. */
+function isRow(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.values(value).some((v) => typeof v === 'function');
 }
 
 /** The value as JSON takes it: a formatter's fields are called, those with arguments left out, names sorted. */

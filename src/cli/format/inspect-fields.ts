@@ -37,8 +37,38 @@ const UNSET: Readonly<Record<string, unknown>> = {
   ReadOnly: false,
 };
 
+/** Of what kind a null is: Go prints the three differently. All others are lists. */
+const POINTERS: ReadonlySet<string> = new Set([
+  'Health',
+  'Healthcheck',
+  'IPAMConfig',
+  'Init',
+  'MemorySwappiness',
+  'OomKillDisable',
+  'PidsLimit',
+  'StopTimeout',
+  'UsageData',
+]);
+const MAPS: ReadonlySet<string> = new Set([
+  'Config',
+  'Data',
+  'DriverOpts',
+  'ExposedPorts',
+  'Labels',
+  'Options',
+  'PortBindings',
+  'Ports',
+  'Sysctls',
+  'Tmpfs',
+  'Volumes',
+]);
+/** Empty, printed as such, and null again in JSON. */
+const NIL_LIST: unknown = Object.defineProperty([], 'toJSON', { value: () => null });
+const NIL_MAP: unknown = Object.defineProperty({}, 'toJSON', { value: () => null });
+
 /** What a missing field of an inspected object is worth. @throws {Error} in Go's words */
-export function inspectMissing(receiver: unknown, name: string): unknown {
+export function inspectMissing(receiver: unknown, name: string, isNull: boolean): unknown {
+  if (isNull) return POINTERS.has(name) ? null : MAPS.has(name) ? NIL_MAP : NIL_LIST;
   const known = Object.keys(receiver as object);
   if (isMap(known)) return NO_VALUE;
   if (Object.hasOwn(UNSET, name)) return UNSET[name];

@@ -5,22 +5,28 @@ import { TemplateSyntaxError } from './lex.ts';
 import { parseTemplate, type Node, type Operand, type Pipe, type Template } from './parse.ts';
 import { goText, goType, NO_VALUE } from './print-value.ts';
 
-/** What a field that an object does not have is worth; throws the reason if it is an error. */
-export type Missing = (receiver: unknown, name: string) => unknown;
+/** What a field is worth that an object has not, or has as null; throws the reason if it is an error. */
+export type Missing = (receiver: unknown, name: string, isNull: boolean) => unknown;
+
+const PARSING = 'template parsing error';
 
 /** A template, ready to be run for many values. */
 export class CompiledTemplate {
   readonly #template: Template;
   readonly #missing: Missing;
 
-  /** @throws {ExitError} 64 `template parsing error: template: :1: ...` */
-  constructor(source: string, missing: Missing) {
+  /** @throws {ExitError} 64 `template parsing error: template: :1: ...`, or 1 with another `context` */
+  constructor(source: string, missing: Missing, context: string = PARSING) {
     this.#missing = missing;
     try {
       this.#template = parseTemplate(source, new Set(Object.keys(FUNCTIONS)));
     } catch (e) {
       if (!(e instanceof TemplateSyntaxError)) throw e;
-      throw new ExitError(`template parsing error: template: :${lineOf(source, e.at)}: ${e.message}`, 64, e);
+      throw new ExitError(
+        `${context}: template: :${lineOf(source, e.at)}: ${e.message}`,
+        context === PARSING ? 64 : 1,
+        e,
+      );
     }
   }
 
@@ -190,12 +196,12 @@ class Run {
   #chain(operand: Operand, base: unknown, names: readonly string[], args: readonly unknown[]): unknown {
     let value = base;
     for (const [i, name] of names.entries()) {
-      value = this.#field(operand, value, name, i === names.length - 1 ? args : []);
+      value = this.#field(operand, value, name, i === names.length - 1 ? args : [], names[i - 1]);
     }
     return value;
   }
 
-  #field(operand: Operand, receiver: unknown, name: string, args: readonly unknown[]): unknown {
+  #field(operand: Operand, receiver: unknown, name: string, args: readonly unknown[], before?: string): unknown {
     const isObject = typeof receiver === 'object' && receiver !== null && !Array.isArray(receiver);
     const found = isObject && Object.hasOwn(receiver, name) ? (receiver as Record<string, unknown>)[name] : undefined;
     if (typeof found === 'function') {
@@ -205,12 +211,12 @@ class Run {
       return (found as (...a: unknown[]) => unknown)(...args);
     }
     if (args.length > 0) throw this.#failure(operand, `${name} has arguments but cannot be invoked as function`);
-    if (found !== undefined) return found;
-    if (receiver === null) throw this.#failure(operand, `nil pointer evaluating interface {}.${name}`);
+    if (found !== undefined && found !== null) return found;
+    if (receiver === null) throw this.#failure(operand, `map has no entry for key "${before ?? name}"`);
     if (receiver === NO_VALUE || receiver === undefined) return NO_VALUE;
     if (!isObject) throw this.#failure(operand, `can't evaluate field ${name} in type ${goType(receiver)}`);
     try {
-      return this.#missing(receiver, name);
+      return this.#missing(receiver, name, found === null);
     } catch (e) {
       throw this.#failure(operand, messageOf(e));
     }

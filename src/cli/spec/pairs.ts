@@ -35,16 +35,12 @@ export function pairs(texts: readonly string[]): Record<string, string> {
   );
 }
 
-/** `-f key=value` filters, values of one key together. @throws {Error} for a text without `=` */
+/** `-f key=value` filters, values of one key together. */
 export function filterPairs(texts: readonly string[]): Record<string, string[]> {
   const filters: Record<string, string[]> = {};
   for (const text of texts) {
     const equals = text.indexOf('=');
-    if (equals < 0)
-      throw new Error(
-        `invalid argument "${text}" for "-f, --filter" flag: invalid filter '${text}': expected key=value`,
-      );
-    (filters[text.slice(0, equals).trim().toLowerCase()] ??= []).push(text.slice(equals + 1).trim());
+    if (equals >= 0) (filters[text.slice(0, equals).trim().toLowerCase()] ??= []).push(text.slice(equals + 1).trim());
   }
   return filters;
 }
