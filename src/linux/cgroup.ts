@@ -42,7 +42,7 @@ export function detectCgroups(mountinfo: string = readFileSync('/proc/self/mount
 }
 
 /** Directories of the group at `path` (`/wharf/id`) in every hierarchy of the host, whether they exist or not. */
-export function cgroupDirectories(host: CgroupHost, path: string): string[] {
+function cgroupDirectories(host: CgroupHost, path: string): string[] {
   return [...new Set(host.mounts.values())].map((mount) => join(mount, path));
 }
 

@@ -32,7 +32,7 @@ export function setWindowSize(fd: number, size: { readonly rows: number; readonl
  * The socket on which an OCI runtime hands over the master side of a container's terminal (runc's docs/terminals.md).
  * Closing it ends a `receive` that waits.
  */
-export class ConsoleSocket implements Disposable {
+export class ConsoleSocket {
   readonly path: string;
   #fd: number;
   #received: Promise<number> | undefined;
@@ -61,7 +61,7 @@ export class ConsoleSocket implements Disposable {
     return this.#received;
   }
 
-  [Symbol.dispose](): void {
+  close(): void {
     if (this.#fd < 0) return;
     const fd = this.#fd;
     this.#fd = -1;

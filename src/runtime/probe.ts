@@ -42,7 +42,7 @@ export async function probeRuntimes(
 }
 
 /** The program's path by `PATH` and the usual places. */
-export function findProgram(name: string): string | undefined {
+function findProgram(name: string): string | undefined {
   for (const directory of [...(process.env['PATH'] ?? '').split(':'), ...SEARCH]) {
     if (directory === '') continue;
     const path = join(directory, name);

@@ -158,7 +158,7 @@ export function runtimeOptions(directory: string): RuntimeOptions {
   };
 }
 
-export function cgroupParent(directory: string): string {
+function cgroupParent(directory: string): string {
   return `/wharf-test-${directory.slice(-6)}`;
 }
 

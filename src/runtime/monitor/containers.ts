@@ -297,11 +297,15 @@ export class Containers {
     const args = [...command, '--pid-file', pidFile];
     const stdio = io.open();
     if (operation.tty) {
-      using terminal = new ConsoleSocket(join(this.#o.socketDirectory, String(++this.#sockets)));
-      const received = terminal.receive();
-      received.catch(() => undefined); // the runtime's own failure says more
-      await this.#runtime(program, log, [...args, '--console-socket', terminal.path, ...rest], stdio);
-      io.connectTerminal(await received, operation.consoleSize);
+      const terminal = new ConsoleSocket(join(this.#o.socketDirectory, String(++this.#sockets)));
+      try {
+        const received = terminal.receive();
+        received.catch(() => undefined); // the runtime's own failure says more
+        await this.#runtime(program, log, [...args, '--console-socket', terminal.path, ...rest], stdio);
+        io.connectTerminal(await received, operation.consoleSize);
+      } finally {
+        terminal.close();
+      }
     } else {
       await this.#runtime(program, log, [...args, ...rest], stdio);
       io.connect();

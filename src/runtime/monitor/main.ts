@@ -18,7 +18,7 @@ import {
 import { Reaper } from './reaper.ts';
 
 /** Descriptor on which whoever started the monitor waits for one line: `ready`, or `busy` when there is one already. */
-export const READY_FD = 3;
+const READY_FD = 3;
 const ROOT_CHECK_MS = 5000;
 
 /**
