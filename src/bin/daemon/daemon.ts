@@ -47,6 +47,9 @@ export async function startDaemon(settings: Settings, program: string, log: Logg
       log: part('runtime'),
     }),
   );
+  let started = false;
+  // A daemon that could not start leaves no monitor either, unless containers of an earlier one are in its care.
+  opened.defer(() => (started ? undefined : runtime.stopMonitor()));
   const networks = opened.use(
     await openNetworks({ execRoot, instance, addressPools: settings.addressPools, log: part('network') }),
   );
@@ -72,6 +75,7 @@ export async function startDaemon(settings: Settings, program: string, log: Logg
   for (const host of settings.hosts) addresses.push(await api.listen(host, { group: settings.group }));
 
   const { name, version } = runtime.info();
+  started = true;
   const rest = opened.move();
   return {
     readyLine: `wharfd ready: listening on ${addresses.join(', ')} (API ${API_VERSION}, ${name} ${version}, pid ${process.pid})`,
