@@ -31,12 +31,12 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const lock = new KeyedMutex();
   const volumes = createVolumes({
     storage,
-    publish: events.publish,
+    publish: (event) => events.publish(event),
     usersOfVolume: (name) => usersOfVolume({ store }, name),
   });
   const images = await openImages({
     storage,
-    publish: events.publish,
+    publish: (event) => events.publish(event),
     usersOfImage: (imageId) =>
       store.all().flatMap((c) => (c.imageId === imageId ? [{ id: c.id, running: isLive(c.state) }] : [])),
     snapshotKeyOf: (containerId) => containerId,

@@ -1,33 +1,181 @@
+import type { Stats } from 'node:fs';
+import { basename, posix } from 'node:path';
 import type { Readable } from 'node:stream';
-import { unsupported } from '../../core/errors.ts';
+import { errnoOf, invalidParameter } from '../../core/errors.ts';
+import { pathNotFound } from '../errors.ts';
+import { packTree } from './archive-pack.ts';
+import { unpackInto } from './archive-unpack.ts';
 import type { Context } from './context.ts';
+import { publish } from './context.ts';
 import type { ContainerRecord } from './record.ts';
+import type { Place, Root } from './rooted.ts';
+import { walk } from './rooted.ts';
+import { isLive } from './state.ts';
+import { formatNanos } from './time.ts';
 
-const refuse = () => unsupported({ message: 'copying into and out of containers is being written' });
-
+/** `HEAD archive`: what the header X-Docker-Container-Path-Stat holds. A link at the end is described, not followed. */
 export async function archiveStat(
-  _ctx: Context,
-  _record: ContainerRecord,
-  _path: string,
+  ctx: Context,
+  record: ContainerRecord,
+  path: string,
 ): Promise<Record<string, unknown>> {
-  throw refuse();
+  return await inTree(ctx, record, async (root) => {
+    using found = find(root, record, path);
+    return describe(root, found, path);
+  });
 }
+
+/** `GET archive`: a tar whose first entry is the path's last name. */
 export async function archiveGet(
-  _ctx: Context,
-  _record: ContainerRecord,
-  _path: string,
+  ctx: Context,
+  record: ContainerRecord,
+  path: string,
 ): Promise<{ readonly stat: Record<string, unknown>; readonly tar: Readable }> {
-  throw refuse();
+  const lease = await leaseTree(ctx, record);
+  try {
+    const found = find(lease.root, record, path);
+    const stat = describe(lease.root, found, path);
+    const tar = packTree(lease.root, found, entryName(path), async () => {
+      found[Symbol.dispose]();
+      await lease.release();
+    });
+    publish(ctx, record, 'archive-path');
+    return { stat, tar };
+  } catch (error) {
+    await lease.release();
+    throw error;
+  }
 }
+
+/** `PUT archive`: unpacks a tar (plain or gzip) into a directory. */
 export async function archivePut(
-  _ctx: Context,
-  _record: ContainerRecord,
-  _path: string,
-  _tar: Readable,
-  _options: { readonly noOverwriteDirNonDir: boolean; readonly copyUidGid: boolean },
+  ctx: Context,
+  record: ContainerRecord,
+  path: string,
+  tar: Readable,
+  options: { readonly noOverwriteDirNonDir: boolean; readonly copyUidGid: boolean },
 ): Promise<void> {
-  throw refuse();
+  if (path === '') throw invalidParameter({ message: 'bad parameter: path cannot be empty' });
+  await inTree(ctx, record, async (root) => {
+    using target = find(root, record, `${path}/.`);
+    if (!target.stats.isDirectory()) throw invalidParameter({ message: 'extraction point is not a directory' });
+    const mount = record.mounts
+      .filter((m) => target.inside === m.target || target.inside.startsWith(`${m.target}/`))
+      .at(-1);
+    if (mount?.readOnly) throw invalidParameter({ message: 'mounted volume is marked read-only' });
+    if (mount === undefined && record.hostConfig.ReadonlyRootfs) {
+      throw invalidParameter({ message: 'container rootfs is marked read-only' });
+    }
+    await unpackInto(root, target.inside, tar, options.noOverwriteDirNonDir);
+  });
+  publish(ctx, record, 'extract-to-dir');
 }
-export async function exportRoot(_ctx: Context, _record: ContainerRecord): Promise<Readable> {
-  throw refuse();
+
+/** The whole root as a tar, without what is mounted in it. */
+export async function exportRoot(ctx: Context, record: ContainerRecord): Promise<Readable> {
+  const { snapshots } = ctx.options.storage;
+  const release = await mounted(ctx, record);
+  const path = snapshots.mountpoint(record.id) ?? '';
+  const root: Root = { path, mounts: new Map() };
+  const top = walk(root, '/', { follow: true });
+  publish(ctx, record, 'export');
+  return packTree(root, top, '', async () => {
+    top[Symbol.dispose]();
+    await release();
+  });
+}
+
+interface Lease {
+  readonly root: Root;
+  release(): Promise<void>;
+}
+
+/**
+ * The tree as the container sees it. A running one is seen through its own process, mounts and all; of another the root is
+ * mounted meanwhile, and volumes and binds are stepped into where they would be.
+ */
+async function leaseTree(ctx: Context, record: ContainerRecord): Promise<Lease> {
+  if (isLive(record.state)) {
+    return { root: { path: `/proc/${record.state.pid}/root`, mounts: new Map() }, release: async () => undefined };
+  }
+  const release = await mounted(ctx, record);
+  const { snapshots, volumes } = ctx.options.storage;
+  const mounts = new Map<string, string>();
+  for (const mount of record.mounts) {
+    if (mount.kind === 'bind') mounts.set(mount.target, mount.source);
+    else if (mount.kind === 'volume') mounts.set(mount.target, posix.join(volumes.dataPath(mount.name), mount.subpath));
+  }
+  return { root: { path: snapshots.mountpoint(record.id) ?? '', mounts }, release };
+}
+
+async function inTree<T>(ctx: Context, record: ContainerRecord, work: (root: Root) => Promise<T>): Promise<T> {
+  const lease = await leaseTree(ctx, record);
+  try {
+    return await work(lease.root);
+  } finally {
+    await lease.release();
+  }
+}
+
+/** Mounts the root of a container that does not run; the result unmounts it, unless it runs by then. */
+async function mounted(ctx: Context, record: ContainerRecord): Promise<() => Promise<void>> {
+  const { snapshots } = ctx.options.storage;
+  await ctx.lock.run(record.id, async () => void (await snapshots.mount(record.id)));
+  return () =>
+    ctx.lock.run(record.id, async () => {
+      const now = ctx.store.find(record.id);
+      if (now !== undefined && !isLive(now.state)) await snapshots.unmount(record.id);
+    });
+}
+
+function find(root: Root, record: ContainerRecord, path: string): Place {
+  if (path === '') throw invalidParameter({ message: 'bad parameter: path cannot be empty' });
+  try {
+    return walk(root, path, { follow: /(^|\/)\.?$/.test(path) });
+  } catch (cause) {
+    const code = errnoOf(cause);
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw cause;
+    throw pathNotFound({ path, container: record.name }, { cause });
+  }
+}
+
+/** `/tmp` and `/tmp/` give `tmp`, `/tmp/.` gives `.`, `/` gives `/`. */
+function entryName(path: string): string {
+  if (path.endsWith('/.')) return '.';
+  return basename(path.replace(/\/+$/, '')) || '/';
+}
+
+function describe(root: Root, found: Place, path: string): Record<string, unknown> {
+  const { stats } = found;
+  let linkTarget = '';
+  if (stats.isSymbolicLink()) {
+    try {
+      using target = walk(root, path, { follow: true });
+      linkTarget = target.inside;
+    } catch {
+      linkTarget = '';
+    }
+  }
+  return {
+    name: entryName(path),
+    size: stats.size,
+    mode: goFileMode(stats),
+    mtime: formatNanos(BigInt(Math.floor(stats.mtimeMs)) * 1_000_000n),
+    linkTarget,
+  };
+}
+
+/** Go's os.FileMode bits, which the header carries. */
+export function goFileMode(stats: Stats): number {
+  let mode = stats.mode & 0o777;
+  if (stats.isDirectory()) mode += 2 ** 31;
+  if (stats.isSymbolicLink()) mode += 2 ** 27;
+  if (stats.isBlockDevice() || stats.isCharacterDevice()) mode += 2 ** 26;
+  if (stats.isFIFO()) mode += 2 ** 25;
+  if (stats.isSocket()) mode += 2 ** 24;
+  if (stats.mode & 0o4000) mode += 2 ** 23;
+  if (stats.mode & 0o2000) mode += 2 ** 22;
+  if (stats.isCharacterDevice()) mode += 2 ** 21;
+  if (stats.mode & 0o1000) mode += 2 ** 20;
+  return mode;
 }

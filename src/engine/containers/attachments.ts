@@ -24,7 +24,7 @@ export function plannedAttachments(
     const before = attachments.get(key);
     const settings = requestedSettings(given ?? {});
     if (network !== undefined) checkSettings(network, settings);
-    if (before === undefined || given != null) {
+    if (before === undefined || (given !== null && given !== undefined)) {
       attachments.set(key, { network: name, networkId: network?.id ?? '', settings, endpoint: null });
     }
   };

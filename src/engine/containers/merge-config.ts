@@ -19,7 +19,7 @@ export function mergeConfig(request: ContainerConfig, image: ImageRunConfig | un
   const stopSignal = request.StopSignal || base.StopSignal;
   if (stopSignal) merged.StopSignal = stopSignal;
   const shell = request.Shell ?? base.Shell;
-  if (shell != null) merged.Shell = shell;
+  if (shell !== null && shell !== undefined) merged.Shell = shell;
   const health = mergeHealth(request.Healthcheck, base.Healthcheck);
   if (health === undefined) delete merged.Healthcheck;
   else merged.Healthcheck = health;

@@ -158,7 +158,8 @@ function parseMount(request: MountRequest): MountPlan {
     ['VolumeOptions', 'volume'],
     ['TmpfsOptions', 'tmpfs'],
   ] as const) {
-    if (request[field] != null && owner !== kind) throw bad(`${field} must not be specified on mount type "${kind}"`);
+    if (request[field] !== undefined && owner !== kind)
+      throw bad(`${field} must not be specified on mount type "${kind}"`);
   }
   if (!request.Target) throw refuse('field Target must not be empty');
   const target = cleanTarget(request.Target, kind);

@@ -311,7 +311,7 @@ function changedHostConfig(
   }
   if (change.CpusetCpus) host.CpusetCpus = change.CpusetCpus;
   if (change.CpusetMems) host.CpusetMems = change.CpusetMems;
-  if (change.PidsLimit != null && change.PidsLimit !== 0) {
+  if (change.PidsLimit !== null && change.PidsLimit !== undefined && change.PidsLimit !== 0) {
     host.PidsLimit = change.PidsLimit > 0 ? change.PidsLimit : null;
   }
   if (change.RestartPolicy?.Name) {

@@ -145,7 +145,7 @@ function checkNetworkMode(host: HostConfig, config: ContainerConfig): void {
 }
 
 function checkSecurityOpt(option: string): void {
-  const [key = '', value = ''] = splitOnce(option, /[=:]/);
+  const [key, value] = splitOnce(option, /[=:]/);
   const known = ['no-new-privileges', 'seccomp', 'apparmor', 'label', 'systempaths', 'writable-cgroups'];
   if (!known.includes(key)) throw bad(`invalid --security-opt 2: "${option}"`);
   if (key === 'no-new-privileges' && !['', 'true', 'false'].includes(value)) {
