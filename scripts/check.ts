@@ -14,7 +14,7 @@ const CHECKS: readonly (readonly [name: string, ...command: string[]])[] = [
     node,
     '--import',
     `${root}scripts/lib/swc-using.mjs`,
-    `${root}node_modules/dependency-cruiser/bin/dependency-cruise.mjs`,
+    `${root}node_modules/dependency-cruiser/bin/dependency-cruiser.mjs`,
     '--config',
     '.dependency-cruiser.cjs',
     'src',
