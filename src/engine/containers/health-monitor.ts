@@ -25,9 +25,10 @@ export class HealthMonitor implements HealthProbes {
   of(containerId: string): HealthState | undefined {
     const known = this.#health.get(containerId);
     if (known !== undefined) return known;
-    // Created, or ended before this daemon was started.
+    // Ended before this daemon was started; a container that never ran has no health yet.
     const record = this.#ctx().store.find(containerId);
-    if (record === undefined || healthCheckOf(record.config.Healthcheck, record.config.Shell) === undefined) {
+    if (record === undefined || record.state.kind === 'created') return undefined;
+    if (healthCheckOf(record.config.Healthcheck, record.config.Shell) === undefined) {
       return undefined;
     }
     return { Status: isLive(record.state) ? 'starting' : 'unhealthy', FailingStreak: 0, Log: [] };
