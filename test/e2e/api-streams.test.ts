@@ -92,7 +92,7 @@ test('statuses and messages that scripts match on', async () => {
     assert.equal(await post('/containers/web/start'), 304);
     assert.deepEqual(await refusal(daemon, 'DELETE', '/containers/web'), [
       409,
-      'cannot remove container "web": container is running: stop the container before removing or force remove',
+      'cannot remove container "/web": container is running: stop the container before removing or force remove',
     ]);
     assert.deepEqual(await refusal(daemon, 'GET', '/containers/web/logs'), [
       400,
@@ -139,7 +139,7 @@ test('events of a container with --rm, in order; stats; what a stopped daemon do
       .map((line) => (JSON.parse(line) as { Action: string }).Action);
     assert.deepEqual(actions, ['create', 'start', 'die', 'destroy']);
 
-    const lasting = await create(daemon, { Cmd: ['sleep', '1000'] }, '?name=lasting');
+    const lasting = await create(daemon, { Cmd: ['sleep', '1000'], StopTimeout: 0 }, '?name=lasting');
     await api(daemon.socket, 'POST', `/containers/${lasting}/start`);
     const stats = (await api(daemon.socket, 'GET', '/containers/lasting/stats?stream=0')) as {
       memory_stats: { usage: number };

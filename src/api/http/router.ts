@@ -1,8 +1,5 @@
-import { createRequire } from 'node:module';
-import type Router from 'find-my-way';
+import findMyWay from 'find-my-way';
 import type { Method, Route } from './route.ts';
-
-const findMyWay = createRequire(import.meta.url)('find-my-way') as typeof Router;
 
 export interface Found {
   readonly route: Route;
@@ -49,7 +46,7 @@ export function createRoutes(routes: readonly Route[]): Routes {
   }
   return {
     find(method, path) {
-      const found = router.find(method as Router.HTTPMethod, path);
+      const found = router.find(method as findMyWay.HTTPMethod, path);
       if (found === null) return undefined;
       const store = found.store as Store;
       if (store.route !== undefined) return { route: store.route, params: definedOnly(found.params) };

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, statfsSync } from 'node:fs';
 import { arch, availableParallelism, release } from 'node:os';
 
 /** What this machine is, as `GET /info` and `GET /version` tell it. Read anew at each call: it is cheap and may change. */
@@ -28,6 +28,23 @@ export function readHost(): Host {
     memoryBytes: Number(memory) * 1024,
     ipForwarding: textOf('/proc/sys/net/ipv4/ip_forward').trim() === '1',
   };
+}
+
+/** Magic numbers of statfs(2), with the names that Docker gives. */
+const FILE_SYSTEMS: Readonly<Record<number, string>> = {
+  0xef53: 'extfs',
+  0x58465342: 'xfs',
+  0x9123683e: 'btrfs',
+  0x01021994: 'tmpfs',
+  0x794c7630: 'overlayfs',
+  0x2fc12fc1: 'zfs',
+  0xf2f52010: 'f2fs',
+};
+
+/** The file system that a directory is on. */
+export function fileSystemOf(directory: string): string {
+  const { type } = statfsSync(directory);
+  return FILE_SYSTEMS[type] ?? `0x${type.toString(16)}`;
 }
 
 /** Open file descriptors of this process. */

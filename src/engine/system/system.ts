@@ -5,7 +5,7 @@ import { API_VERSION, MIN_API_VERSION, VERSION } from '../../core/version.ts';
 import type { SystemInfo, VersionInfo } from '../../core/wire/resources.ts';
 import type { Containers, EngineOptions, Images, System, VolumeService } from '../contract.ts';
 import { diskUsage } from './disk-usage.ts';
-import { openFiles, readHost } from './host.ts';
+import { fileSystemOf, openFiles, readHost } from './host.ts';
 import { registryConfig } from './registry-config.ts';
 
 export interface SystemDependencies {
@@ -44,7 +44,7 @@ async function info({ options, containers, images }: SystemDependencies): Promis
     Images: allImages.length,
     Driver: 'overlay2',
     DriverStatus: [
-      ['Backing Filesystem', 'overlayfs'],
+      ['Backing Filesystem', fileSystemOf(options.dataRoot)],
       ['Supports d_type', 'true'],
     ],
     Plugins: {
