@@ -28,8 +28,8 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
     controllers: cgroups.controllers,
   };
   for (const { name, works, reason } of candidates) options.log.debug('OCI runtime', { name, works, reason });
-  const crun = new Set(candidates.filter(({ kind }) => kind === 'crun').map(({ name }) => name));
-  return MonitoredRuntime.open({ options, info, cgroups, crun });
+  const kinds = new Map(candidates.map(({ name, kind }) => [name, kind]));
+  return MonitoredRuntime.open({ options, info, cgroups, kinds });
 }
 
 function choose(candidates: readonly Candidate[], wanted: string | undefined): Candidate {

@@ -44,8 +44,8 @@ export interface RuntimeParts {
   readonly options: RuntimeOptions;
   readonly info: RuntimeInfo;
   readonly cgroups: CgroupHost;
-  /** Names of those runtimes that are crun. */
-  readonly crun: ReadonlySet<string>;
+  /** What the runtimes call themselves, by the name they have here. */
+  readonly kinds: ReadonlyMap<string, string>;
 }
 
 /** The daemon's side: OCI bundles, control groups and logs here; processes by way of the monitor. */
@@ -53,7 +53,7 @@ export class MonitoredRuntime implements Runtime {
   readonly #options: RuntimeOptions;
   readonly #info: RuntimeInfo;
   readonly #cgroups: CgroupHost;
-  readonly #crun: ReadonlySet<string>;
+  readonly #kinds: ReadonlyMap<string, string>;
   readonly #known: KnownContainers;
   readonly #execs = new Map<string, { readonly containerId: string; readonly execId: string }>();
   readonly #undelivered: ExitRecord[] = [];
@@ -67,7 +67,7 @@ export class MonitoredRuntime implements Runtime {
     this.#options = parts.options;
     this.#info = parts.info;
     this.#cgroups = parts.cgroups;
-    this.#crun = parts.crun;
+    this.#kinds = parts.kinds;
     this.#known = new KnownContainers(join(parts.options.execRoot, 'known'));
     this.#client = this.#connect();
   }
@@ -86,8 +86,7 @@ export class MonitoredRuntime implements Runtime {
     const { id, spec, bundleDir } = request;
     const program = this.#program(request.runtime);
     const cgroupPath = spec.linux?.cgroupsPath ?? `${this.#options.cgroupParent}/${id}`;
-    const isCrun = this.#crun.has(request.runtime ?? this.#info.name);
-    const config = JSON.stringify(isCrun ? withCompiledSeccomp(spec) : spec);
+    const config = JSON.stringify(program.kind === 'crun' ? withCompiledSeccomp(spec) : spec);
     writeFileSync(join(bundleDir, 'config.json'), config, { mode: 0o600 });
     const known: KnownContainer = { program, cgroupPath, tty: request.tty };
     this.#known.set(id, known);
@@ -328,7 +327,11 @@ export class MonitoredRuntime implements Runtime {
     if (found === undefined) {
       throw runtimeFailed({ message: `unknown or invalid runtime name: ${wanted}` });
     }
-    return { path: found.path, root: join(this.#options.execRoot, 'oci', found.name) };
+    return {
+      path: found.path,
+      root: join(this.#options.execRoot, 'oci', found.name),
+      kind: this.#kinds.get(found.name) ?? '',
+    };
   }
 
   /**

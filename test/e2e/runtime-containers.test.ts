@@ -241,3 +241,21 @@ test('one monitor for all, out of other users’ reach', () => {
   assert.equal(monitorsOf(bench.directory).length, 1);
   assert.equal(statSync(`${bench.options.execRoot}/containers`).mode & 0o077, 0);
 });
+
+test('a container whose process ended before it was started cannot be started, and its end is told', async () => {
+  const request = bench.request(['true']);
+  const { pid } = await bench.runtime.create(request);
+  process.kill(pid, 'SIGKILL');
+  assert.equal((await bench.exited(request.id)).code, 137);
+  await assert.rejects(bench.runtime.start(request.id));
+});
+
+test('one that ends while it waits to be started holds nobody up', async () => {
+  const request = bench.request(['true']);
+  const { pid } = await bench.runtime.create(request);
+  process.kill(pid, 'SIGSTOP');
+  const starting = bench.runtime.start(request.id).catch(() => 'refused');
+  process.kill(pid, 'SIGKILL');
+  await starting;
+  assert.equal((await bench.exited(request.id)).code, 137);
+});

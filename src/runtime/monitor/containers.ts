@@ -21,6 +21,7 @@ import type { ExitStore } from './exit-store.ts';
 import { ProcessIo } from './process-io.ts';
 import type { CreateOperation, ExecOperation, Failure, Opened, Running, RuntimeProgram, Size } from './protocol.ts';
 import type { Reaper } from './reaper.ts';
+import { giveUp, releaseThrough, startFifo } from './start-fifo.ts';
 
 const SIGKILL = 9;
 /** The exit code when nobody can know it (Docker's). */
@@ -51,6 +52,8 @@ interface Container {
   readonly pidfd?: number;
   /** To be told when it has ended; the exit itself is not recorded then. */
   forgotten?: () => void;
+  /** While it is being started. */
+  startFifo?: string;
 }
 
 interface SavedState {
@@ -129,6 +132,17 @@ export class Containers {
   }
 
   async start(containerId: string, program: RuntimeProgram): Promise<void> {
+    const container = this.#alive.get(containerId);
+    const fifo = startFifo(program, containerId);
+    if (container !== undefined && fifo !== undefined) {
+      container.startFifo = fifo;
+      try {
+        await releaseThrough(fifo, program);
+      } finally {
+        delete container.startFifo;
+      }
+      return;
+    }
     const log = join(this.#o.directory, containerId, 'start.log');
     await this.#o.reaper.expecting(() =>
       this.#runtime(program, log, ['start', containerId], ['ignore', 'ignore', 'ignore']),
@@ -333,6 +347,7 @@ export class Containers {
 
   #ended(containerId: string, container: Container, exit: ProcessExit): void {
     const { operation } = container;
+    if (container.startFifo !== undefined) giveUp(container.startFifo);
     const at = rfc3339Nano(realtimeNanos());
     if (operation.sharesPids) {
       for (const pid of cgroupPids(this.#o.cgroups, operation.cgroupPath)) signalPid(pid, SIGKILL);

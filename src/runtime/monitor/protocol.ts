@@ -32,6 +32,8 @@ export interface Size {
 export interface RuntimeProgram {
   readonly path: string;
   readonly root: string;
+  /** `crun` or `runc`, whatever the file is called; anything else is known by its command line only. */
+  readonly kind: string;
 }
 
 export interface CreateOperation {
