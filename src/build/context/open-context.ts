@@ -1,9 +1,10 @@
 import { mkdtemp, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { errnoOf } from '../../core/errors.ts';
-import { dockerfileMissing } from '../errors.ts';
-import { extractTar } from '../files/extract-tar.ts';
+import { errnoOf, messageOf } from '../../core/errors.ts';
+import { unpackArchive } from '../../storage/index.ts';
+import { badContext, dockerfileMissing } from '../errors.ts';
+import { decompressed } from '../files/decompress.ts';
 import { TreeDigests } from '../files/digest-tree.ts';
 import { clamp, resolveInRoot } from '../files/in-root.ts';
 import { parseIgnore } from './ignore.ts';
@@ -17,7 +18,8 @@ export interface BuildContext extends AsyncDisposable {
 }
 
 /**
- * Unpacks a context below `scratch` and drops what its `.dockerignore` excludes. Owners become root.
+ * Unpacks a context below `scratch` and drops what its `.dockerignore` excludes. Owners say nothing here: files of a
+ * context are root's wherever they are copied to.
  * @param dockerfile path in the context; `Dockerfile` falls back to `dockerfile`
  * @throws {WharfError} `BAD_CONTEXT`, `DOCKERFILE_MISSING`; nothing is left then
  */
@@ -33,7 +35,7 @@ export async function openContext(
   undo.defer(() => rm(directory, { recursive: true, force: true }));
   const root = join(directory, 'files');
   await mkdir(root, { mode: 0o755 });
-  await extractTar(tar, { root, into: '', owner: { uid: 0, gid: 0 }, signal });
+  await unpack(tar, root, signal);
   const text =
     (await readText(root, dockerfile)) ??
     (dockerfile === 'Dockerfile' ? await readText(root, 'dockerfile') : undefined);
@@ -41,7 +43,29 @@ export async function openContext(
   const rules = parseIgnore((await readText(root, '.dockerignore')) ?? '');
   if (!rules.empty) await prune(root, '', (path) => rules.excludes(path), signal);
   const kept = undo.move();
-  return { root, digests: new TreeDigests(root), dockerfile: text, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  return {
+    root,
+    digests: new TreeDigests(root, { owners: false }),
+    dockerfile: text,
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+/** The stream is read to its end or left where it failed, but not destroyed: its connection has the answer to carry. */
+async function unpack(tar: Readable, root: string, signal: AbortSignal): Promise<void> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const stop = (): void => reject(signal.reason);
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    signal.throwIfAborted();
+    await Promise.race([unpackArchive(decompressed(tar), root, signal), aborted]);
+  } catch (e) {
+    signal.throwIfAborted();
+    if (badContext.is(e)) throw e;
+    throw badContext({ reason: messageOf(e) }, { cause: e });
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
 }
 
 async function readText(root: string, name: string): Promise<string | undefined> {

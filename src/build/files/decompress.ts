@@ -19,11 +19,12 @@ export function sniffCompression(head: Buffer): Compression {
 }
 
 /**
- * The plain bytes of a stream that may be compressed. Breaking off the iteration ends everything behind it.
+ * The plain bytes of a stream that may be compressed. Breaking off the iteration ends programs behind it, not the stream.
  * @throws {WharfError} `BAD_CONTEXT` if the program for bzip2 or xz is missing or fails
  */
 export async function* decompressed(source: Readable): AsyncGenerator<Buffer> {
-  const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  // Not destroyed when iteration stops: whoever opened the source may still need what it stands on.
+  const chunks = source.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
   let head = Buffer.alloc(0);
   while (head.length < 6) {
     const { value, done } = await chunks.next();
@@ -88,13 +89,16 @@ export async function isTarFile(path: string): Promise<boolean> {
   const { bytesRead } = await file.read(head, 0, 512, 0);
   if (sniffCompression(head.subarray(0, bytesRead)) === 'none') return bytesRead === 512 && isTarHeader(head);
   let plain = Buffer.alloc(0);
+  const source = createReadStream(path);
   try {
-    for await (const chunk of decompressed(createReadStream(path))) {
+    for await (const chunk of decompressed(source)) {
       plain = Buffer.concat([plain, chunk]);
       if (plain.length >= 512) break;
     }
   } catch {
     return false; // looks compressed, but is not: an ordinary file
+  } finally {
+    source.destroy();
   }
   return plain.length >= 512 && isTarHeader(plain);
 }

@@ -16,8 +16,12 @@ export class TreeDigests {
   readonly root: string;
   readonly #bytes = new Map<string, Promise<string>>();
 
-  constructor(root: string) {
+  readonly #owners: boolean;
+
+  /** @param options `owners: false`: who owns the files makes no difference */
+  constructor(root: string, options: { readonly owners: boolean } = { owners: true }) {
     this.root = root;
+    this.#owners = options.owners;
   }
 
   /**
@@ -35,7 +39,8 @@ export class TreeDigests {
     const full = join(this.root, path);
     const stat = statOf(full);
     if (stat === undefined || stat.isSocket()) return;
-    const header = [name, stat.mode.toString(8), stat.uid, stat.gid, stat.rdev, ...xattrsOf(full)];
+    const owner = this.#owners ? [stat.uid, stat.gid] : [];
+    const header = [name, stat.mode.toString(8), ...owner, stat.rdev, ...xattrsOf(full)];
     if (stat.isSymbolicLink()) header.push(await readlink(full));
     else if (stat.isFile()) header.push(await this.#contentOf(full, stat));
     yield `${JSON.stringify(header.map(String))}\n`;
