@@ -1,5 +1,6 @@
 import type { HealthConfig, ImageRunConfig } from '../oci.ts';
 import type { EndpointSettings, NetworkingConfig, NetworkSettings } from './network.ts';
+import type { PortBinding, PortMap } from './ports.ts';
 
 /** `Config` of the Engine API: what to run. Field names and zero values are the API's. */
 export interface ContainerConfig extends ImageRunConfig {
@@ -17,12 +18,6 @@ export interface ContainerConfig extends ImageRunConfig {
   /** Seconds; absent means 10. */
   StopTimeout?: number;
 }
-
-export interface PortBinding {
-  HostIp?: string;
-  HostPort?: string;
-}
-export type PortMap = Record<string, PortBinding[] | null>;
 
 export interface RestartPolicy {
   Name: '' | 'no' | 'always' | 'unless-stopped' | 'on-failure';
@@ -278,4 +273,4 @@ export interface TopResponse {
   Titles: string[];
   Processes: string[][];
 }
-export type { HealthConfig };
+export type { HealthConfig, PortBinding, PortMap };

@@ -1,4 +1,4 @@
-import type { PortMap } from './container.ts';
+import type { PortMap } from './ports.ts';
 
 export interface EndpointIpamConfig {
   IPv4Address?: string;

@@ -1,0 +1,5 @@
+export interface PortBinding {
+  HostIp?: string;
+  HostPort?: string;
+}
+export type PortMap = Record<string, PortBinding[] | null>;
