@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -224,7 +224,7 @@ test('docker build, images, tag, history, save, load, rmi', async () => {
   });
 });
 
-test('docker network, volume, diff, commit, system', async () => {
+test('docker network, volume, cp, diff, commit, system', async () => {
   await withDaemon(async (daemon) => {
     await importBusybox(daemon.socket);
     const { docker, ok } = dockerOf(daemon);
@@ -249,8 +249,16 @@ test('docker network, volume, diff, commit, system', async () => {
     assert.match((await docker('volume', 'inspect', 'nope')).stderr, /no such volume/);
     await ok('volume', 'rm', 'vol');
 
-    await ok('exec', 'server', 'sh', '-c', 'echo into > /tmp/file');
+    const file = join(daemon.directory, 'file');
+    writeFileSync(file, 'into\n');
+    await ok('cp', file, 'server:/tmp/file');
     assert.equal(await ok('exec', 'server', 'cat', '/tmp/file'), 'into\n');
+    await ok('cp', 'server:/tmp/file', `${file}.back`);
+    assert.equal(readFileSync(`${file}.back`, 'utf8'), 'into\n');
+    assert.match(
+      (await docker('cp', 'server:/nope', file)).stderr,
+      /Could not find the file \/nope in container server/,
+    );
     assert.match(await ok('diff', 'server'), /^A \/tmp\/file$/m);
     assert.match(await ok('commit', '-c', 'CMD ["cat","/tmp/file"]', 'server', 'committed'), /^sha256:/);
     assert.equal(await ok('run', '--rm', 'committed'), 'into\n');

@@ -20,7 +20,7 @@ async function demultiplexed(docker: Docker, stream: NodeJS.ReadableStream): Pro
   return Promise.all([text(out), text(err)]);
 }
 
-test('dockerode: run, create, attach, exec, logs, stats', async () => {
+test('dockerode: run, create, attach, exec, logs, stats, archive', async () => {
   await withDaemon(async (daemon) => {
     await importBusybox(daemon.socket);
     const docker = new Docker({ socketPath: daemon.socket });
@@ -76,6 +76,13 @@ test('dockerode: run, create, attach, exec, logs, stats', async () => {
     };
     assert.equal(stats.name, '/server');
     assert.ok('system_cpu_usage' in stats.cpu_stats && 'cpu_usage' in stats.precpu_stats);
+
+    const tar = pack();
+    tar.entry({ name: 'note' }, 'by tar\n');
+    tar.finalize();
+    await server.putArchive(tar as unknown as NodeJS.ReadableStream, { path: '/tmp' });
+    const read = await server.getArchive({ path: '/tmp/note' });
+    assert.match(await text(read as Readable), /by tar\n/);
 
     const followed = await server.logs({ stdout: true, stderr: true, follow: true });
     const logged = demultiplexed(docker, followed);
