@@ -46,6 +46,7 @@ export async function down(
       ifThere(client.containers.remove(c.Id, { force: true, volumes: options.volumes })),
     );
   });
+  if (options.volumes) await removeAnonymousVolumes(client, chosen);
   const removed = options.services.length > 0 ? [] : await removeNetworks(client, name, project, progress);
   const volumes =
     options.volumes && options.services.length === 0 ? await removeVolumes(client, name, project, progress) : [];
@@ -54,6 +55,29 @@ export async function down(
     orphans: options.removeOrphans ? [] : orphans,
     found: chosen.length + removed.length + volumes.length + images > 0,
   };
+}
+
+/**
+ * Removes anonymous volumes that containers had. The engine does it for those that it made with the container, not for those
+ * that were carried over from a container that was replaced.
+ */
+export async function removeAnonymousVolumes(client: Client, containers: readonly ContainerSummary[]): Promise<void> {
+  const mounted = new Set(
+    containers.flatMap((c) => c.Mounts.flatMap((m) => (m.Type === 'volume' && m.Name !== undefined ? [m.Name] : []))),
+  );
+  if (mounted.size === 0) return;
+  const { Volumes } = await client.volumes.list();
+  const anonymous = (Volumes ?? []).filter(
+    (v) => mounted.has(v.Name) && v.Labels?.['com.docker.volume.anonymous'] !== undefined,
+  );
+  for (const { Name } of anonymous) {
+    try {
+      await ifThere(client.volumes.remove(Name));
+    } catch (e) {
+      // Another container took it with volumes_from.
+      if (!(e instanceof ApiError) || e.status !== 409) throw e;
+    }
+  }
 }
 
 async function removeNetworks(

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises';
+import { removeAnonymousVolumes } from '../apply/down.ts';
 import { ifThere } from '../apply/hands.ts';
 import { allOrFirst } from '../apply/images.ts';
 import { nameOf, serviceContainers } from '../apply/observe.ts';
@@ -36,6 +37,7 @@ export default command({
         ),
       ),
     );
+    if (flags.volumes) await removeAnonymousVolumes(context.client, stopped);
     return 0;
   },
 });

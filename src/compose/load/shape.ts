@@ -130,10 +130,16 @@ export function oneOf<T extends string>(...words: readonly T[]): Shape<T> {
       if (found !== undefined) return found;
       throw invalidAt(
         tree,
-        `${where.path} must be one of ${words.join(', ')}, not ${describe(tree)}${didYouMean(String(value), words)}`,
+        `${where.path} must be one of ${words.join(', ')}, not ${describe(tree)}${didYouMean(String(value), words) || endsLike(String(value), words)}`,
       );
     },
   };
+}
+
+/** `healthy` for `service_healthy`: too far for a spelling check. */
+function endsLike(value: string, words: readonly string[]): string {
+  const found = value.length < 4 ? undefined : words.find((w) => w.includes(value));
+  return found === undefined ? '' : `; did you mean "${found}"?`;
 }
 
 export function list<T>(item: Shape<T>): Shape<T[]> {
