@@ -1,12 +1,13 @@
 import type { BigIntStats } from 'node:fs';
-import { createReadStream } from 'node:fs';
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { createReadStream, readFileSync } from 'node:fs';
+import { readdir, readlink } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { lgetXattr, llistXattr } from '../../linux/index.ts';
 import { statOf } from './in-root.ts';
 
-const SMALL_FILE_BYTES = 256 * 1024;
+/** Up to this size a file is read at once: that costs less than handing the work to another thread. */
+const SMALL_FILE_BYTES = 64 * 1024;
 
 /**
  * Content digests of files below a directory that does not change while this is used: each file is read once. A digest covers
@@ -63,7 +64,7 @@ export class TreeDigests {
 
 async function hashFile(path: string, sizeBytes: number): Promise<string> {
   const hash = createHash('sha256');
-  if (sizeBytes <= SMALL_FILE_BYTES) return hash.update(await readFile(path)).digest('hex');
+  if (sizeBytes <= SMALL_FILE_BYTES) return hash.update(readFileSync(path)).digest('hex');
   for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(chunk as Buffer);
   return hash.digest('hex');
 }
