@@ -3,7 +3,7 @@ import koffi from 'koffi';
 import { check, libc } from './ffi.ts';
 
 /** Flags of mount(2). */
-export const MS = {
+const MS = {
   RDONLY: 1,
   NOSUID: 2,
   NODEV: 4,

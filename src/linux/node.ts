@@ -22,7 +22,6 @@ const EWOULDBLOCK = 11;
 
 const mknodCall = libc.func('int mknod(const char *path, uint32_t mode, uint64_t device)');
 const utimensatCall = libc.func('int utimensat(int dir, const char *path, const void *times, int flags)');
-const umaskCall = libc.func('uint32_t umask(uint32_t mask)');
 const flockCall = libc.func('int flock(int fd, int operation)');
 
 /** A device number in the kernel's and glibc's 64-bit form. */
@@ -72,11 +71,6 @@ function writeTime(nanos: bigint, at: number): void {
   }
   times.writeBigInt64LE(seconds, at);
   times.writeBigInt64LE(rest, at + 8);
-}
-
-/** Sets the process's file mode creation mask and gives the one before. */
-export function setUmask(mask: number): number {
-  return umaskCall(mask);
 }
 
 /** Takes an exclusive advisory lock without waiting; it ends with the open file. `false`: somebody else holds it. */

@@ -1,3 +1,3 @@
 export { connectRegistry, type RegistryClient, type ServedManifest } from './client.ts';
 export type { EndpointOptions } from './endpoints.ts';
-export { badManifest, registryNotFound, registryRefused, registryUnauthorized } from './errors.ts';
+export { badManifest, registryNotFound, registryUnauthorized } from './errors.ts';

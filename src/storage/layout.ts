@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Where things are below a data root. */
@@ -23,8 +23,9 @@ export interface Layout {
 const INIT = 'init';
 
 /** Makes the directories that are missing. Only root may look inside; containers get at their parts through mounts. */
-export function openLayout(root: string): Layout {
-  mkdirSync(root, { recursive: true, mode: 0o711 });
+export function openLayout(path: string): Layout {
+  mkdirSync(path, { recursive: true, mode: 0o711 });
+  const root = realpathSync(path); // as the kernel tells mount points
   const layout: Layout = {
     root,
     database: join(root, 'wharf.db'),

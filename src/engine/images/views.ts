@@ -7,10 +7,10 @@ import type { Catalog } from './catalog.ts';
 
 const NEVER = '0001-01-01T00:00:00Z';
 
-export function tagsOf(catalog: Catalog, id: Digest): string[] {
+function tagsOf(catalog: Catalog, id: Digest): string[] {
   return catalog.names(id).flatMap(({ reference }) => (reference.digest === undefined ? [familiar(reference)] : []));
 }
-export function digestsOf(catalog: Catalog, id: Digest): string[] {
+function digestsOf(catalog: Catalog, id: Digest): string[] {
   return catalog
     .names(id)
     .flatMap(({ reference }) =>
