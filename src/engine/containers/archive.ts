@@ -166,7 +166,7 @@ function describe(root: Root, found: Place, path: string): Record<string, unknow
 }
 
 /** Go's os.FileMode bits, which the header carries. */
-export function goFileMode(stats: Stats): number {
+function goFileMode(stats: Stats): number {
   let mode = stats.mode & 0o777;
   if (stats.isDirectory()) mode += 2 ** 31;
   if (stats.isSymbolicLink()) mode += 2 ** 27;

@@ -1,7 +1,7 @@
 import { shortId } from '../../core/ids.ts';
 import { messageOf, WharfError } from '../../core/errors.ts';
 import type { EndpointRequest, PublishedPort } from '../../network/index.ts';
-import { requestFailed, StartError } from '../errors.ts';
+import { StartError } from '../errors.ts';
 import type { NetworkRecord } from '../networks/book.ts';
 import { newEndpointId } from '../networks/book.ts';
 import type { Context } from './context.ts';
@@ -233,9 +233,4 @@ export function namespaceOwner(ctx: Context, ref: string, what: string): Contain
 /** For callers that need the address of the host as containers see it. */
 export function hostGateway(ctx: Context): string | undefined {
   return ctx.book.named('bridge')?.bridge?.subnets[0]?.gateway;
-}
-
-export function requireBridge(network: NetworkRecord): NonNullable<NetworkRecord['bridge']> {
-  if (network.bridge === null) throw requestFailed({ message: `network ${network.name} has no bridge` });
-  return network.bridge;
 }

@@ -86,7 +86,7 @@ export async function release(ctx: Context, record: ContainerRecord): Promise<vo
 }
 
 /** Starts a container again after a delay in milliseconds, unless something else happens to it before. */
-export function scheduleRestart(ctx: Context, record: ContainerRecord, delayMs: number): void {
+function scheduleRestart(ctx: Context, record: ContainerRecord, delayMs: number): void {
   const { id } = record;
   clearTimeout(ctx.retries.get(id));
   const timer = setTimeout(() => {

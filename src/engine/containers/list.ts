@@ -100,7 +100,7 @@ export function commandText(argv: readonly string[]): string {
 }
 
 /** Whether a container is one of those that filters ask for: values of a key are alternatives, labels must all hold. */
-export function containerMatcher(ctx: Context, filters: Filters): (record: ContainerRecord) => boolean {
+function containerMatcher(ctx: Context, filters: Filters): (record: ContainerRecord) => boolean {
   const tests: ((record: ContainerRecord) => boolean)[] = [];
   const some = (key: string, test: (value: string, record: ContainerRecord) => boolean) => {
     const values = filters[key];

@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readlinkSync } from 'node:fs';
+import { lstatSync, readlinkSync } from 'node:fs';
 import { join, posix } from 'node:path';
 
 const MOST_LINKS = 40;
@@ -28,13 +28,6 @@ export function resolveInRoot(root: string, path: string): string {
     pending.unshift(...target.split('/').filter(Boolean));
   }
   return join(root, resolved);
-}
-
-/** Makes a directory, and those above it, inside a root. @throws `ENOTDIR`/`EEXIST` if a file is in the way */
-export function makeDirectoryInRoot(root: string, path: string): string {
-  const host = resolveInRoot(root, path);
-  mkdirSync(host, { recursive: true, mode: 0o755 });
-  return host;
 }
 
 function linkTarget(path: string): string | undefined {

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { hostname as machineName } from 'node:os';
 import { join } from 'node:path';
 import { errnoOf, messageOf, WharfError } from '../../core/errors.ts';
@@ -282,9 +282,4 @@ function asStartError(error: unknown): StartError {
   }
   const kind = error instanceof WharfError && error.code !== 'UNKNOWN_USER' ? error.kind : 'internal';
   return new StartError(kind, messageOf(error), 128, { cause: error });
-}
-
-/** Removes what a start wrote beside the container's own files. */
-export function removeBundle(ctx: Context, id: string): void {
-  rmSync(join(containerDirectory(ctx, id), 'config.json'), { force: true });
 }

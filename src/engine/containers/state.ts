@@ -1,5 +1,5 @@
 import { unreachable } from '../../core/errors.ts';
-import type { ContainerStateWire, ContainerStatus, HealthState } from '../../core/wire/container.ts';
+import type { ContainerStateWire, HealthState } from '../../core/wire/container.ts';
 import { stateConflict } from '../errors.ts';
 import { NEVER } from './time.ts';
 
@@ -101,7 +101,7 @@ export function wireState(state: ContainerState, health: HealthState | undefined
   const ran = runOf(state);
   const failure = state.kind === 'created' || state.kind === 'exited' ? state.failure : null;
   return {
-    Status: statusOf(state),
+    Status: state.kind,
     Running: live || state.kind === 'restarting',
     Paused: state.kind === 'paused',
     Restarting: state.kind === 'restarting',
@@ -114,8 +114,4 @@ export function wireState(state: ContainerState, health: HealthState | undefined
     FinishedAt: ran?.exit.at ?? NEVER,
     ...(health === undefined ? {} : { Health: health }),
   };
-}
-
-export function statusOf(state: ContainerState): ContainerStatus {
-  return state.kind;
 }

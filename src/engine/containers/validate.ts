@@ -60,7 +60,7 @@ export function checkHostConfig(host: HostConfig, config: ContainerConfig): void
 }
 
 /** @throws {WharfError} `INVALID_PARAMETER` */
-export function checkRestartPolicy(policy: RestartPolicy | undefined): void {
+function checkRestartPolicy(policy: RestartPolicy | undefined): void {
   const name = policy?.Name ?? '';
   if (!['', 'no', 'always', 'unless-stopped', 'on-failure'].includes(name)) {
     throw bad(

@@ -6,7 +6,7 @@ import type { Attachment, ContainerRecord } from './record.ts';
 import { isLive } from './state.ts';
 
 /** `NetworkSettings.Networks[x]`: what was asked for, and what the kernel has. */
-export function wireEndpoint(record: ContainerRecord, attachment: Attachment): EndpointSettings {
+function wireEndpoint(record: ContainerRecord, attachment: Attachment): EndpointSettings {
   const { settings, endpoint } = attachment;
   const hasNames = attachment.network !== 'bridge' && attachment.network !== 'host' && attachment.network !== 'none';
   return {

@@ -82,7 +82,7 @@ export class NetworkBook {
   }
 }
 
-export const PREDEFINED = ['bridge', 'host', 'none'] as const;
+const PREDEFINED = ['bridge', 'host', 'none'] as const;
 
 /** Whether a network is one of the three that are always there. */
 export function isPredefined(name: string): boolean {
