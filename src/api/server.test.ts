@@ -269,9 +269,13 @@ test('build: nothing is sent before the context was read; objects end in CR LF; 
 
 test('build: an error before the first object is an HTTP error', async (t) => {
   const failure = defineError('Z', 'invalid', () => 'dockerfile parse error on line 1: unknown instruction: FRM');
-  const { path } = await serve(t, { build: () => Promise.reject(failure({})) });
+  const at = { file: 'Dockerfile', line: 1, column: 1 };
+  const { path } = await serve(t, { build: () => Promise.reject(failure({}, { at })) });
   const answer = await get(path, '/build', 'POST', 'Content-Length: 0\r\n');
-  assert.match(answer, /^HTTP\/1.1 400 /);
+  assert.match(
+    answer,
+    /^HTTP\/1.1 400 .*"Dockerfile:1:1: dockerfile parse error on line 1: unknown instruction: FRM"/s,
+  );
 });
 
 test('build: a client that leaves cancels it', async (t) => {

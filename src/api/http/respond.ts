@@ -40,9 +40,13 @@ export function statusOf(error: unknown): number {
   return error instanceof WharfError ? error.status : 500;
 }
 
-/** What the client is told: the message, with the place and the advice that the error carries. */
+/** What the client is told: the message, with the place in front of it if it is about a file that somebody wrote. */
 export function errorText(error: unknown): string {
-  return messageOf(error);
+  const message = messageOf(error);
+  const at = error instanceof WharfError ? error.context.at : undefined;
+  if (at === undefined) return message;
+  const place = `${at.file}:${at.line}:${at.column}: `;
+  return message.startsWith(place) ? message : `${place}${message}`;
 }
 
 /** Ends the response with an error, if that is still possible; else cuts it. */
@@ -58,17 +62,18 @@ export function sendError(response: ServerResponse, thrown: unknown, log: Logger
   send(response, status === 304 ? { status } : { status, body: { message: errorText(error) } });
 }
 
-/** Errors that nobody foresaw are for the operator: with their stack. */
+/** Errors that nobody foresaw are for the operator, with their stack; those that were are for the client. */
 export function logUnexpected(thrown: unknown, log: Logger): void {
   const error = originOf(thrown);
-  if (error instanceof WharfError && error.kind !== 'internal') {
-    if (thrown === error) return;
+  if (thrown === error && error instanceof WharfError) {
+    log.debug('request refused', { code: error.code, error: error.message });
+    return;
   }
   if (error instanceof Error && (error.name === 'AbortError' || errnoOf(error) === 'EPIPE')) return;
   log.error('request failed', {
     error: messageOf(error),
-    ...(thrown === error ? {} : { thenFailed: messageOf(thrown) }),
-    ...(error instanceof WharfError && thrown === error ? {} : { stack: stackOf(thrown) }),
+    ...(thrown === error ? {} : { thenFailed: messageOf((thrown as SuppressedError).error) }),
+    stack: stackOf(thrown),
   });
 }
 
