@@ -2,7 +2,6 @@ import { shortId } from '../../core/ids.ts';
 import type { ImageSummary } from '../../core/wire/resources.ts';
 import { arity, command } from '../command.ts';
 import { flag } from '../flags.ts';
-import { labelText } from '../format/container-row.ts';
 import { printRows, type Layout, type Row } from '../format/formatter.ts';
 import { ago, goTime, humanSize } from '../format/human.ts';
 import { filterPairs } from '../spec/pairs.ts';
@@ -96,11 +95,10 @@ function row(image: ImageSummary, name: Name, full: boolean, now: Date): Row {
     CreatedSince: () => (image.Created <= 0 ? 'N/A' : ago(image.Created, now)),
     CreatedAt: () => goTime(image.Created),
     Size: () => size(image.Size),
-    VirtualSize: () => size(image.Size),
+    VirtualSize: () => humanSize(image.Size),
     Containers: () => (image.Containers < 0 ? 'N/A' : String(image.Containers)),
     SharedSize: () => size(image.SharedSize),
     UniqueSize: () => (image.SharedSize < 0 ? 'N/A' : size(image.Size - image.SharedSize)),
-    Labels: () => labelText(image.Labels),
     Label: (key: string) => image.Labels?.[key] ?? '',
   };
 }

@@ -3,7 +3,7 @@ import { arity, command } from '../command.ts';
 import { flag } from '../flags.ts';
 import { labelText } from '../format/container-row.ts';
 import { printRows, type Layout } from '../format/formatter.ts';
-import { goTime } from '../format/human.ts';
+import { goTimeOf } from '../format/human.ts';
 import { filterPairs } from '../spec/pairs.ts';
 
 const LAYOUT = {
@@ -45,7 +45,7 @@ export const list = command({
         Internal: () => String(n.Internal),
         Labels: () => labelText(n.Labels),
         Label: (key: string) => n.Labels?.[key] ?? '',
-        CreatedAt: () => goTime(Date.parse(n.Created) / 1000),
+        CreatedAt: () => goTimeOf(n.Created),
       }));
     await printRows(context, rows, LAYOUT, options);
     return 0;

@@ -33,7 +33,7 @@ export const stats = command({
     const { signal } = context;
     for (;;) {
       const names =
-        args.length > 0 ? args : (await context.client.containers.list({ all: options.all })).map((c) => c.Id);
+        args.length > 0 ? args : (await context.client.containers.list({ all: options.all })).map((c) => shortId(c.Id));
       // One round takes as long as the engine needs for two samples: that is the pace of the display.
       const rows = await Promise.all(names.map((name) => rowOf(name, options.noTrunc, context)));
       const text = formatRows(rows, LAYOUT, options);

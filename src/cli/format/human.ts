@@ -58,6 +58,13 @@ export function goTime(unixSeconds: number): string {
   return `${local.slice(0, 10)} ${local.slice(11, 19)} ${zone} ${zoneName(date, zone)}`;
 }
 
+/** The same for an RFC 3339 text, with its fraction of a second: `2026-11-21 04:04:07.5 +0000 UTC`. */
+export function goTimeOf(rfc3339: string): string {
+  const fraction = (/\.(\d+)/.exec(rfc3339)?.[1] ?? '').replace(/0+$/, '');
+  const text = goTime(Math.floor(Date.parse(rfc3339) / 1000));
+  return fraction === '' ? text : text.replace(/^(\S+ \S+)/, `$1.${fraction}`);
+}
+
 /** Go's RFC 3339 text in the local zone, seconds: `2026-11-21T04:04:07Z`. */
 export function rfc3339Local(unixSeconds: number): string {
   const [day, time, zone = '+0000'] = goTime(unixSeconds).split(' ');
