@@ -224,14 +224,24 @@ export class MonitoredRuntime implements Runtime {
     query: LogQuery & { readonly tty: boolean },
     signal: AbortSignal,
   ): Readable {
-    const watch = () => watchLog(monitorSocket(this.#options.execRoot), containerId, signal);
+    // Ends the following, not the reading: what has been written by then is still delivered.
+    const over = new AbortController();
+    const watch = () => watchLog(monitorSocket(this.#options.execRoot), containerId, over.signal);
     const stream = readLog(path, query, query.follow ? watch : undefined);
+    const timer = query.follow ? endAt(query.untilNanos, () => over.abort()) : undefined;
     const abort = (): void => {
       stream.destroy();
     };
+    // A reader that waits for more must be woken first: destroying waits for it to return.
+    const destroy = stream._destroy.bind(stream);
+    stream._destroy = (error, done) => {
+      clearTimeout(timer);
+      over.abort();
+      signal.removeEventListener('abort', abort);
+      destroy(error, done);
+    };
     if (signal.aborted) abort();
-    signal.addEventListener('abort', abort);
-    stream.once('close', () => signal.removeEventListener('abort', abort));
+    else signal.addEventListener('abort', abort);
     return stream;
   }
 
@@ -346,6 +356,14 @@ export class MonitoredRuntime implements Runtime {
     }
     rmSync(state, { recursive: true, force: true });
   }
+}
+
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+function endAt(nanos: bigint | undefined, end: () => void): NodeJS.Timeout | undefined {
+  if (nanos === undefined) return undefined;
+  const ms = Number((nanos - realtimeNanos()) / 1_000_000n) + 1;
+  return setTimeout(end, Math.min(Math.max(0, ms), LONGEST_TIMER_MS)).unref();
 }
 
 function run(program: RuntimeProgram, args: readonly string[]): Promise<{ code: number; said: string }> {

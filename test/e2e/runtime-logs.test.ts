@@ -84,6 +84,14 @@ test('following what has ended gives what there is', async () => {
   assert.equal((await bytesOf(bench.log(request, { follow: true }))).toString(), 'over\n');
 });
 
+test('following until a time ends then, though the container goes on', async () => {
+  const request = await bench.start(['sh', '-c', 'echo a; sleep 1000']);
+  const untilNanos = BigInt(Date.now() + 300) * 1_000_000n;
+  assert.equal((await bytesOf(bench.log(request, { follow: true, untilNanos }))).toString(), 'a\n');
+  await bench.runtime.kill(request.id, 9);
+  await bench.exited(request.id);
+});
+
 test('an abandoned follower leaves nothing open', async () => {
   const request = await bench.start(['sh', '-c', 'echo a; sleep 1000']);
   const controller = new AbortController();
@@ -93,6 +101,11 @@ test('an abandoned follower leaves nothing open', async () => {
   const closed = new Promise((resolve) => stream.once('close', resolve));
   controller.abort();
   await closed;
+  const other = bench.log(request, { follow: true });
+  await until(other, 'a\n');
+  const gone = new Promise((resolve) => other.once('close', resolve));
+  other.destroy();
+  await gone;
   await bench.runtime.kill(request.id, 9);
   await bench.exited(request.id);
 });

@@ -19,6 +19,7 @@ export async function watchLog(socketPath: string, containerId: string, signal: 
   const abort = (): void => {
     socket.destroy();
   };
+  if (signal.aborted) abort();
   signal.addEventListener('abort', abort);
   return {
     async next() {
