@@ -145,7 +145,7 @@ async function commandHelp(name: string, io: ComposeIo): Promise<number> {
 }
 
 /** One line: where, what, and what to do about it. */
-export function describeError(e: unknown): string {
+function describeError(e: unknown): string {
   if (e instanceof ApiError) return `Error response from daemon: ${e.message}`;
   if (!(e instanceof WharfError)) return messageOf(e);
   const { at, hint } = e.context;

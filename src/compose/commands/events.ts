@@ -16,7 +16,7 @@ export default command({
         const attributes = Object.fromEntries(
           Object.entries(all)
             .filter(([k]) => !k.startsWith('com.docker.compose.'))
-            .sort(),
+            .sort(([a], [b]) => (a < b ? -1 : 1)),
         );
         const time = new Date(event.timeNano / 1e6);
         if (flags.json) {

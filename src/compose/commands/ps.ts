@@ -138,6 +138,6 @@ function fill(template: string, fields: Readonly<Record<string, unknown>>): stri
         throw composeUsage({
           message: `template parsing error: can't evaluate field ${key}; expected one of ${Object.keys(fields).join(', ')}`,
         });
-      return json !== undefined || typeof value === 'object' ? JSON.stringify(value) : String(value);
+      return json === undefined && typeof value === 'string' ? value : JSON.stringify(value);
     });
 }

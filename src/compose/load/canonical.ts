@@ -15,6 +15,22 @@ const DURATIONS = new Set([
   'window',
 ]);
 const PORT_KEYS = ['name', 'mode', 'host_ip', 'target', 'published', 'protocol', 'app_protocol'];
+const HEALTH_KEYS = ['test', 'timeout', 'interval', 'retries', 'start_period', 'start_interval', 'disable'];
+const RESOURCE_KEYS = [
+  'name',
+  'file',
+  'environment',
+  'content',
+  'driver',
+  'driver_opts',
+  'ipam',
+  'external',
+  'internal',
+  'attachable',
+  'labels',
+  'enable_ipv4',
+  'enable_ipv6',
+];
 const VOLUME_KEYS = ['type', 'source', 'target', 'read_only', 'consistency', 'bind', 'volume', 'tmpfs', 'image'];
 const RESOURCE_KINDS = ['networks', 'volumes', 'secrets', 'configs', 'models'] as const;
 
@@ -52,7 +68,10 @@ export function canonical(
     out[kind] = sortedMap(resources as Readonly<Record<string, unknown>>, (r) =>
       render(
         '',
-        { ...(r as object), ...(kind === 'networks' ? { ipam: (r as { ipam?: object }).ipam ?? {} } : {}) },
+        ordered(
+          { ...(r as object), ...(kind === 'networks' ? { ipam: (r as { ipam?: object }).ipam ?? {} } : {}) },
+          RESOURCE_KEYS,
+        ),
         escape,
       ),
     );
@@ -78,6 +97,7 @@ function serviceValue(key: string, value: unknown, escape: (text: string) => str
     );
   if (key === 'ports') return (value as object[]).map((p) => render('', ordered(p, PORT_KEYS), escape));
   if (key === 'volumes') return (value as object[]).map((v) => render('', ordered(v, VOLUME_KEYS), escape));
+  if (key === 'healthcheck') return render('', ordered(value as object, HEALTH_KEYS), escape);
   if (key === 'build') return render('', ordered(value as object, BUILD_KEYS), escape);
   if (key === 'secrets' || key === 'configs') {
     return (value as object[]).map((v) => {
@@ -111,7 +131,7 @@ function render(key: string, value: unknown, escape: (text: string) => string): 
   if (typeof value === 'boolean' || value === null || value === undefined) return value ?? null;
   if (Array.isArray(value)) return value.map((v) => render('', v, escape));
   return Object.fromEntries(
-    Object.entries(value as object)
+    Object.entries(value)
       .filter(([, v]) => v !== undefined)
       .map(([k, v]) => [k, render(k, v, escape)]),
   );

@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { composeInputMissing } from '../errors.ts';
 import type { Surroundings } from './surroundings.ts';
 
-export const FILE_NAMES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'];
+const FILE_NAMES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'];
 const OVERRIDE_NAMES = [
   'compose.override.yml',
   'compose.override.yaml',

@@ -157,7 +157,7 @@ function syntaxError(error: YAMLError, text: string, file: string, lines: LineCo
 }
 
 /** `image:nginx`: looks at the line of the error and the one above it. */
-export function findMissingSpace(text: string, line: number, file: string): Error | undefined {
+function findMissingSpace(text: string, line: number, file: string): Error | undefined {
   for (const number of [line, line - 1]) {
     const match = /^(\s*(?:- )?)([A-Za-z_][\w-]*):(?=[^\s/])(.*)$/.exec(text.split('\n')[number - 1] ?? '');
     if (!match) continue;

@@ -89,7 +89,7 @@ const port: Shape<Port[]> = {
       const one = longPort.read(tree, where);
       if (one.host_ip !== undefined && isIP(one.host_ip) === 0)
         throw invalidAt(tree, `${where.path}.host_ip: Invalid ip address: ${one.host_ip}`);
-      return [{ ...one, mode: one.mode ?? 'ingress', protocol: one.protocol ?? 'tcp' } as Port];
+      return [{ ...one, mode: one.mode ?? 'ingress', protocol: one.protocol ?? 'tcp' }];
     }
     const spec = text.read(tree, where);
     try {

@@ -3,7 +3,7 @@ import { didYouMean, nearest } from '../../core/nearest.ts';
 import { composeFileInvalid } from '../errors.ts';
 import type { Json, StringMap } from '../model/service.ts';
 import type { PathRules } from './short-volumes.ts';
-import type { ListTree, MapTree, ScalarTree, Tree } from './tree.ts';
+import type { ListTree, ScalarTree, Tree } from './tree.ts';
 import { describe, isNull, plain } from './tree.ts';
 import { parseBytes, parseDuration } from './units.ts';
 
@@ -37,7 +37,7 @@ export function invalidAt(tree: { readonly at: Position }, message: string, hint
   return composeFileInvalid({ message }, { at: tree.at, hint });
 }
 
-export function scalar(tree: Tree, where: Where, expected: string): ScalarTree {
+function scalar(tree: Tree, where: Where, expected: string): ScalarTree {
   if (tree.kind !== 'scalar') throw wrong(tree, where, expected);
   return tree;
 }
@@ -293,7 +293,7 @@ export function unknownKey(key: string, at: Position, where: Where, known: reado
 }
 
 /** Typographic quotes and dashes come from web pages; YAML takes them as text. */
-export function checkPasted(value: string, tree: { readonly at: Position }, where: Where): string {
+function checkPasted(value: string, tree: { readonly at: Position }, where: Where): string {
   if (/^[\u201C\u201D\u201E\u2018\u2019]/.test(value) || /[\u201D\u2019]$/.test(value)) {
     throw invalidAt(
       tree,
@@ -309,9 +309,4 @@ function notList(tree: Tree, where: Where): Error {
       ? `write "- ${tree.source}" on a line of its own below it`
       : undefined;
   return wrong(tree, where, 'a list', hint);
-}
-
-/** Entries of a map without order of reading mattering; for readers that walk by hand. */
-export function entriesOf(tree: MapTree): [string, { readonly at: Position; readonly value: Tree }][] {
-  return [...tree.entries];
 }

@@ -41,7 +41,7 @@ export function parseVolume(text: string, rules: PathRules): ServiceVolume {
 }
 
 /** Whether a short volume's source means a path on the host. */
-export function isHostPath(source: string): boolean {
+function isHostPath(source: string): boolean {
   return /^[./~\\]/.test(source);
 }
 

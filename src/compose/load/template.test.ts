@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { substitute, TemplateError, variablesOf } from './template.ts';
+import { substitute, TemplateError } from './template.ts';
 
 const vars: Readonly<Record<string, string>> = { SET: 'value', EMPTY: '', NUM: '80' };
 const CASES: readonly (readonly [string, string])[] = [
@@ -61,15 +61,4 @@ test('tells of a variable that is not set, but not when there is a default', () 
   const missing: string[] = [];
   substitute('$A ${B} ${C:-x} ${D+y} $SET', { lookup: (n) => vars[n], missing: (n) => missing.push(n) });
   assert.deepEqual(missing, ['A', 'B']);
-});
-
-test('lists variables with defaults', () => {
-  assert.deepEqual(
-    variablesOf('$A ${B:-x} ${C:?} $$D').map((v) => [v.name, v.required, v.fallback]),
-    [
-      ['A', false, ''],
-      ['B', false, 'x'],
-      ['C', true, ''],
-    ],
-  );
 });

@@ -51,27 +51,6 @@ export function substitute(template: string, vars: TemplateLookup): string {
   return out;
 }
 
-/** Every variable that a template mentions, with its default where it has one. */
-export function variablesOf(
-  template: string,
-): { name: string; required: boolean; fallback: string; presence: string }[] {
-  const found: { name: string; required: boolean; fallback: string; presence: string }[] = [];
-  for (const match of template.matchAll(
-    /\$(?:\$|\{([_a-zA-Z][_a-zA-Z0-9]*)(?:(:?[-?+])([^}]*))?\}|([_a-zA-Z][_a-zA-Z0-9]*))/g,
-  )) {
-    const name = match[1] ?? match[4];
-    if (name === undefined) continue;
-    const operator = match[2]?.at(-1);
-    found.push({
-      name,
-      required: operator === '?',
-      fallback: operator === '-' ? (match[3] ?? '') : '',
-      presence: operator === '+' ? (match[3] ?? '') : '',
-    });
-  }
-  return found;
-}
-
 function braced(inside: string, whole: string, vars: TemplateLookup): string {
   const name = NAME.exec(inside)?.[0];
   if (name === undefined) throw new TemplateError('syntax', whole);

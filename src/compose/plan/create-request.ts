@@ -256,7 +256,7 @@ function tmpfs(entries: readonly string[]): Record<string, string> {
 }
 
 /** `undefined` fields are the image's. */
-export function healthConfig(check: Healthcheck): HealthConfig {
+function healthConfig(check: Healthcheck): HealthConfig {
   if (check.disable) return { Test: ['NONE'] };
   if (check.start_interval !== undefined && check.start_period === undefined) {
     throw composeFailed({ message: 'healthcheck.start_interval requires healthcheck.start_period to be set' });

@@ -39,7 +39,7 @@ export function isOneOff(container: Labelled): boolean {
 }
 
 /** `db:service_healthy:false,cache:service_started:true` */
-export function dependsOnLabel(service: Service): string {
+function dependsOnLabel(service: Service): string {
   return Object.entries(service.depends_on ?? {})
     .map(([name, d]) => `${name}:${d.condition}:${String(d.restart ?? false)}`)
     .sort()
