@@ -114,7 +114,7 @@ function completed(config: ContainerConfig): ContainerConfig {
     Tty: config.Tty ?? false,
     OpenStdin: config.OpenStdin ?? false,
     StdinOnce: config.StdinOnce ?? false,
-    Env: config.Env ?? [],
+    Env: config.Env?.length ? config.Env : null,
     Cmd: config.Cmd ?? null,
     Image: config.Image ?? '',
     Volumes: config.Volumes ?? null,

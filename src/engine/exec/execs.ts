@@ -72,7 +72,13 @@ export class ExecTable implements Execs, ExecHooks {
     exec.phase = 'starting';
     const tty = exec.request.Tty ?? false;
     if (request.Detach) {
-      await this.#run(ctx, record, exec, true, request.ConsoleSize);
+      try {
+        await this.#run(ctx, record, exec, true, request.ConsoleSize);
+      } catch (cause) {
+        // Nobody listens to a stream: a program that cannot be run is the request's fault.
+        if (startFailureOf(cause) === 128) throw cause;
+        throw invalidParameter({ message: messageOf(cause) }, { cause });
+      }
       return { tty, stream: null };
     }
     const stream = await ctx.options.runtime.attach(record.id, {
