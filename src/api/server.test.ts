@@ -9,6 +9,7 @@ import { test, type TestContext } from 'node:test';
 import type { Builder } from '../build/index.ts';
 import { defineError } from '../core/errors.ts';
 import { frameHeader } from '../core/frames.ts';
+import type { ExecInspect } from '../core/wire/container.ts';
 import { silentLogger } from '../core/log.ts';
 import type { Engine } from '../engine/index.ts';
 import { Subscription } from '../engine/events/subscription.ts';
@@ -62,6 +63,11 @@ function talk(path: string, bytes: string, then?: (socket: Socket, soFar: string
 
 const get = (path: string, target: string, method = 'GET', headers = '') =>
   talk(path, `${method} ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${headers}\r\n`);
+
+/** What the API asks of an exec before it starts it. */
+function execInspect(tty: boolean): Engine['execs']['inspect'] {
+  return async () => ({ ProcessConfig: { tty } }) as ExecInspect;
+}
 
 /** Stdio that gives back what it gets, each piece in brackets, and says `end` at the end of its input. */
 function echo(): Duplex {
@@ -181,7 +187,7 @@ for (const [name, body] of [
       requests.push(id, request);
       return { tty: request.Tty === true, stream: echo() };
     };
-    const { path } = await serve(t, { execs: { start } });
+    const { path } = await serve(t, { execs: { start, inspect: execInspect(true) } });
     const head =
       'POST /exec/e1/start HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\n';
     const answer = await talk(path, `${head}${body}typed`, (socket, text) => {
@@ -194,7 +200,8 @@ for (const [name, body] of [
 
 test('exec start: a failure is told on the stream, as a frame', async (t) => {
   const failure = defineError('Y', 'conflict', (_: Record<never, never>) => 'exec command e1 has already run');
-  const { path } = await serve(t, { execs: { start: () => Promise.reject(failure({})) } });
+  const execs = { start: () => Promise.reject(failure({})), inspect: execInspect(false) };
+  const { path } = await serve(t, { execs });
   const head = 'POST /exec/e1/start HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n';
   const answer = await talk(path, `${head}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`);
   const text = 'exec command e1 has already run\r\n';

@@ -1,5 +1,4 @@
 import { frameHeader, STREAM } from '../../core/frames.ts';
-import { WharfError } from '../../core/errors.ts';
 import type { ExecCreateRequest, ExecStartRequest } from '../../core/wire/container.ts';
 import { EXEC_CREATE, EXEC_START } from '../decode/container-shapes.ts';
 import { readSize } from '../decode/size.ts';
@@ -29,31 +28,20 @@ async function start(exchange: Exchange) {
     await engine.execs.start(id, request);
     return status(200);
   }
-  const head = (tty: boolean) => ({
-    contentType: payloadType(tty, exchange.speaks('1.42') ? MULTIPLEXED : RAW),
-    plainContentType: RAW,
-    headers: COMMON_HEADERS,
-  });
-  let started: Awaited<ReturnType<typeof engine.execs.start>>;
+  // An exec that does not exist is refused in HTTP; all else is told on the stream. The head goes out before the process
+  // starts: docker-py loses output that arrives together with it.
+  const { tty } = (await engine.execs.inspect(id)).ProcessConfig;
+  const contentType = payloadType(tty, exchange.speaks('1.42') ? MULTIPLEXED : RAW);
+  const connection = hijack.take({ contentType, plainContentType: RAW, headers: COMMON_HEADERS });
   try {
-    started = await engine.execs.start(id, request);
+    const { stream } = await engine.execs.start(id, request);
+    if (stream === null) connection.end();
+    else await joinStreams(connection, stream);
   } catch (thrown) {
-    const error = originOf(thrown);
-    // An exec that does not exist is refused in HTTP; everything later is told on the stream, as clients expect.
-    if (error instanceof WharfError && ['notFound', 'invalid'].includes(error.kind)) throw thrown;
     logUnexpected(thrown, exchange.log);
-    const text = Buffer.from(`${errorText(error)}\r\n`);
-    const tty = request.Tty === true;
-    hijack.take(head(tty)).end(tty ? text : Buffer.concat([frameHeader(STREAM.stdout, text.length), text]));
-    return undefined;
+    const text = Buffer.from(`${errorText(originOf(thrown))}\r\n`);
+    connection.end(tty ? text : Buffer.concat([frameHeader(STREAM.stdout, text.length), text]));
   }
-  const { tty, stream } = started;
-  if (stream === null) return status(200);
-  if (exchange.request.socket.destroyed) {
-    stream.destroy();
-    return undefined;
-  }
-  await joinStreams(hijack.take(head(tty)), stream);
   return undefined;
 }
 

@@ -31,6 +31,11 @@ const LINGER_MS = 10_000;
  */
 export function joinStreams(connection: Duplex, stdio: Duplex): Promise<void> {
   return new Promise((resolve) => {
+    if (connection.destroyed) {
+      stdio.destroy();
+      resolve();
+      return;
+    }
     stdio.pipe(connection, { end: false });
     connection.pipe(stdio);
     // A container that reads no more must not break the connection it still writes to.

@@ -25,6 +25,8 @@ export function plainHijacker(request: IncomingMessage, response: ServerResponse
       socket.on('data', () => undefined);
       socket.removeAllListeners('data');
       socket.removeAllListeners('end');
+      // That listener set it flowing; what comes must wait for the one who takes it.
+      socket.pause();
       return socket;
     },
     refuse(status, text) {
