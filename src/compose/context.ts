@@ -130,13 +130,7 @@ export class Context {
 
   /** Shows what happens on stderr until it is closed. */
   progress(title: string, options: { readonly quiet?: boolean } = {}): Progress {
-    return new Progress(
-      this.io.stderr,
-      this.#progressMode(options.quiet ?? false),
-      title,
-      this.ansi,
-      this.globals.dryRun,
-    );
+    return new Progress(this.io.stderr, this.#progressMode(options.quiet ?? false), title, this.ansi);
   }
 
   #progressMode(quiet: boolean): ProgressMode {

@@ -72,6 +72,26 @@ const COMMANDS: Readonly<
     load: async () => asCommand(await import('./commands/wait.ts')),
   },
 };
+/** Commands that change something: a dry run of these must not be mistaken for a real one. */
+const CHANGES: ReadonlySet<string> = new Set([
+  'build',
+  'create',
+  'down',
+  'exec',
+  'kill',
+  'pause',
+  'pull',
+  'push',
+  'restart',
+  'rm',
+  'run',
+  'scale',
+  'start',
+  'stop',
+  'unpause',
+  'up',
+  'wait',
+]);
 const ALIASES: Readonly<Record<string, string>> = { convert: 'config' };
 
 /** Narrows a command to what the dispatcher knows of it. */
@@ -116,6 +136,10 @@ async function call(name: string, argv: readonly string[], context: Context): Pr
   const conflicts = Object.values(command.flags).some((f) => /(^|, )-h(,|$)/.test(f.names));
   const parsed = parseFlags(argv, conflicts ? { ...command.flags, dryRun: flags.dryRun } : flags, command.stopAtFirst);
   if ((parsed.flags as { help?: boolean }).help === true) return await commandHelp(name, context.io);
+  if ((context.globals.dryRun || (parsed.flags as { dryRun?: boolean }).dryRun === true) && CHANGES.has(name)) {
+    throw composeUsage({ message: `--dry-run is not supported yet for ${name}` });
+  }
+  if (context.globals.compatibility) throw composeUsage({ message: '--compatibility is not supported yet' });
   return await command.run(context, parsed);
 }
 

@@ -8,6 +8,7 @@ import { ensureImages } from './images.ts';
 import { runSteps } from './run-steps.ts';
 import { planUp } from '../plan/plan-up.ts';
 import type { UpOptions } from '../plan/plan-up.ts';
+import { refuseUnsupported } from '../plan/unsupported.ts';
 
 export interface UpRequest extends Omit<UpOptions, 'images' | 'services'>, ImageOptions {
   readonly services: ReadonlySet<string>;
@@ -27,6 +28,7 @@ export async function up(
   warn: (text: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  refuseUnsupported(project, request.services);
   const images = await ensureImages(client, project, [...request.services], request, progress, signal);
   const observed = await observe(client, project);
   const plan = planUp(project, observed, { ...request, images });

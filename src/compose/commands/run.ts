@@ -7,6 +7,7 @@ import type { Project } from '../model/project.ts';
 import type { Progress } from '../output/progress.ts';
 import type { ImageFacts } from '../plan/create-request.ts';
 import { planUp } from '../plan/plan-up.ts';
+import { refuseUnsupported } from '../plan/unsupported.ts';
 import { createContainer } from '../apply/create-container.ts';
 import { ensureImages } from '../apply/images.ts';
 import { interact } from '../apply/interactive.ts';
@@ -69,6 +70,7 @@ export default command({
     const project = await context.project([name]);
     const service = project.services[name];
     if (!service) throw noSuchService(name, Object.keys(project.services));
+    refuseUnsupported(project, [name]);
     const tty = !flags.noTty && !flags.detach && io.stdin.isTTY === true && io.stdout.isTTY === true;
     const definition = oneOff(service, cmd, flags, { tty, baseDirectory: io.cwd, home: io.env['HOME'], env: io.env });
     const needed = withDependencies(Object.keys(service.depends_on ?? {}), project.services);

@@ -42,24 +42,16 @@ export class Progress implements Disposable {
   readonly #mode: ProgressMode;
   readonly #title: string;
   readonly #ansi: boolean;
-  readonly #dryRun: boolean;
   readonly #lines = new Map<string, Line>();
   #drawn = 0;
   #frame = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(
-    out: Writable & { readonly columns?: number },
-    mode: ProgressMode,
-    title: string,
-    ansi: boolean,
-    dryRun = false,
-  ) {
+  constructor(out: Writable & { readonly columns?: number }, mode: ProgressMode, title: string, ansi: boolean) {
     this.#out = out;
     this.#mode = mode;
     this.#title = title;
     this.#ansi = ansi;
-    this.#dryRun = dryRun;
   }
 
   /** `id` such as `Container shop-db-1`, `text` such as `Creating`. */
@@ -75,10 +67,9 @@ export class Progress implements Disposable {
       since: before?.since ?? now,
       until: state === 'working' ? undefined : now,
     });
-    const dry = this.#dryRun ? ' DRY-RUN MODE - ' : '';
     if (this.#mode === 'plain') {
       if (before?.text !== text || before.details !== details)
-        this.#out.write(`${dry} ${id}  ${text}${details === '' ? '' : ` ${details}`}\n`);
+        this.#out.write(` ${id}  ${text}${details === '' ? '' : ` ${details}`}\n`);
     } else if (this.#mode === 'json') {
       this.#out.write(
         `${JSON.stringify({ id, status: `${state[0]?.toUpperCase()}${state.slice(1)}`, text, ...(details === '' ? {} : { details }) })}\n`,
