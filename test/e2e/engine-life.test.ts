@@ -304,7 +304,7 @@ test('volumes: filled from the image, kept by name, anonymous ones removed', { t
   await opened.engine.volumes.remove('engine-test', false);
 });
 
-test('exec: output, exit code, a missing program', { timeout: 60_000 }, async () => {
+test('exec: output, exit code as soon as the output has ended, a missing program', { timeout: 60_000 }, async () => {
   const id = await start({ cmd: ['sleep', '60'], config: { Image: 'busybox', Cmd: ['sleep', '60'], Env: ['A=1'] } });
   const run = async (cmd: string[]) => {
     const { Id } = await opened.engine.execs.create(id, {
@@ -321,9 +321,25 @@ test('exec: output, exit code, a missing program', { timeout: 60_000 }, async ()
   };
   const good = await run(['sh', '-c', 'echo $A$B; exit 4']);
   assert.equal(good.text, '12\n');
+  assert.equal((await opened.engine.execs.inspect(good.Id)).ExitCode, 4);
   const bad = await run(['nope']);
   assert.match(bad.text, /executable file not found in \$PATH/);
   assert.equal((await opened.engine.execs.inspect(bad.Id)).ExitCode, 127);
+  await remove(id);
+});
+
+test('copying in and out, of a stopped container and its volume too', { timeout: 60_000 }, async () => {
+  const { containers } = opened.engine;
+  const id = await create({ cmd: ['true'], host: { Binds: ['/data'] } });
+  const { tar } = await containers.archiveGet(id, '/bin/busybox');
+  const options = { noOverwriteDirNonDir: false, copyUidGid: false };
+  await containers.archivePut(id, '/data', tar, options);
+  assert.equal((await containers.archiveStat(id, '/data/busybox'))['name'], 'busybox');
+  await assert.rejects(containers.archiveStat(id, '/nope'), /Could not find the file \/nope in container/);
+  assert.deepEqual(
+    traces('').filter((path) => path.includes('/merged')),
+    [],
+  );
   await remove(id);
 });
 

@@ -7,6 +7,7 @@ import { parseSignal, SIGKILL, SIGTERM } from './signals.ts';
 import { BY_HAND, startLocked } from './start.ts';
 import { isLive } from './state.ts';
 import type { Ended } from './waiters.ts';
+import { within } from './within.ts';
 
 /** How long a killed process may take to go, in milliseconds. */
 const KILL_DEADLINE_MS = 10_000;
@@ -138,19 +139,4 @@ export async function restart(ctx: Context, id: string, options: StopOptions): P
     if (!isLive(ctx.store.get(id).state)) await startLocked(ctx, id, BY_HAND);
   });
   publish(ctx, ctx.store.get(id), 'restart');
-}
-
-/** Whether a promise resolves within so many milliseconds. */
-async function within(promise: Promise<unknown>, milliseconds: number): Promise<boolean> {
-  if (milliseconds === Infinity) {
-    await promise;
-    return true;
-  }
-  const late = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => late.resolve(false), milliseconds);
-  try {
-    return await Promise.race([promise.then(() => true), late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

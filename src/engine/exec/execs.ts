@@ -14,10 +14,13 @@ import { DEFAULT_DETACH_KEYS, parseDetachKeys, withDetachKeys } from '../contain
 import { mergeEnv } from '../containers/merge-config.ts';
 import type { ContainerRecord } from '../containers/record.ts';
 import { isLive } from '../containers/state.ts';
+import { within } from '../containers/within.ts';
 import { execNotFound, requestFailed, stateConflict } from '../errors.ts';
 
 /** How long an ended exec can still be inspected, in milliseconds. */
 const KEPT_MS = 5 * 60_000;
+/** How long the word of an exit may take behind the end of the output, in milliseconds. */
+const EXIT_DEADLINE_MS = 2_000;
 
 interface Exec {
   readonly id: string;
@@ -28,6 +31,8 @@ interface Exec {
   pid: number;
   exitCode: number | null;
   readonly ended: PromiseWithResolvers<number>;
+  /** Its output has come to an end, which it does only when the process has ended. */
+  drained: boolean;
 }
 
 /** A further process in a container, for health checks: its output, and how it ended. */
@@ -89,6 +94,9 @@ export class ExecTable implements Execs, ExecHooks {
       stream: true,
       tty,
     });
+    stream.once('end', () => {
+      exec.drained = true;
+    });
     try {
       await this.#run(ctx, record, exec, false, request.ConsoleSize);
     } catch (error) {
@@ -108,6 +116,8 @@ export class ExecTable implements Execs, ExecHooks {
 
   async inspect(execId: string): Promise<ExecInspect> {
     const exec = this.#get(execId);
+    // A client that saw the output end asks for the exit code at once, and may be faster than the monitor's word of it.
+    if (exec.drained && exec.phase !== 'ended') await within(exec.ended.promise, EXIT_DEADLINE_MS);
     const [entrypoint = '', ...args] = exec.request.Cmd ?? [];
     const { AttachStdin = false, AttachStdout = false, AttachStderr = false } = exec.request;
     return {
@@ -197,6 +207,7 @@ export class ExecTable implements Execs, ExecHooks {
       pid: 0,
       exitCode: null,
       ended: Promise.withResolvers<number>(),
+      drained: false,
     };
     this.#execs.set(exec.id, exec);
     return exec;
