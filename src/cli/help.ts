@@ -70,7 +70,7 @@ function columns(rows: readonly { readonly name: string; readonly summary: strin
 }
 
 /** The options, laid out and wrapped as pflag does. */
-export function flagUsages(flags: Flags): string {
+function flagUsages(flags: Flags): string {
   const shown = Object.values(flags)
     .filter((f: Flag<unknown>) => !f.hidden)
     .toSorted((a: Flag<unknown>, b: Flag<unknown>) => ((a.names[0] ?? '') < (b.names[0] ?? '') ? -1 : 1))

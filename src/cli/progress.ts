@@ -57,7 +57,7 @@ function drawLine(message: ProgressMessage, out: Sink, lines: Map<string, number
 }
 
 /** `[====>    ]  1.2MB/3.4MB`; numbers alone on a narrow terminal. */
-export function barOf(detail: NonNullable<ProgressMessage['progressDetail']>, columns: number): string {
+function barOf(detail: NonNullable<ProgressMessage['progressDetail']>, columns: number): string {
   const { current = 0, total = 0 } = detail;
   if (current <= 0 && total <= 0) return '';
   if (total <= 0) return ` ${humanSize(current)}`;

@@ -1,4 +1,4 @@
 export type * from './contract.ts';
 export { createClient } from './create-client.ts';
-export { ApiError, cannotConnect } from './errors.ts';
+export { ApiError } from './errors.ts';
 export { packContext } from './build-context.ts';

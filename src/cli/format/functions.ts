@@ -64,7 +64,7 @@ function isRow(value: unknown): boolean {
 }
 
 /** The value as JSON takes it: a formatter's fields are called, those with arguments left out, names sorted. */
-export function plain(value: unknown): unknown {
+function plain(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   const entries = Object.entries(value);
   if (!entries.some(([, v]) => typeof v === 'function')) return value;

@@ -21,7 +21,7 @@ function scaled(amount: number, base: number, units: readonly string[], digits: 
 }
 
 /** Go's %.Ng for numbers of ordinary size. */
-export function significant(value: number, digits: number): string {
+function significant(value: number, digits: number): string {
   if (value === 0) return '0';
   return String(Number(value.toPrecision(digits)));
 }
