@@ -3,27 +3,20 @@ import type {
   BlkioConfig,
   BlkioDevice,
   Build,
-  Dependency,
   Deploy,
   Device,
-  EnvFile,
   Extends,
-  FileReference,
   Healthcheck,
   Logging,
-  NetworkAttachment,
-  Port,
   Service,
-  ServiceVolume,
   UlimitSetting,
 } from '../model/service.ts';
-import { parsePort, PortError, range } from './short-ports.ts';
-import { isIP } from './ip-address.ts';
-import { cleanTarget, parseVolume, resolveHostPath, VolumeError } from './short-volumes.ts';
+import { range } from './short-ports.ts';
+import { ShellWordsError, splitWords } from './shell-words.ts';
+import type { Tree } from './tree.ts';
 import type { Shape, Where } from './shape.ts';
 import {
   anything,
-  below,
   boolean,
   bytes,
   duration,
@@ -42,9 +35,9 @@ import {
   uniqueList,
   wrong,
 } from './shape.ts';
-import { ShellWordsError, splitWords } from './shell-words.ts';
-import type { Tree } from './tree.ts';
-import { isNull } from './tree.ts';
+import { path } from './host-path.ts';
+import { dependsOn, networks, envFile, extraHosts, fileReference } from './link-shapes.ts';
+import { ports, volumes } from './port-volume-shapes.ts';
 
 /** A string is split into words, a list is taken as it is. */
 const command: Shape<string[]> = {
@@ -67,11 +60,6 @@ const command: Shape<string[]> = {
   },
 };
 
-/** A path on the host, made absolute. */
-const path: Shape<string> = {
-  read: (tree, where) => guarded(tree, where, () => resolveHostPath(string.read(tree, where), where)),
-};
-
 /** A build context: a path, or a URL as it is. */
 const context: Shape<string> = {
   read(tree, where) {
@@ -80,259 +68,6 @@ const context: Shape<string> = {
       written,
     );
     return remote ? written : path.read(tree, where);
-  },
-};
-
-const port: Shape<Port[]> = {
-  read(tree, where) {
-    if (tree.kind === 'map') {
-      const one = longPort.read(tree, where);
-      if (one.host_ip !== undefined && isIP(one.host_ip) === 0)
-        throw invalidAt(tree, `${where.path}.host_ip: Invalid ip address: ${one.host_ip}`);
-      return [{ ...one, mode: one.mode ?? 'ingress', protocol: one.protocol ?? 'tcp' }];
-    }
-    const spec = text.read(tree, where);
-    try {
-      return parsePort(spec);
-    } catch (e) {
-      if (!(e instanceof PortError)) throw e;
-      throw invalidAt(
-        tree,
-        `${where.path}: ${e.message}`,
-        'expected [HOST_IP:][HOST_PORT:]CONTAINER_PORT[/tcp|udp|sctp], such as "8080:80"',
-      );
-    }
-  },
-};
-const publishedPort: Shape<string> = {
-  read(tree, where) {
-    const written = text.read(tree, where);
-    if (written !== '' && !range(written)) throw invalidAt(tree, `${where.path}: Invalid hostPort: ${written}`);
-    return written;
-  },
-};
-const targetPort: Shape<number> = {
-  read(tree, where) {
-    const value = integer.read(tree, where);
-    if (value < 1 || value > 65_535) throw invalidAt(tree, `${where.path}: Invalid containerPort: ${value}`);
-    return value;
-  },
-};
-const longPort = object<Partial<Port> & { target: number }>({
-  name: string,
-  mode: string,
-  host_ip: string,
-  target: targetPort,
-  published: publishedPort,
-  protocol: string,
-  app_protocol: string,
-});
-const ports: Shape<Port[]> = {
-  read(tree, where) {
-    if (tree.kind !== 'list')
-      throw wrong(tree, where, 'a list', tree.kind === 'scalar' ? `write "- ${tree.source}" below it` : undefined);
-    return tree.items.flatMap((item, i) => {
-      const at = { ...where, path: `${where.path}[${i}]` };
-      const found = port.read(item, at);
-      if (item.kind === 'map' && !item.entries.has('target')) {
-        throw invalidAt(
-          item,
-          `${at.path} needs "target"`,
-          'target, published and protocol of one port belong under one "-"',
-        );
-      }
-      return found;
-    });
-  },
-};
-
-const volumeType = oneOf('bind', 'volume', 'tmpfs', 'image', 'npipe', 'cluster');
-const longVolume = object<Omit<ServiceVolume, 'target'> & { target: string }>(
-  {
-    type: volumeType,
-    source: string,
-    target: string,
-    read_only: boolean,
-    consistency: string,
-    bind: object<NonNullable<ServiceVolume['bind']>>({
-      propagation: string,
-      create_host_path: boolean,
-      recursive: oneOf('enabled', 'disabled', 'writable', 'readonly'),
-      selinux: oneOf('z', 'Z'),
-    }),
-    volume: object<NonNullable<ServiceVolume['volume']>>({ nocopy: boolean, subpath: string, labels }),
-    tmpfs: object<NonNullable<ServiceVolume['tmpfs']>>({ size: bytes, mode: integer }),
-    image: object<NonNullable<ServiceVolume['image']>>({ subpath: string }),
-  },
-  ['type', 'target'],
-);
-const volume: Shape<ServiceVolume> = {
-  read(tree, where) {
-    return guarded(tree, where, () => {
-      if (tree.kind === 'scalar') return parseVolume(text.read(tree, where), where);
-      const long = longVolume.read(tree, where);
-      const target = cleanTarget(long.target);
-      if (long.type === 'bind') {
-        if (long.source === undefined)
-          throw invalidAt(tree, `${where.path} needs "source": a bind mount is of a path on this host`);
-        return {
-          ...long,
-          target,
-          source: resolveHostPath(long.source, where),
-          bind: { create_host_path: true, ...long.bind },
-        };
-      }
-      if (long.type === 'volume') return { ...long, target, volume: long.volume ?? {} };
-      return { ...long, target };
-    });
-  },
-};
-const volumes: Shape<ServiceVolume[]> = {
-  read(tree, where) {
-    const found = list(volume).read(tree, where);
-    if (tree.kind === 'list') {
-      for (const [i, one] of found.entries()) {
-        const item = tree.items[i];
-        if (item && one.source !== undefined) where.note(`${where.path}:${one.source}`, item.at);
-      }
-    }
-    return found;
-  },
-};
-
-const dependsOn: Shape<Record<string, Dependency>> = {
-  read(tree, where) {
-    if (tree.kind === 'list') {
-      return Object.fromEntries(
-        tree.items.map((item, i) => {
-          const name = string.read(item, { ...where, path: `${where.path}[${i}]` });
-          where.note(`${where.path}.${name}`, item.at);
-          return [name, { condition: 'service_started', required: true } satisfies Dependency];
-        }),
-      );
-    }
-    if (tree.kind !== 'map')
-      throw wrong(
-        tree,
-        where,
-        'a list of services, or a map of them',
-        tree.kind === 'scalar' ? `write "- ${tree.source}" on a line of its own below it` : undefined,
-      );
-    const found: Record<string, Dependency> = {};
-    for (const [name, { at, value }] of tree.entries) {
-      where.note(`${where.path}.${name}`, at);
-      const inner = below(where, name);
-      found[name] = isNull(value)
-        ? { condition: 'service_started', required: true }
-        : { required: true, ...dependency.read(value, inner) };
-    }
-    return found;
-  },
-};
-const dependency = object<Omit<Dependency, 'required'> & { required?: boolean }>(
-  {
-    condition: oneOf('service_started', 'service_healthy', 'service_completed_successfully'),
-    restart: boolean,
-    required: boolean,
-  },
-  ['condition'],
-);
-
-const attachment = object<NetworkAttachment>({
-  aliases: list(string),
-  driver_opts: labels,
-  gw_priority: integer,
-  interface_name: string,
-  ipv4_address: string,
-  ipv6_address: string,
-  link_local_ips: list(string),
-  mac_address: string,
-  priority: integer,
-});
-const networks: Shape<Record<string, NetworkAttachment | null>> = {
-  read(tree, where) {
-    if (tree.kind === 'list') {
-      return Object.fromEntries(
-        tree.items.map((item, i) => {
-          const name = string.read(item, { ...where, path: `${where.path}[${i}]` });
-          where.note(`${where.path}.${name}`, item.at);
-          return [name, null];
-        }),
-      );
-    }
-    if (tree.kind !== 'map')
-      throw wrong(
-        tree,
-        where,
-        'a list of networks, or a map of them',
-        tree.kind === 'scalar' ? `write "- ${tree.source}" on a line of its own below it` : undefined,
-      );
-    const found: Record<string, NetworkAttachment | null> = {};
-    for (const [name, { at, value }] of tree.entries) {
-      where.note(`${where.path}.${name}`, at);
-      found[name] = isNull(value) ? null : attachment.read(value, below(where, name));
-    }
-    return found;
-  },
-};
-
-const envFile: Shape<EnvFile> = {
-  read(tree, where) {
-    const noted = (file: EnvFile): EnvFile => {
-      where.note(`${where.path.replace(/\[\d+\]$/, '')}:${file.path}`, tree.at);
-      return file;
-    };
-    if (tree.kind === 'scalar') return noted({ path: path.read(tree, where), required: true });
-    const long = longEnvFile.read(tree, where);
-    return noted({ required: true, ...long });
-  },
-};
-const longEnvFile = object<Omit<EnvFile, 'required'> & { required?: boolean }>(
-  { path, required: boolean, format: oneOf('raw') },
-  ['path'],
-);
-
-function fileReference(target: (source: string) => string | undefined): Shape<FileReference> {
-  return {
-    read(tree, where) {
-      const list = where.path.replace(/\[\d+\]$/, '');
-      if (tree.kind === 'scalar') {
-        const source = string.read(tree, where);
-        where.note(`${list}:${source}`, tree.at);
-        const at = target(source);
-        return at === undefined ? { source } : { source, target: at };
-      }
-      const long = longReference.read(tree, where);
-      where.note(`${list}:${long.source}`, tree.at);
-      return long;
-    },
-  };
-}
-const longReference = object<FileReference>({ source: string, target: string, uid: text, gid: text, mode: integer }, [
-  'source',
-]);
-
-const extraHosts: Shape<string[]> = {
-  read(tree, where) {
-    const entry = (host: string, ip: string): string => `${host.trim()}=${ip.trim().replace(/^\[(.*)\]$/, '$1')}`;
-    if (tree.kind === 'map') {
-      return [...tree.entries].flatMap(([host, { value }]) =>
-        oneOrMany(string)
-          .read(value, below(where, host))
-          .map((ip) => entry(host, ip)),
-      );
-    }
-    return list(string)
-      .read(tree, where)
-      .map((pair, i) => {
-        const match = /^([^=:]+)[=:](.+)$/.exec(pair);
-        if (!match)
-          throw invalidAt(
-            (tree.kind === 'list' && tree.items[i]) || tree,
-            `${where.path}[${i}]: bad host name "${pair}"; expected HOST=IP`,
-          );
-        return entry(match[1] ?? '', match[2] ?? '');
-      });
   },
 };
 
@@ -616,12 +351,3 @@ export const serviceShape: Shape<Service> = object<Service>({
   post_start: anything,
   pre_stop: anything,
 });
-
-function guarded<T>(tree: Tree, where: Where, read: () => T): T {
-  try {
-    return read();
-  } catch (e) {
-    if (e instanceof VolumeError) throw invalidAt(tree, `${where.path}: ${e.message}`);
-    throw e;
-  }
-}
