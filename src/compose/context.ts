@@ -48,7 +48,7 @@ export interface Command<F extends Flags = Flags> {
   readonly flags: F;
   /** Flags end at the first argument: what follows belongs to the container's command. */
   readonly stopAtFirst?: boolean;
-  /** Words before the flags are read, for spellings of old. */
+
   run(context: Context, parsed: ParseResult<F>): Promise<number>;
 }
 export function command<F extends Flags>(definition: Command<F>): Command<F> {
