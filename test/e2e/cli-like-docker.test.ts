@@ -13,7 +13,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['ps', '--filter', 'foo=bar'],
   ['ps', '--filter', 'foo'],
   ['ps', '--format', '{{.ID'],
-  ['images', '--format', '{{json .}}'],
+  ['images', '--format', '{{json .Repository}} {{.Tag}} {{.ID}} {{.Size}} {{.VirtualSize}} {{.Digest}} {{.CreatedAt}}'],
   ['images', '--digests', '-q'],
   ['network', 'ls'],
   ['volume', 'ls'],
