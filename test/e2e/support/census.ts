@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 
 /**
  * What the kernel and the disk hold at a moment, as sorted lists of names, so that a test can say what was left behind.
- * Several test daemons may run at once: give `marks` (paths, instance names) to count only what carries one of them.
+ * Other daemons may work on the machine meanwhile: what carries another instance's mark does not count, all else does.
  */
 export interface Census {
   readonly mounts: readonly string[];
@@ -18,17 +18,27 @@ export interface Census {
 }
 
 export interface CensusOptions {
-  /** Directories whose temporary files are counted (`tmp`, `ingest`, `*.tmp` at any depth). */
+  /** Directories of the test: their temporary files are counted (`tmp`, `ingest`, `*.tmp` at any depth). */
   readonly roots?: readonly string[];
+  /** Instances (six digits of the data root's hash) that are the test's own. */
+  readonly instances?: readonly string[];
 }
 
 export function takeCensus(options: CensusOptions = {}): Census {
+  const roots = options.roots ?? [];
+  const isForeign = (name: string) => {
+    const mark = /wharf[:_-]([0-9a-f]{6})\b/.exec(name)?.[1];
+    if (mark !== undefined) return !(options.instances ?? []).includes(mark);
+    const path = /^\/(?:tmp|run\/wharf|var\/lib\/wharf|mnt)\/?[^ ]*/.exec(name)?.[0];
+    return path !== undefined && !roots.some((root) => path.startsWith(root));
+  };
+  const ours = (names: readonly string[]) => names.filter((name) => !isForeign(name)).sort();
   return {
-    mounts: mounts(),
-    links: readdirSync('/sys/class/net').sort(),
-    namespaces: networkNamespaces(),
-    tables: tables(),
-    cgroups: cgroups(),
+    mounts: ours(mounts()),
+    links: links(isForeign),
+    namespaces: networkNamespaces(isForeign),
+    tables: ours(tables()),
+    cgroups: ours(cgroups()),
     processes: strayProcesses(options.roots ?? []),
     temporaryFiles: (options.roots ?? []).flatMap(temporaryFiles).sort(),
   };
@@ -61,21 +71,41 @@ function mounts(): string[] {
     .sort();
 }
 
-/** Namespaces that are held by a process or by a mount, by inode. */
-function networkNamespaces(): string[] {
+/** Links by name. A veth end in a bridge goes with its bridge: that carries the mark, as its alias. */
+function links(isForeign: (name: string) => boolean): string[] {
+  const aliasOf = (link: string) => read(`/sys/class/net/${link}/ifalias`);
+  const masterOf = (link: string) => /INTERFACE=(.*)/.exec(read(`/sys/class/net/${link}/master/uevent`))?.[1];
+  return readdirSync('/sys/class/net')
+    .filter((link) => !isForeign(aliasOf(link)) && !isForeign(aliasOf(masterOf(link) ?? link)))
+    .sort();
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
+/** Namespaces that are held by a mount, or by a process that no instance's cgroup or mount claims, by inode. */
+function networkNamespaces(isForeign: (name: string) => boolean): string[] {
   const found = new Set<string>();
+  const foreign = new Set<string>();
+  for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
+    const inode = /net:\[\d+\]/.exec(line)?.[0];
+    if (inode !== undefined) (isForeign(line.split(' ')[4] ?? '') ? foreign : found).add(inode);
+  }
   for (const pid of pids()) {
     try {
-      found.add(readlinkSync(`/proc/${pid}/ns/net`));
+      const inode = readlinkSync(`/proc/${pid}/ns/net`);
+      if (read(`/proc/${pid}/cgroup`).split('\n').some(isForeign)) foreign.add(inode);
+      found.add(inode);
     } catch {
       // The process has ended meanwhile.
     }
   }
-  for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
-    const inode = /net:\[\d+\]/.exec(line);
-    if (inode) found.add(inode[0]);
-  }
-  return [...found].sort();
+  return [...found].filter((inode) => !foreign.has(inode)).sort();
 }
 
 function tables(): string[] {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -101,7 +102,8 @@ export async function withDaemon(
   options: { readonly args?: readonly string[] } = {},
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'wharf-e2e-'));
-  const before = takeCensus({ roots: [directory] });
+  const census = { roots: [directory], instances: [instanceOf(join(realpathSync(directory), 'data'))] };
+  const before = takeCensus(census);
   const daemon = new TestDaemon(directory, [
     '--default-address-pool',
     'base=10.213.0.0/16,size=24',
@@ -118,7 +120,7 @@ export async function withDaemon(
   try {
     await removeAll(daemon);
     await daemon.stop();
-    assertNothingLeft(before, takeCensus({ roots: [directory] }));
+    assertNothingLeft(before, takeCensus(census));
   } catch (e) {
     failure ??= e;
     await daemon.stop().catch(() => undefined);
@@ -126,6 +128,11 @@ export async function withDaemon(
     if (process.env['WHARF_TEST_KEEP'] === undefined) rmSync(directory, { recursive: true, force: true });
   }
   if (failure !== undefined) throw failure;
+}
+
+/** The mark that a daemon puts on what it makes in the kernel. */
+function instanceOf(dataRoot: string): string {
+  return createHash('sha256').update(dataRoot).digest('hex').slice(0, 6);
 }
 
 /** Removes every container, user network and volume through the API. */
