@@ -1,5 +1,6 @@
 // Installs what is missing: system packages, npm packages with the pinned Node. Needs nothing but Node 18 and npm.
 // node scripts/setup.mjs [--for-tests]
+import { fetchCliPlugins } from './lib/cli-plugins.mjs';
 import { installNpmPackages } from './lib/npm-packages.mjs';
 import { fail } from './lib/say.mjs';
 import { installPackages } from './lib/system-packages.mjs';
@@ -8,6 +9,7 @@ try {
   const tests = process.argv.includes('--for-tests');
   await installPackages('engine', 'baseImages', ...(tests ? ['examples', 'clients'] : []));
   await installNpmPackages();
+  if (tests) await fetchCliPlugins();
 } catch (e) {
   fail(e.message);
 }

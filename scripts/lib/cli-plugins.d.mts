@@ -1,0 +1,2 @@
+export const CLI_PLUGINS: string;
+export function fetchCliPlugins(): Promise<void>;

@@ -1,0 +1,61 @@
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { run } from './run.mjs';
+import { done, seconds, step } from './say.mjs';
+
+/** Where the docker CLI plugins that tests use are kept, outside the repository. */
+export const CLI_PLUGINS = process.env.WHARF_CLI_PLUGINS ?? '/var/cache/wharf/cli-plugins';
+/** Debian's unstable branch carries them as single static programs; no stable one does. */
+const SUITE = 'sid';
+const MIRROR = process.env.WHARF_DEBIAN_MIRROR ?? 'http://deb.debian.org/debian';
+const PLUGINS = ['docker-buildx', 'docker-compose'];
+
+/** Fetches the plugins that are missing, from Debian packages that apt verifies, without touching the system's apt. */
+export async function fetchCliPlugins() {
+  const missing = PLUGINS.filter((name) => !existsSync(join(CLI_PLUGINS, name)));
+  if (missing.length === 0) return;
+  step(`Plugins of the docker CLI: ${missing.join(', ')}`);
+  const begin = Date.now();
+  const work = mkdtempSync(join(tmpdir(), 'wharf-plugins-'));
+  try {
+    for (const dir of ['lists/partial', 'cache/archives/partial', 'debs'])
+      mkdirSync(join(work, dir), { recursive: true });
+    // apt fetches as a user of its own.
+    chmodSync(work, 0o755);
+    const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
+    writeFileSync(join(work, 'sources.list'), `deb [signed-by=${keyring}] ${MIRROR} ${SUITE} main\n`);
+    const options = [
+      `Dir::Etc::sourcelist=${work}/sources.list`,
+      'Dir::Etc::sourceparts=/dev/null',
+      `Dir::State::lists=${work}/lists`,
+      `Dir::Cache=${work}/cache`,
+      'Acquire::Languages=none',
+      'APT::Sandbox::User=root',
+    ].flatMap((o) => ['-o', o]);
+    await run('apt-get', [...options, '-qq', 'update']);
+    await run('apt-get', [...options, '-qq', 'download', ...missing], { cwd: join(work, 'debs') });
+    for (const deb of readdirSync(join(work, 'debs')))
+      await run('dpkg-deb', ['-x', join(work, 'debs', deb), join(work, 'x')]);
+    mkdirSync(CLI_PLUGINS, { recursive: true });
+    for (const name of missing) {
+      const temporary = join(CLI_PLUGINS, `.${name}.${process.pid}`);
+      copyFileSync(join(work, 'x/usr/libexec/docker/cli-plugins', name), temporary);
+      chmodSync(temporary, 0o755);
+      renameSync(temporary, join(CLI_PLUGINS, name));
+    }
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+  done(`${CLI_PLUGINS} (${seconds(Date.now() - begin)})`);
+}
