@@ -32,6 +32,14 @@ export interface RuntimeInfo {
     readonly reason: string;
   }[];
   readonly controllers: readonly string[];
+  /** Limits that not every kernel knows. */
+  readonly limits: {
+    readonly swap: boolean;
+    readonly swappiness: boolean;
+    readonly oomKillDisable: boolean;
+    readonly blkioWeight: boolean;
+    readonly cpuRealtime: boolean;
+  };
 }
 
 export interface LogTarget {

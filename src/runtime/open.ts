@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
-import { basename, isAbsolute } from 'node:path';
-import { detectCgroups } from '../linux/index.ts';
-import type { Runtime, RuntimeOptions } from './contract.ts';
+import { existsSync, mkdirSync } from 'node:fs';
+import { basename, isAbsolute, join } from 'node:path';
+import { type CgroupHost, detectCgroups } from '../linux/index.ts';
+import type { Runtime, RuntimeInfo, RuntimeOptions } from './contract.ts';
 import { noRuntime } from './errors.ts';
 import { type Candidate, probeRuntimes } from './probe.ts';
 import { MonitoredRuntime } from './runtime.ts';
@@ -26,6 +26,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
     cgroupMode: cgroups.mode,
     candidates: candidates.map(({ name, path, works, reason }) => ({ name, path, works, reason })),
     controllers: cgroups.controllers,
+    limits: limitsOf(cgroups),
   };
   for (const { name, works, reason } of candidates) options.log.debug('OCI runtime', { name, works, reason });
   const kinds = new Map(candidates.map(({ name, kind }) => [name, kind]));
@@ -46,4 +47,28 @@ function choose(candidates: readonly Candidate[], wanted: string | undefined): C
     { message: `OCI runtime "${wanted}" cannot be used: ${named?.reason ?? 'no such runtime'}` },
     { hint },
   );
+}
+
+/** By the files of version 1 that a kernel without the limit does not have; version 2 has what its controllers have. */
+function limitsOf({ mode, mounts, controllers }: CgroupHost): RuntimeInfo['limits'] {
+  const has = (controller: string, file: string) => {
+    const mount = mounts.get(controller);
+    return mount !== undefined && existsSync(join(mount, file));
+  };
+  if (mode === 'v2') {
+    return {
+      swap: controllers.includes('memory'),
+      swappiness: false,
+      oomKillDisable: false,
+      blkioWeight: controllers.includes('io'),
+      cpuRealtime: false,
+    };
+  }
+  return {
+    swap: has('memory', 'memory.memsw.limit_in_bytes'),
+    swappiness: has('memory', 'memory.swappiness'),
+    oomKillDisable: has('memory', 'memory.oom_control'),
+    blkioWeight: has('blkio', 'blkio.weight') || has('blkio', 'blkio.bfq.weight'),
+    cpuRealtime: has('cpu', 'cpu.rt_runtime_us'),
+  };
 }

@@ -72,12 +72,19 @@ const MOUNT = {
   },
 } as const;
 
+const THROTTLE_DEVICES = { list: { struct: { Path: 'text', Rate: 'integer' } } } as const;
+
 const RESOURCE_FIELDS = {
   CpuShares: 'integer',
   Memory: 'integer',
   NanoCpus: 'integer',
   CgroupParent: 'text',
   BlkioWeight: 'integer',
+  BlkioWeightDevice: { list: { struct: { Path: 'text', Weight: 'integer' } } },
+  BlkioDeviceReadBps: THROTTLE_DEVICES,
+  BlkioDeviceWriteBps: THROTTLE_DEVICES,
+  BlkioDeviceReadIOps: THROTTLE_DEVICES,
+  BlkioDeviceWriteIOps: THROTTLE_DEVICES,
   CpuPeriod: 'integer',
   CpuQuota: 'integer',
   CpuRealtimePeriod: 'integer',
@@ -86,7 +93,17 @@ const RESOURCE_FIELDS = {
   CpusetMems: 'text',
   Devices: { list: { struct: { PathOnHost: 'text', PathInContainer: 'text', CgroupPermissions: 'text' } } },
   DeviceCgroupRules: { list: 'text' },
-  DeviceRequests: { list: 'any' },
+  DeviceRequests: {
+    list: {
+      struct: {
+        Driver: 'text',
+        Count: 'integer',
+        DeviceIDs: { list: 'text' },
+        Capabilities: { list: { list: 'text' } },
+        Options: TEXT_MAP,
+      },
+    },
+  },
   MemoryReservation: 'integer',
   MemorySwap: 'integer',
   MemorySwappiness: 'integer',

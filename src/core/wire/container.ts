@@ -59,6 +59,21 @@ export interface DeviceMapping {
   CgroupPermissions: string;
 }
 
+/** Devices by capability (`--gpus`), which a driver would have to know. */
+export interface DeviceRequest {
+  Driver?: string;
+  Count?: number;
+  DeviceIDs?: string[] | null;
+  Capabilities?: string[][] | null;
+  Options?: Record<string, string> | null;
+}
+
+/** A block device of the host, and what may go through it a second: bytes or operations. */
+export interface ThrottleDevice {
+  Path: string;
+  Rate: number;
+}
+
 /** Limits; sizes in bytes, CPU times in microseconds, `NanoCpus` in 1e-9 CPUs. */
 export interface Resources {
   CpuShares?: number;
@@ -66,6 +81,11 @@ export interface Resources {
   NanoCpus?: number;
   CgroupParent?: string;
   BlkioWeight?: number;
+  BlkioWeightDevice?: { Path: string; Weight: number }[] | null;
+  BlkioDeviceReadBps?: ThrottleDevice[] | null;
+  BlkioDeviceWriteBps?: ThrottleDevice[] | null;
+  BlkioDeviceReadIOps?: ThrottleDevice[] | null;
+  BlkioDeviceWriteIOps?: ThrottleDevice[] | null;
   CpuPeriod?: number;
   CpuQuota?: number;
   CpuRealtimePeriod?: number;
@@ -74,7 +94,7 @@ export interface Resources {
   CpusetMems?: string;
   Devices?: DeviceMapping[] | null;
   DeviceCgroupRules?: string[] | null;
-  DeviceRequests?: unknown[] | null;
+  DeviceRequests?: DeviceRequest[] | null;
   MemoryReservation?: number;
   MemorySwap?: number;
   MemorySwappiness?: number | null;

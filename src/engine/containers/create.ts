@@ -3,13 +3,13 @@ import { invalidParameter, messageOf } from '../../core/errors.ts';
 import { newId, shortId } from '../../core/ids.ts';
 import type { ContainerConfig, HostConfig } from '../../core/wire/container.ts';
 import type { NetworkingConfig } from '../../core/wire/network.ts';
-import type { Image } from '../contract.ts';
 import { requestFailed } from '../errors.ts';
 import { plannedAttachments } from './attachments.ts';
 import type { Context } from './context.ts';
 import { containerDirectory, publish } from './context.ts';
 import { hostnameOf } from './etc.ts';
 import { logSettings, withDefaults } from './host-config.ts';
+import { possibleLimits, readLimitFacts } from './limits.ts';
 import { parseLink } from './links.ts';
 import { argvOf, mergeConfig } from './merge-config.ts';
 import type { ContainerMount, MountPlan } from './mounts.ts';
@@ -43,9 +43,12 @@ export async function create(
   checkConfig(config);
   if (argvOf(config).length === 0) throw invalidParameter({ message: 'no command specified' });
   const cgroupns = ctx.options.runtime.info().cgroupMode === 'v2' ? 'private' : 'host';
-  const host = withDefaults(
-    config.NetworkDisabled ? { ...request.hostConfig, NetworkMode: 'none' } : request.hostConfig,
-    cgroupns,
+  const { host, warnings } = possibleLimits(
+    withDefaults(
+      config.NetworkDisabled ? { ...request.hostConfig, NetworkMode: 'none' } : request.hostConfig,
+      cgroupns,
+    ),
+    readLimitFacts(ctx.options.runtime.info()),
   );
   checkHostConfig(host, request.config);
   checkRuntime(ctx, host);
@@ -91,7 +94,7 @@ export async function create(
   ctx.store.put(record);
   undo.move();
   publish(ctx, record, 'create');
-  return { id, warnings: warningsFor(image, host) };
+  return { id, warnings: [...warnings, ...warningsFor(host)] };
 }
 
 function defaultHostname(id: string, host: HostConfig): string {
@@ -204,18 +207,15 @@ async function makeVolumes(
   return mounts;
 }
 
-function warningsFor(_image: Image | undefined, host: HostConfig): string[] {
+function warningsFor(host: HostConfig): string[] {
   const warnings: string[] = [];
   if (host.NetworkMode === 'host' && Object.keys(host.PortBindings ?? {}).length > 0) {
     warnings.push('Published ports are discarded when using host network mode');
   }
   if (host.Init === true && findInit() === undefined) {
     warnings.push(
-      'No init program was found on this host (docker-init or a static tini): the container runs without one',
+      'No init program was found on this host (docker-init or tini-static): the container runs without one',
     );
-  }
-  if ((host.IpcMode ?? '').startsWith('container:')) {
-    warnings.push("The IPC namespace is shared, but /dev/shm is the container's own");
   }
   return warnings;
 }

@@ -13,6 +13,7 @@ import { DEFAULT_DETACH_KEYS, parseDetachKeys, withDetachKeys } from './detach-k
 import { dnsNames } from './endpoints.ts';
 import { cancelRestart } from './exit.ts';
 import { inspect } from './inspect.ts';
+import { possibleLimits, readLimitFacts } from './limits.ts';
 import { list } from './list.ts';
 import { checkName } from './names.ts';
 import type { ContainerRecord } from './record.ts';
@@ -26,7 +27,7 @@ import { kill, restart, stop } from './stop.ts';
 import { millisOf, nowRfc3339 } from './time.ts';
 import { top } from './top.ts';
 import { parseUntil } from './until.ts';
-import { checkPolicyUpdate, checkResources } from './validate.ts';
+import { checkPolicyUpdate } from './validate.ts';
 
 /** Paths that the engine or the OCI runtime puts into every root; `docker diff` does not show them. */
 const OWN_PATHS = /^\/(dev|proc|sys|\.dockerenv|etc\/(hosts|hostname|resolv\.conf|mtab))(\/|$)/;
@@ -274,11 +275,13 @@ async function update(
     });
   }
   checkPolicyUpdate(record.hostConfig, change.RestartPolicy);
-  const hostConfig = changedHostConfig(record, change);
-  checkResources(hostConfig);
+  const { host: hostConfig, warnings } = possibleLimits(
+    changedHostConfig(record, change),
+    readLimitFacts(ctx.options.runtime.info()),
+  );
   if (isLive(record.state)) await ctx.options.runtime.update(record.id, buildResources(resourceInput(hostConfig)));
   publish(ctx, ctx.store.change(record.id, { hostConfig }), 'update');
-  return { Warnings: null };
+  return { Warnings: warnings.length > 0 ? [...warnings] : null };
 }
 
 /** The host config with the limits that a change names; zero leaves a limit as it is. */
@@ -305,6 +308,8 @@ function changedHostConfig(
     'CpuQuota',
     'NanoCpus',
     'BlkioWeight',
+    'CpuRealtimePeriod',
+    'CpuRealtimeRuntime',
   ] as const) {
     const value = change[field];
     if (value) host[field] = value;

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { invalidParameter } from '../../core/errors.ts';
-import type { HostConfig } from '../../core/wire/container.ts';
+import type { HostConfig, ThrottleDevice } from '../../core/wire/container.ts';
 import type {
   MountInput,
   NamespaceInput,
@@ -105,7 +105,20 @@ export function resourceInput(host: HostConfig): ResourceInput {
     cpusetMems: host.CpusetMems || undefined,
     pidsLimit: positive(host.PidsLimit),
     blkioWeight: positive(host.BlkioWeight),
+    blkioWeightDevices: (host.BlkioWeightDevice ?? []).map((d) => ({ path: d.Path, weight: d.Weight })),
+    blkioThrottle: {
+      readBps: throttle(host.BlkioDeviceReadBps),
+      writeBps: throttle(host.BlkioDeviceWriteBps),
+      readIops: throttle(host.BlkioDeviceReadIOps),
+      writeIops: throttle(host.BlkioDeviceWriteIOps),
+    },
+    cpuRealtimePeriodMicros: positive(host.CpuRealtimePeriod),
+    cpuRealtimeRuntimeMicros: positive(host.CpuRealtimeRuntime),
   };
+}
+
+function throttle(devices: readonly ThrottleDevice[] | null | undefined): { path: string; rate: number }[] {
+  return (devices ?? []).map(({ Path, Rate }) => ({ path: Path, rate: Rate }));
 }
 
 interface Security {

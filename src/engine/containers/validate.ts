@@ -1,10 +1,8 @@
-import { cpus } from 'node:os';
 import { invalidParameter } from '../../core/errors.ts';
 import type { ContainerConfig, HostConfig, RestartPolicy } from '../../core/wire/container.ts';
-import { stateConflict } from '../errors.ts';
+import { requestFailed, stateConflict } from '../errors.ts';
 import { parseSignal } from './signals.ts';
 
-const MIB = 1024 * 1024;
 const bad = (message: string) => invalidParameter({ message });
 
 /** What Docker refuses when a container is created. @throws {WharfError} `INVALID_PARAMETER` */
@@ -12,7 +10,11 @@ export function checkConfig(config: ContainerConfig): void {
   if (config.WorkingDir && !config.WorkingDir.startsWith('/')) {
     throw bad(`the working directory '${config.WorkingDir}' is invalid, it needs to be an absolute path`);
   }
+  refuseNul('the working directory', config.WorkingDir ?? '');
+  refuseNul('the user', config.User ?? '');
+  for (const word of [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])]) refuseNul('an argument', word);
   for (const entry of config.Env ?? []) {
+    refuseNul('an environment variable', entry);
     if (entry === '' || entry.startsWith('=')) throw bad(`invalid environment variable: ${entry}`);
   }
   if (config.StopSignal && parseSignal(config.StopSignal) === undefined) {
@@ -31,6 +33,11 @@ export function checkConfig(config: ContainerConfig): void {
   if ((health.Retries ?? 0) < 0) throw bad('Retries in Healthcheck cannot be negative');
 }
 
+/** The kernel would take what stands before it for the whole. @throws {WharfError} `INVALID_PARAMETER` */
+function refuseNul(what: string, text: string): void {
+  if (text.includes('\0')) throw bad(`${what} cannot contain NUL: ${JSON.stringify(text)}`);
+}
+
 /** @throws {WharfError} `INVALID_PARAMETER` */
 export function checkHostConfig(host: HostConfig, config: ContainerConfig): void {
   checkRestartPolicy(host.RestartPolicy);
@@ -38,7 +45,15 @@ export function checkHostConfig(host: HostConfig, config: ContainerConfig): void
   if (host.AutoRemove && policy !== '' && policy !== 'no') {
     throw bad("can't create 'AutoRemove' container with restart policy");
   }
-  checkResources(host);
+  checkUlimits(host);
+  checkNamespaces(host);
+  checkSysctls(host);
+  checkDevices(host);
+  if (Object.keys(host.StorageOpt ?? {}).length > 0) {
+    throw requestFailed({
+      message: "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
+    });
+  }
   checkNetworkMode(host, config);
   for (const [field, names] of [
     ['CapAdd', host.CapAdd],
@@ -74,48 +89,67 @@ function checkRestartPolicy(policy: RestartPolicy | undefined): void {
   }
 }
 
-/** Limits of processor and memory. @throws {WharfError} `INVALID_PARAMETER` */
-export function checkResources(host: HostConfig): void {
-  const memory = host.Memory ?? 0;
-  const swap = host.MemorySwap ?? 0;
-  const reservation = host.MemoryReservation ?? 0;
-  if (memory !== 0 && memory < 6 * MIB) throw bad('Minimum memory limit allowed is 6MB');
-  if (swap > 0 && memory === 0) {
-    throw bad('You should always set the Memory limit when using Memoryswap limit, see usage');
-  }
-  if (memory > 0 && swap > 0 && swap < memory) {
-    throw bad('Minimum memoryswap limit should be larger than memory limit, see usage');
-  }
-  if (reservation !== 0 && reservation < 6 * MIB) throw bad('Minimum memory reservation allowed is 6MB');
-  if (memory > 0 && reservation > memory) {
-    throw bad('Minimum memory limit can not be less than memory reservation limit, see usage');
-  }
-  const swappiness = host.MemorySwappiness ?? -1;
-  if (swappiness < -1 || swappiness > 100) {
-    throw bad(`Invalid value: ${swappiness}, valid memory swappiness range is 0-100`);
-  }
-  const nano = host.NanoCpus ?? 0;
-  if (nano !== 0) {
-    if (host.CpuPeriod) throw bad('Conflicting options: Nano CPUs and CPU Period cannot both be set');
-    if (host.CpuQuota) throw bad('Conflicting options: Nano CPUs and CPU Quota cannot both be set');
-    const available = cpus().length;
-    if (nano < 1e7 || nano > available * 1e9) {
-      throw bad(`range of CPUs is from 0.01 to ${available.toFixed(2)}, as there are only ${available} CPUs available`);
+/** Names of setrlimit(2), as `--ulimit` spells them. */
+const ULIMITS = new Set(
+  'core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack'.split(' '),
+);
+
+function checkUlimits(host: HostConfig): void {
+  for (const { Name, Soft, Hard } of host.Ulimits ?? []) {
+    if (!ULIMITS.has(Name)) throw bad(`invalid ulimit type: ${Name}`);
+    if (Hard !== -1 && (Soft === -1 || Soft > Hard)) {
+      throw bad(`ulimit soft limit must be less than or equal to hard limit: ${Soft} > ${Hard}`);
     }
   }
-  const period = host.CpuPeriod ?? 0;
-  if (period !== 0 && (period < 1000 || period > 1_000_000)) {
-    throw bad('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)');
+}
+
+/** What namespaces may be: the container's own, the host's, or those of another container. */
+function checkNamespaces(host: HostConfig): void {
+  const joins = (mode: string) => /^container:.+$/.test(mode);
+  const { PidMode = '', IpcMode = '', UTSMode = '', UsernsMode = '', CgroupnsMode = '', Isolation = '' } = host;
+  if (PidMode === 'container:' || (PidMode !== '' && PidMode !== 'host' && !joins(PidMode))) {
+    throw bad(`invalid PID mode: ${PidMode}`);
   }
-  const quota = host.CpuQuota ?? 0;
-  if (quota > 0 && quota < 1000) throw bad('CPU cfs quota can not be less than 1ms (i.e. 1000)');
-  if ((host.BlkioWeight ?? 0) !== 0 && ((host.BlkioWeight ?? 0) < 10 || (host.BlkioWeight ?? 0) > 1000)) {
-    throw bad('Range of blkio weight is from 10 to 1000');
+  if (!['', 'none', 'private', 'shareable', 'host'].includes(IpcMode) && !joins(IpcMode)) {
+    throw bad(`invalid IPC mode: ${IpcMode}`);
   }
-  for (const limit of host.Ulimits ?? []) {
-    if (limit.Hard !== -1 && (limit.Soft === -1 || limit.Soft > limit.Hard)) {
-      throw bad(`ulimit soft limit must be less than or equal to hard limit: ${limit.Soft} > ${limit.Hard}`);
+  if (UTSMode !== '' && UTSMode !== 'host') throw bad(`invalid UTS mode: ${UTSMode}`);
+  if (UsernsMode !== '' && UsernsMode !== 'host') {
+    throw invalidParameter(
+      { message: `invalid user namespace mode: ${UsernsMode}` },
+      { hint: 'containers run without a user namespace; leave --userns out, or give host' },
+    );
+  }
+  if (!['', 'private', 'host'].includes(CgroupnsMode)) throw bad(`invalid cgroup namespace mode: ${CgroupnsMode}`);
+  if (Isolation !== '' && Isolation !== 'default') throw bad(`invalid isolation '${Isolation}' on linux`);
+}
+
+function checkSysctls(host: HostConfig): void {
+  const hostIpc = host.IpcMode === 'host';
+  for (const name of Object.keys(host.Sysctls ?? {})) {
+    if (name.startsWith('net.')) {
+      if (host.NetworkMode === 'host') throw bad(`sysctl "${name}" not allowed in host network namespace`);
+    } else if (/^(kernel\.(msg(max|mnb|mni)|sem|shm(all|max|mni|_rmid_forced))|fs\.mqueue\..+)$/.test(name)) {
+      if (hostIpc) throw bad(`sysctl "${name}" not allowed in host ipc namespace`);
+    } else if (name === 'kernel.domainname') {
+      if (host.UTSMode === 'host') throw bad(`sysctl "${name}" not allowed in host UTS namespace`);
+    } else {
+      throw bad(`sysctl "${name}" is not in a separate kernel namespace`);
     }
+  }
+}
+
+function checkDevices(host: HostConfig): void {
+  for (const rule of host.DeviceCgroupRules ?? []) {
+    if (!/^[acb] (\d+|\*):(\d+|\*) [rwm]{1,3}$/.test(rule)) {
+      throw bad(`invalid device cgroup rule format: '${rule}'`);
+    }
+  }
+  for (const { CgroupPermissions, PathOnHost } of host.Devices ?? []) {
+    if (CgroupPermissions && !/^[rwm]{1,3}$/.test(CgroupPermissions)) {
+      throw bad(`invalid device mode: ${CgroupPermissions}`);
+    }
+    if (PathOnHost.includes('\0')) throw bad(`invalid device path: ${JSON.stringify(PathOnHost)}`);
   }
 }
 

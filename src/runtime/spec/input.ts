@@ -71,6 +71,8 @@ export interface ResolvedUser {
   readonly home: string;
 }
 
+export type ThrottleKind = 'readBps' | 'writeBps' | 'readIops' | 'writeIops';
+
 /** Limits; `undefined` everywhere means none. */
 export interface ResourceInput {
   readonly memoryBytes?: number | undefined;
@@ -86,4 +88,11 @@ export interface ResourceInput {
   readonly cpusetMems?: string | undefined;
   readonly pidsLimit?: number | undefined;
   readonly blkioWeight?: number | undefined;
+  readonly blkioWeightDevices?: readonly { readonly path: string; readonly weight: number }[] | undefined;
+  /** Bytes or operations a second of single block devices. */
+  readonly blkioThrottle?:
+    | Readonly<Partial<Record<ThrottleKind, readonly { readonly path: string; readonly rate: number }[]>>>
+    | undefined;
+  readonly cpuRealtimePeriodMicros?: number | undefined;
+  readonly cpuRealtimeRuntimeMicros?: number | undefined;
 }

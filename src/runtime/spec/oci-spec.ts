@@ -35,6 +35,11 @@ export interface OciDeviceRule {
   minor?: number;
   access?: string;
 }
+export interface OciThrottle {
+  major: number;
+  minor: number;
+  rate: number;
+}
 export interface OciResources {
   devices?: OciDeviceRule[];
   memory?: { limit?: number; reservation?: number; swap?: number; swappiness?: number; disableOOMKiller?: boolean };
@@ -48,7 +53,14 @@ export interface OciResources {
     mems?: string;
   };
   pids?: { limit: number };
-  blockIO?: { weight?: number };
+  blockIO?: {
+    weight?: number;
+    weightDevice?: { major: number; minor: number; weight: number }[];
+    throttleReadBpsDevice?: OciThrottle[];
+    throttleWriteBpsDevice?: OciThrottle[];
+    throttleReadIOPSDevice?: OciThrottle[];
+    throttleWriteIOPSDevice?: OciThrottle[];
+  };
 }
 export interface OciSeccomp {
   defaultAction: string;
