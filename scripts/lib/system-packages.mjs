@@ -3,7 +3,7 @@ import { run } from './run.mjs';
 import { done, fail, note, step } from './say.mjs';
 
 /** Debian packages by what they are needed for. `proof`: a file that shows that it is there. */
-export const PACKAGES = {
+const PACKAGES = {
   engine: [
     { name: 'crun', proof: '/usr/bin/crun' },
     { name: 'runc', proof: '/usr/sbin/runc' },

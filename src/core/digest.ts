@@ -9,7 +9,7 @@ export type DiffId = Digest & { readonly [kind]: 'diffID' };
 /** Names a position: a layer together with all the layers below it. */
 export type ChainId = Digest & { readonly [kind]: 'chainID' };
 
-export const invalidDigest = defineError(
+const invalidDigest = defineError(
   'INVALID_DIGEST',
   'invalid',
   (f: { text: string }) => `invalid digest "${f.text}": expected sha256: and 64 hexadecimal digits`,

@@ -4,7 +4,7 @@
  */
 export const STREAM = { stdin: 0, stdout: 1, stderr: 2, daemonError: 3 } as const;
 export type StreamNumber = (typeof STREAM)[keyof typeof STREAM];
-export const FRAME_HEADER_BYTES = 8;
+const FRAME_HEADER_BYTES = 8;
 
 /** The 8-byte header before `length` bytes of `stream`. */
 export function frameHeader(stream: StreamNumber, length: number): Buffer {

@@ -1,8 +1,8 @@
 /** System calls and netlink, through FFI. Everything here is synchronous unless it says otherwise. */
-export { SystemCallError } from './ffi.ts';
 export * from './mount.ts';
 export * from './xattr.ts';
 export * from './node.ts';
+export * from './crypt.ts';
 export * from './process.ts';
 export * from './pty.ts';
 export * from './cgroup.ts';
@@ -14,3 +14,4 @@ export * from './netns.ts';
 export * from './nftables.ts';
 export * from './inet-socket.ts';
 export * from './inet-address.ts';
+export * from './open-in-root.ts';

@@ -4,5 +4,5 @@ export type * from './spec/input.ts';
 export { openRuntime } from './open.ts';
 export { buildSpec, buildExecProcess, buildResources } from './spec/build-spec.ts';
 export { resolveUser } from './spec/resolve-user.ts';
-export { runtimeFailed, startFailureOf } from './errors.ts';
+export { startFailureOf } from './errors.ts';
 export { runMonitor } from './monitor/main.ts';

@@ -44,7 +44,10 @@ test('a layer keeps all that its tar holds, and gives back the same tar', { time
   assert.equal(layer.tarBytes, readFileSync(join(root, 'l.tar')).length);
   const [directory = ''] = storage.layers.lowerDirs(layer.chainId);
   assert.equal(await listing(directory), await listing(join(root, 'tree')));
-  for (const [file, name] of [['bin/ping', 'security.capability'], ['etc', 'user.note']] as const) {
+  for (const [file, name] of [
+    ['bin/ping', 'security.capability'],
+    ['etc', 'user.note'],
+  ] as const) {
     const value = lgetXattr(join(directory, file), name);
     assert.ok(value);
     assert.deepEqual(value, lgetXattr(join(root, 'tree', file), name));

@@ -35,7 +35,7 @@ export function plainHijacker(request: IncomingMessage, response: ServerResponse
   };
 }
 
-export function headText(status: number, contentType: string, headers: HijackHead['headers'] = {}): string {
+function headText(status: number, contentType: string, headers: HijackHead['headers'] = {}): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: ${contentType}\r\n${lines.join('')}\r\n`;
 }

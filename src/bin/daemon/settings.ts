@@ -25,8 +25,8 @@ export interface AddressPool {
   readonly size: number;
 }
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-export const LOG_FORMATS = ['text', 'json'] as const;
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+const LOG_FORMATS = ['text', 'json'] as const;
 export const DEFAULT_CONFIG_FILE = '/etc/wharf/daemon.json';
 
 /** Docker's: networks that users may meet in examples, then smaller ones. */

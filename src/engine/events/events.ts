@@ -7,7 +7,7 @@ import { Subscription } from './subscription.ts';
 /** How many past events are remembered for `since`. */
 const REMEMBERED = 256;
 
-export const sinceAfterUntil = defineError(
+const sinceAfterUntil = defineError(
   'SINCE_AFTER_UNTIL',
   'invalid',
   (f: { since: bigint; until: bigint }) =>

@@ -1,6 +1,6 @@
 import { invalidParameter } from '../../core/errors.ts';
 import type { VolumeResource } from '../../core/wire/resources.ts';
-import type { SystemDependencies } from './system.ts';
+import type { SystemDependencies } from './dependencies.ts';
 
 const TYPES = ['container', 'image', 'volume', 'build-cache'];
 

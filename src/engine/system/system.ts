@@ -4,16 +4,10 @@ import { hostPlatform } from '../../core/platform.ts';
 import { API_VERSION, MIN_API_VERSION, VERSION } from '../../core/version.ts';
 import type { SystemInfo, VersionInfo } from '../../core/wire/resources.ts';
 import type { Containers, EngineOptions, Images, System, VolumeService } from '../contract.ts';
+import type { SystemDependencies } from './dependencies.ts';
 import { diskUsage } from './disk-usage.ts';
 import { fileSystemOf, openFiles, readHost } from './host.ts';
 import { registryConfig } from './registry-config.ts';
-
-export interface SystemDependencies {
-  readonly options: EngineOptions;
-  readonly containers: Containers;
-  readonly images: Images;
-  readonly volumes: VolumeService;
-}
 
 /** What `info`, `version` and `system df` tell. */
 export function createSystem(deps: SystemDependencies): System {
