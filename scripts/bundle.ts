@@ -1,11 +1,11 @@
-// Bundles the three programs into dist/, split so that each loads only what it uses. Run by `npm run build`.
+// Bundles the programs into dist/, split so that each loads only what it uses. Run by `npm run build`.
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = `${root}dist`;
-const programs = ['wharf', 'wharfd', 'wharf-monitor'];
+const programs = ['wharf', 'wharfd', 'wharf-monitor', 'wharf-registry'];
 const next = `${root}dist.new`;
 
 rmSync(next, { recursive: true, force: true });

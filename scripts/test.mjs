@@ -4,6 +4,7 @@ import * as fs from 'node:fs';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CLI_PLUGINS } from './lib/cli-plugins.mjs';
 import { pinnedNode, root } from './lib/node.mjs';
 import { done, seconds, step } from './lib/say.mjs';
 import { run } from './lib/run.mjs';
@@ -14,6 +15,8 @@ const SUITES = {
   e2e: { patterns: ['test/e2e/**/*.test.ts'], concurrency: 1 },
   clients: { patterns: ['test/clients/**/*.test.ts'], concurrency: 1 },
 };
+// A docker CLI of the machine's own comes first.
+process.env.PATH = `${process.env.PATH}:${CLI_PLUGINS}`;
 const asked = process.argv.slice(2);
 const wanted = asked.length > 0 ? asked : ['check', ...Object.keys(SUITES)];
 const begin = Date.now();

@@ -10,22 +10,34 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { run } from './run.mjs';
 import { done, seconds, step } from './say.mjs';
 
-/** Where the docker CLI plugins that tests use are kept, outside the repository. */
+/** Where the docker CLI and its plugins that tests use are kept, outside the repository. */
 export const CLI_PLUGINS = process.env.WHARF_CLI_PLUGINS ?? '/var/cache/wharf/cli-plugins';
 /** Debian's unstable branch carries them as single static programs; no stable one does. */
 const SUITE = 'sid';
 const MIRROR = process.env.WHARF_DEBIAN_MIRROR ?? 'http://deb.debian.org/debian';
-const PLUGINS = ['docker-buildx', 'docker-compose'];
+const PLUGINS = 'usr/libexec/docker/cli-plugins';
+/** Programs by the package they are in. */
+const PROGRAMS = {
+  'docker-buildx': `${PLUGINS}/docker-buildx`,
+  'docker-compose': `${PLUGINS}/docker-compose`,
+  'docker-cli': 'usr/bin/docker',
+};
 
-/** Fetches the plugins that are missing, from Debian packages that apt verifies, without touching the system's apt. */
+/**
+ * Fetches the docker CLI (where there is none) and the plugins that are missing, from Debian packages that apt verifies,
+ * without touching the system's apt.
+ */
 export async function fetchCliPlugins() {
-  const missing = PLUGINS.filter((name) => !existsSync(join(CLI_PLUGINS, name)));
+  const hasDocker = (process.env.PATH ?? '').split(':').some((dir) => existsSync(join(dir, 'docker')));
+  const missing = Object.keys(PROGRAMS)
+    .filter((name) => name !== 'docker-cli' || !hasDocker)
+    .filter((name) => !existsSync(join(CLI_PLUGINS, basename(PROGRAMS[name]))));
   if (missing.length === 0) return;
-  step(`Plugins of the docker CLI: ${missing.join(', ')}`);
+  step(`Programs of the docker CLI: ${missing.join(', ')}`);
   const begin = Date.now();
   const work = mkdtempSync(join(tmpdir(), 'wharf-plugins-'));
   try {
@@ -48,11 +60,11 @@ export async function fetchCliPlugins() {
     for (const deb of readdirSync(join(work, 'debs')))
       await run('dpkg-deb', ['-x', join(work, 'debs', deb), join(work, 'x')]);
     mkdirSync(CLI_PLUGINS, { recursive: true });
-    for (const name of missing) {
-      const temporary = join(CLI_PLUGINS, `.${name}.${process.pid}`);
-      copyFileSync(join(work, 'x/usr/libexec/docker/cli-plugins', name), temporary);
+    for (const path of missing.map((name) => PROGRAMS[name])) {
+      const temporary = join(CLI_PLUGINS, `.${basename(path)}.${process.pid}`);
+      copyFileSync(join(work, 'x', path), temporary);
       chmodSync(temporary, 0o755);
-      renameSync(temporary, join(CLI_PLUGINS, name));
+      renameSync(temporary, join(CLI_PLUGINS, basename(path)));
     }
   } finally {
     rmSync(work, { recursive: true, force: true });
