@@ -24,6 +24,62 @@ const MS = {
   STRICTATIME: 1 << 24,
 } as const;
 
+/** Words of mount(8) by what they do to the flags of mount(2): set them, clear them, or change how mounts spread (a call of its own). */
+export const MOUNT_FLAGS: Readonly<Record<'set' | 'clear' | 'propagation', Readonly<Record<string, number>>>> = {
+  set: {
+    defaults: 0,
+    ro: MS.RDONLY,
+    nosuid: MS.NOSUID,
+    nodev: MS.NODEV,
+    noexec: MS.NOEXEC,
+    sync: MS.SYNCHRONOUS,
+    dirsync: 128,
+    mand: 64,
+    noatime: MS.NOATIME,
+    nodiratime: MS.NODIRATIME,
+    relatime: MS.RELATIME,
+    strictatime: MS.STRICTATIME,
+    bind: MS.BIND,
+    rbind: MS.BIND | MS.REC,
+  },
+  clear: {
+    rw: MS.RDONLY,
+    suid: MS.NOSUID,
+    dev: MS.NODEV,
+    exec: MS.NOEXEC,
+    async: MS.SYNCHRONOUS,
+    nomand: 64,
+    atime: MS.NOATIME,
+    diratime: MS.NODIRATIME,
+    norelatime: MS.RELATIME,
+    nostrictatime: MS.STRICTATIME,
+  },
+  propagation: {
+    private: MS.PRIVATE,
+    rprivate: MS.PRIVATE | MS.REC,
+    shared: MS.SHARED,
+    rshared: MS.SHARED | MS.REC,
+    slave: MS.SLAVE,
+    rslave: MS.SLAVE | MS.REC,
+    unbindable: MS.UNBINDABLE,
+    runbindable: MS.UNBINDABLE | MS.REC,
+  },
+};
+
+/** Mounts with these flags; a bind mount takes read-only and its like only in a second call, and spreading in a third. */
+export function mountWith(request: MountRequest & { readonly propagation: number }): void {
+  const { target, flags = 0, propagation } = request;
+  mount(request);
+  try {
+    const further = flags & (MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC | MS.NOATIME | MS.NODIRATIME);
+    if (flags & MS.BIND && further !== 0) mount({ source: 'none', target, flags: MS.BIND | MS.REMOUNT | further });
+    if (propagation !== 0) mount({ source: 'none', target, flags: propagation });
+  } catch (e) {
+    umount(target, { detach: true });
+    throw e;
+  }
+}
+
 const MNT_DETACH = 2;
 const UMOUNT_NOFOLLOW = 8;
 

@@ -1,6 +1,9 @@
 import type { Readable } from 'node:stream';
 import type { ChainId, DiffId, Digest } from '../core/digest.ts';
 import type { Logger } from '../core/log.ts';
+import type { HeldPath } from '../linux/index.ts';
+
+export type { HeldPath };
 
 /**
  * Everything that is kept on disk: blobs by digest, layers, snapshots, volumes, and the metadata database.
@@ -170,10 +173,27 @@ export interface VolumeStore {
   }): Promise<{ readonly volume: Volume; readonly created: boolean }>;
   find(name: string): Volume | undefined;
   list(): readonly Volume[];
-  /** Path of its data on the host. */
+  /** Path of its data on the host. What has driver options is there only while somebody has acquired it. */
   dataPath(name: string): string;
+  /**
+   * Makes the data available to `user` (a container, by ID) until it is released: with driver options (`type`, `device`, `o`)
+   * it is mounted for the first user. Gives its path. Idempotent.
+   * @throws {WharfError} `VOLUME_NOT_FOUND`, `VOLUME_MOUNT_FAILED`
+   */
+  acquire(name: string, user: string): Promise<string>;
+  /**
+   * A file or directory in a volume that has been acquired, at a path of its own while it is held. Nothing outside of the
+   * volume is ever found.
+   * @throws {SystemCallError} `ENOENT`, `ENOTDIR`, `ELOOP`
+   */
+  openPath(name: string, path: string): HeldPath;
+  /** Success means "`user` does not use it any more"; with the last one the mount goes. */
+  release(name: string, user: string): Promise<void>;
+  /** After a restart: users by volume, as they are. What is mounted without a user is unmounted. */
+  recover(users: ReadonlyMap<string, readonly string[]>): Promise<void>;
   /** Fills an empty volume with the content, owner and mode of a directory of an image; nothing happens to one with files. */
   copyUp(name: string, fromDirectory: string): Promise<void>;
+  /** -1 for one with driver options: its data is somewhere else. */
   sizeBytes(name: string): Promise<number>;
   /** Success means "it is not there". Whether it is in use is the engine's to know. */
   remove(name: string): Promise<void>;

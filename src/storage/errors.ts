@@ -49,6 +49,19 @@ export const volumeNotFound = defineError(
   (f: { name: string }) => `get ${f.name}: no such volume`,
 );
 export const invalidVolume = defineError('INVALID_PARAMETER', 'invalid', (f: { why: string }) => f.why);
+export const volumeMountFailed = defineError(
+  'VOLUME_MOUNT_FAILED',
+  'internal',
+  (f: { path: string; device: string; flags: number; data: string; reason: string }) =>
+    `error while mounting volume '${f.path}': failed to mount local volume: mount ${f.device}:${f.path}${
+      f.flags === 0 ? '' : `, flags: 0x${f.flags.toString(16)}`
+    }${f.data === '' ? '' : `, data: ${f.data}`}: ${f.reason}`,
+);
+export const volumeStillMounted = defineError(
+  'VOLUME_STILL_MOUNTED',
+  'conflict',
+  (f: { name: string; path: string }) => `remove ${f.name}: its data is still mounted at '${f.path}'`,
+);
 export const dataRootInUse = defineError(
   'DATA_ROOT_IN_USE',
   'conflict',

@@ -13,6 +13,8 @@ export interface Layout {
   /** One directory an active snapshot: `upper`, `work`, `merged`. */
   readonly snapshots: string;
   readonly volumes: string;
+  /** Parts of volumes, each mounted while a container that has it is being made. */
+  readonly parts: string;
   /** Things being made; emptied when the data root is opened. */
   readonly tmp: string;
   /** Lowest layer of every snapshot: the mount points that a runtime would otherwise make in the container's own layer. */
@@ -34,6 +36,7 @@ export function openLayout(path: string): Layout {
     layers: join(root, 'layers'),
     snapshots: join(root, 'snapshots'),
     volumes: join(root, 'volumes'),
+    parts: join(root, 'parts'),
     tmp: join(root, 'tmp'),
     init: join(root, 'layers', INIT),
   };

@@ -3,11 +3,14 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { newId } from '../core/ids.ts';
-import type { Database, Volume, VolumeStore } from './contract.ts';
-import { invalidVolume, volumeNotFound } from './errors.ts';
+import type { Database, HeldPath, Volume, VolumeStore } from './contract.ts';
+import { invalidVolume, volumeNotFound, volumeStillMounted } from './errors.ts';
 import { type Layout, shortName } from './layout.ts';
 import { usageOf } from './snapshots/changes.ts';
 import { copyTree } from './tar/copy.ts';
+import { bindPart, sweepParts } from './volume-parts.ts';
+import { VolumeMounts, isMounted, unmountAt } from './volume-mounts.ts';
+import { checkVolumeOptions, volumeMount } from './volume-options.ts';
 
 interface VolumeRecord extends Volume {
   /** Being filled from an image: if found so at start, the filling was cut short and what is there is worth nothing. */
@@ -21,6 +24,7 @@ export class DirectoryVolumeStore implements VolumeStore {
   readonly #layout: Layout;
   readonly #db: Database;
   readonly #records: ReturnType<typeof records>;
+  readonly #mounts = new VolumeMounts();
 
   constructor(layout: Layout, db: Database) {
     this.#layout = layout;
@@ -37,18 +41,7 @@ export class DirectoryVolumeStore implements VolumeStore {
     const there = this.find(name);
     if (there) return { volume: there, created: false };
     const options = request.options ?? null;
-    for (const key of Object.keys(options ?? {})) {
-      if (!['type', 'o', 'device', 'size'].includes(key))
-        throw invalidVolume({ why: `invalid option: ${JSON.stringify(key)}` });
-    }
-    if (options !== null && Object.keys(options).length > 0) {
-      throw invalidVolume(
-        {
-          why: `create ${name}: driver options of local volumes are not supported yet: ${Object.keys(options).join(', ')}`,
-        },
-        { hint: 'use a bind mount of the directory or device instead' },
-      );
-    }
+    checkVolumeOptions(name, options ?? {});
     const volume: Volume = {
       name,
       createdAt: new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
@@ -78,7 +71,43 @@ export class DirectoryVolumeStore implements VolumeStore {
     return this.#data(name);
   }
 
+  async acquire(name: string, user: string): Promise<string> {
+    const wanted = volumeMount(this.#require(name).options);
+    const path = this.#data(name);
+    if (wanted !== undefined) await this.#mounts.acquire(path, wanted, user);
+    return path;
+  }
+
+  openPath(name: string, path: string): HeldPath {
+    return bindPart(this.#layout.parts, this.dataPath(name), path);
+  }
+
+  release(name: string, user: string): Promise<void> {
+    return this.#mounts.release(this.#data(name), user);
+  }
+
+  async recover(users: ReadonlyMap<string, readonly string[]>): Promise<void> {
+    for (const { name, options } of this.list()) {
+      if (volumeMount(options) !== undefined) this.#mounts.recover(this.#data(name), users.get(name) ?? []);
+    }
+  }
+
   async copyUp(name: string, fromDirectory: string): Promise<void> {
+    if (volumeMount(this.#require(name).options) === undefined) return this.#fill(name, fromDirectory);
+    const user = `fill ${newId()}`;
+    const data = await this.acquire(name, user);
+    try {
+      // What is mounted is somebody else's: half-filled by a crash it stays as it is, and is never emptied on a guess.
+      const from = lstatSync(fromDirectory, { throwIfNoEntry: false });
+      if (from?.isDirectory() && readdirSync(data).length === 0) {
+        for (const _ of copyTree(fromDirectory, data)) await yieldToOthers();
+      }
+    } finally {
+      await this.release(name, user);
+    }
+  }
+
+  async #fill(name: string, fromDirectory: string): Promise<void> {
     const record = this.#require(name);
     const data = this.#data(name);
     if (readdirSync(data).length > 0) return;
@@ -102,10 +131,15 @@ export class DirectoryVolumeStore implements VolumeStore {
   }
 
   async sizeBytes(name: string): Promise<number> {
+    if (volumeMount(this.#require(name).options) !== undefined) return -1;
     return usageOf(this.dataPath(name)).sizeBytes;
   }
 
   async remove(name: string): Promise<void> {
+    // What is mounted there must not be deleted with it.
+    const data = this.#data(name);
+    if (NAME.test(name) && existsSync(data)) unmountAt(data);
+    if (isMounted(data)) throw volumeStillMounted({ name, path: data });
     this.#db.transaction(() => this.#records.delete(name), { durable: true });
     const path = join(this.#layout.volumes, name);
     if (!NAME.test(name) || !existsSync(path)) return;
@@ -119,8 +153,10 @@ export class DirectoryVolumeStore implements VolumeStore {
    * deleted on a guess; half-filled volumes are emptied.
    */
   async sweep(): Promise<void> {
+    sweepParts(this.#layout.parts);
     for (const name of readdirSync(this.#layout.volumes)) {
       if (this.#records.get(name) || !existsSync(this.#data(name))) continue;
+      unmountAt(this.#data(name));
       if (readdirSync(this.#data(name)).length === 0) rmSync(join(this.#layout.volumes, name), { recursive: true });
     }
     for (const [name, record] of this.#records.entries()) {

@@ -1,7 +1,8 @@
 import type { Stats } from 'node:fs';
-import { basename, posix } from 'node:path';
+import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 import { errnoOf, invalidParameter } from '../../core/errors.ts';
+import { newId } from '../../core/ids.ts';
 import { pathNotFound } from '../errors.ts';
 import { packTree } from './archive-pack.ts';
 import { unpackInto } from './archive-unpack.ts';
@@ -98,14 +99,27 @@ async function leaseTree(ctx: Context, record: ContainerRecord): Promise<Lease> 
   if (isLive(record.state)) {
     return { root: { path: `/proc/${record.state.pid}/root`, mounts: new Map() }, release: async () => undefined };
   }
-  const release = await mounted(ctx, record);
+  await using undo = new AsyncDisposableStack();
+  undo.defer(await mounted(ctx, record));
   const { snapshots, volumes } = ctx.options.storage;
   const mounts = new Map<string, string>();
+  const user = `copy ${newId()}`;
   for (const mount of record.mounts) {
     if (mount.kind === 'bind') mounts.set(mount.target, mount.source);
-    else if (mount.kind === 'volume') mounts.set(mount.target, posix.join(volumes.dataPath(mount.name), mount.subpath));
+    else if (mount.kind === 'volume') {
+      undo.defer(() => volumes.release(mount.name, user));
+      const data = await volumes.acquire(mount.name, user);
+      mounts.set(
+        mount.target,
+        mount.subpath === '' ? data : undo.use(volumes.openPath(mount.name, mount.subpath)).path,
+      );
+    }
   }
-  return { root: { path: snapshots.mountpoint(record.id) ?? '', mounts }, release };
+  const held = undo.move();
+  return {
+    root: { path: snapshots.mountpoint(record.id) ?? '', mounts },
+    release: () => held.disposeAsync(),
+  };
 }
 
 async function inTree<T>(ctx: Context, record: ContainerRecord, work: (root: Root) => Promise<T>): Promise<T> {

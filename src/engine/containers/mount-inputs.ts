@@ -1,18 +1,16 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { errnoOf, messageOf } from '../../core/errors.ts';
+import { existsSync, mkdirSync } from 'node:fs';
+import { messageOf } from '../../core/errors.ts';
 import type { MountInput } from '../../runtime/index.ts';
 import { StartError } from '../errors.ts';
-import type { Context } from './context.ts';
 import { tmpfsOptions } from './mounts.ts';
 import type { ContainerRecord } from './record.ts';
-import { resolveInRoot } from './rootfs-path.ts';
+import type { VolumeSources } from './volume-holds.ts';
 
 /**
- * A container's mounts for the runtime, parents first. A missing source of a bind becomes a directory of root's here, at
- * the start, as Docker does. @throws {StartError}
+ * A container's mounts for the runtime, parents first; `volumes` are those acquired for it. A missing source of a bind becomes
+ * a directory of root's here, at the start, as Docker does. @throws {StartError}
  */
-export function mountInputs(ctx: Context, record: ContainerRecord): MountInput[] {
+export function mountInputs(record: ContainerRecord, volumes: VolumeSources): MountInput[] {
   return record.mounts.map((mount): MountInput => {
     switch (mount.kind) {
       case 'bind':
@@ -28,7 +26,7 @@ export function mountInputs(ctx: Context, record: ContainerRecord): MountInput[]
       case 'volume':
         return {
           kind: 'bind',
-          source: volumeSource(ctx, mount.name, mount.subpath),
+          source: volumes.at.get(mount.target) ?? '',
           target: mount.target,
           readOnly: mount.readOnly,
           recursive: true,
@@ -55,22 +53,5 @@ function ensureSource(source: string, create: boolean): void {
     throw new StartError('internal', `error while creating mount source path '${source}': ${messageOf(cause)}`, 128, {
       cause,
     });
-  }
-}
-
-function volumeSource(ctx: Context, name: string, subpath: string): string {
-  const { volumes } = ctx.options.storage;
-  if (volumes.find(name) === undefined) {
-    throw new StartError('internal', `get ${name}: no such volume`, 128);
-  }
-  const data = volumes.dataPath(name);
-  if (subpath === '') return data;
-  try {
-    const path = resolveInRoot(data, subpath);
-    statSync(path);
-    return path;
-  } catch (cause) {
-    const why = errnoOf(cause) === 'ENOENT' ? 'no such file or directory' : messageOf(cause);
-    throw new StartError('internal', `cannot access path ${join(data, subpath)}: ${why}`, 128, { cause });
   }
 }

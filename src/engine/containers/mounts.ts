@@ -185,6 +185,9 @@ function parseMount(request: MountRequest): MountPlan {
   if (kind === 'volume') {
     const options = request.VolumeOptions;
     const subpath = options?.Subpath ?? '';
+    if (subpath.startsWith('/') || posix.normalize(subpath).startsWith('..')) {
+      throw refuse('subpath must be a relative path within the volume');
+    }
     return {
       kind: 'volume',
       name: request.Source ?? '',

@@ -28,6 +28,8 @@ export async function recover(ctx: Context, settle: () => Promise<void>): Promis
     running.map(sandboxOf).filter((s) => s !== undefined),
   );
 
+  await ctx.options.storage.volumes.recover(volumeUsers(running));
+
   for (const id of alive.keys()) {
     const record = ctx.store.find(id);
     // Made, but the daemon died before it was recorded as running.
@@ -41,6 +43,16 @@ export async function recover(ctx: Context, settle: () => Promise<void>): Promis
   }
   await removeOrphanSnapshots(ctx);
   await startByPolicy(ctx, alive);
+}
+
+function volumeUsers(running: readonly ContainerRecord[]): Map<string, string[]> {
+  const users = new Map<string, string[]>();
+  for (const { id, mounts } of running) {
+    for (const mount of mounts) {
+      if (mount.kind === 'volume') users.set(mount.name, [...(users.get(mount.name) ?? []), id]);
+    }
+  }
+  return users;
 }
 
 function sandboxOf(record: ContainerRecord): SandboxRecord | undefined {

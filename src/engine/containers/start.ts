@@ -30,6 +30,8 @@ import { SIGKILL } from './signals.ts';
 import { specInput } from './spec-input.ts';
 
 import { nowRfc3339 } from './time.ts';
+import type { VolumeSources } from './volume-holds.ts';
+import { acquireVolumes, releaseVolumes } from './volume-holds.ts';
 
 const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -95,8 +97,18 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
     // Bound into the container now, filled when the addresses are known.
     writeFileSync(join(directory, 'hosts'), '');
   }
-  const spec = specFor(ctx, record, { rootfs, sandbox: sandbox?.path, peerPid: peer?.pid, links, hostname, directory });
+  const spec = specFor(ctx, record, {
+    rootfs,
+    sandbox: sandbox?.path,
+    peerPid: peer?.pid,
+    links,
+    hostname,
+    directory,
+    volumes,
+  });
   ctx.specs.set(id, spec);
+  undo.defer(() => releaseVolumes(ctx, record));
+  using volumes = await acquireVolumes(ctx, record);
   undo.defer(() => void ctx.specs.delete(id));
 
   undo.defer(async () => {
@@ -170,7 +182,7 @@ function specFor(ctx: Context, record: ContainerRecord, facts: SpecFacts): OciSp
     specInput(record, {
       rootfs: facts.rootfs,
       user,
-      mounts: [...etcMounts(record, facts.directory), ...mountInputs(ctx, record)],
+      mounts: [...etcMounts(record, facts.directory), ...mountInputs(record, facts.volumes)],
       env: environment(record, facts),
       hostname: isHostNetwork && !config.Hostname ? machineName() : facts.hostname,
       network,
@@ -184,6 +196,7 @@ function specFor(ctx: Context, record: ContainerRecord, facts: SpecFacts): OciSp
 /** Docker's order: PATH, HOSTNAME, TERM, links, then the container's own variables. */
 function environment(record: ContainerRecord, facts: SpecFacts): string[] {
   const base = [DEFAULT_PATH, `HOSTNAME=${facts.hostname}`];
+  readonly volumes: VolumeSources;
   if (record.config.Tty) base.push('TERM=xterm');
   for (const link of facts.links) base.push(...linkEnv(record.name, link));
   return mergeEnv(base, record.config.Env ?? []);

@@ -21,12 +21,6 @@ export const volumeRefused = defineError(
   'invalid',
   (f: { name: string; reason: string }) => `create ${f.name}: ${f.reason}`,
 );
-export const volumeOptionsUnsupported = defineError(
-  'VOLUME_OPTIONS_UNSUPPORTED',
-  'unsupported',
-  (f: { name: string; options: readonly string[] }) =>
-    `create ${f.name}: this engine does not mount file systems for volumes yet (driver options ${f.options.join(', ')}); bind-mount the folder instead`,
-);
 export const pruneRunning = defineError(
   'PRUNE_RUNNING',
   'conflict',

@@ -51,11 +51,11 @@ const refused: [what: string, request: VolumeCreateRequest, code: string, messag
   ],
   ['a name too short', { Name: 'x' }, 'VOLUME_REFUSED', /volume name is too short/],
   ['a relative path as name', { Name: './x' }, 'VOLUME_REFUSED', /includes invalid characters for a local volume name/],
-  ['an unknown option', { Name: 'x1', DriverOpts: { foo: '1' } }, 'VOLUME_REFUSED', /invalid option: "foo"$/],
+  ['an unknown option', { Name: 'x1', DriverOpts: { foo: '1' } }, 'INVALID_PARAMETER', /invalid option: "foo"$/],
   [
     'a type without device',
     { Name: 'x1', DriverOpts: { type: 'nfs' } },
-    'VOLUME_REFUSED',
+    'INVALID_PARAMETER',
     /missing required option: "device"$/,
   ],
 ];

@@ -2,20 +2,12 @@ import type { VolumeCreateRequest, VolumeResource } from '../../core/wire/resour
 import type { Storage, Volume } from '../../storage/index.ts';
 import type { Events, Filters, VolumeService } from '../contract.ts';
 import { booleanFilter, checkFilters, hasLabels, lacksLabels, matchesExactly } from '../filters.ts';
-import {
-  pruneRunning,
-  volumeDriverNotFound,
-  volumeInUse,
-  volumeNotFound,
-  volumeOptionsUnsupported,
-  volumeRefused,
-} from './errors.ts';
+import { pruneRunning, volumeDriverNotFound, volumeInUse, volumeNotFound, volumeRefused } from './errors.ts';
 
 /** Marks a volume that nobody gave a name, as Docker's clients look for it. */
-export const ANONYMOUS_LABEL = 'com.docker.volume.anonymous';
+const ANONYMOUS_LABEL = 'com.docker.volume.anonymous';
 const DRIVER = 'local';
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
-const LOCAL_OPTIONS = ['type', 'device', 'o', 'size'];
 
 export interface VolumesDependencies {
   readonly storage: Storage;
@@ -115,7 +107,7 @@ export function createVolumes({ storage, publish, usersOfVolume }: VolumesDepend
       if (usersOfVolume(volume.name).length > 0) continue;
       await destroy(volume.name);
       deleted.push(volume.name);
-      reclaimed += sizeBytes;
+      reclaimed += Math.max(0, sizeBytes);
     }
     publish({ type: 'volume', action: 'prune', id: '', attributes: { reclaimed: String(reclaimed) } });
     return { VolumesDeleted: deleted, SpaceReclaimed: reclaimed };
@@ -139,10 +131,4 @@ function validate(request: VolumeCreateRequest, name: string): void {
       name,
       reason: `"${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
     });
-  const options = Object.keys(request.DriverOpts ?? {});
-  for (const option of options)
-    if (!LOCAL_OPTIONS.includes(option)) throw volumeRefused({ name, reason: `invalid option: "${option}"` });
-  if (options.includes('type') && !options.includes('device'))
-    throw volumeRefused({ name, reason: 'missing required option: "device"' });
-  if (options.length > 0) throw volumeOptionsUnsupported({ name, options });
 }
