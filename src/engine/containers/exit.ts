@@ -9,8 +9,8 @@ import { restartDelay } from './restart-policy.ts';
 import { publishMountEvents, startLocked } from './start.ts';
 import { isLive } from './state.ts';
 import { millisOf } from './time.ts';
-
 import { releaseVolumes } from './volume-holds.ts';
+
 /**
  * Takes in that a container's process has ended: gives back what it held, records the exit, restarts or removes as its
  * policy says, and only then acknowledges, so that a crash on the way loses nothing.
@@ -82,8 +82,9 @@ export async function release(ctx: Context, record: ContainerRecord): Promise<vo
       });
     }
   }
-  publishNetworkEvents(ctx, record, record.attachments, 'disconnect');
   await releaseVolumes(ctx, record);
+  if (record.hostConfig.IpcMode === 'shareable') releaseSharedMemory(ctx.options.execRoot, record.id);
+  publishNetworkEvents(ctx, record, record.attachments, 'disconnect');
   publishMountEvents(ctx, record, 'unmount');
 }
 

@@ -29,9 +29,9 @@ import { resolveInRoot } from './rootfs-path.ts';
 import { SIGKILL } from './signals.ts';
 import { specInput } from './spec-input.ts';
 
-import { nowRfc3339 } from './time.ts';
 import type { VolumeSources } from './volume-holds.ts';
 import { acquireVolumes, releaseVolumes } from './volume-holds.ts';
+import { nowRfc3339 } from './time.ts';
 
 const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -83,6 +83,8 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
   await using undo = new AsyncDisposableStack();
   undo.defer(() => storage.snapshots.unmount(id));
   if (ownSandbox) undo.defer(() => networks.closeSandbox(id));
+  undo.defer(() => releaseVolumes(ctx, record));
+  using volumes = await acquireVolumes(ctx, record);
   const [rootfs, sandbox] = await both(
     storage.snapshots.mount(id),
     ownSandbox ? networks.openSandbox({ containerId: id, dns: host.Dns ?? [] }) : Promise.resolve(undefined),
@@ -97,6 +99,7 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
     // Bound into the container now, filled when the addresses are known.
     writeFileSync(join(directory, 'hosts'), '');
   }
+  if (host.IpcMode === 'shareable') undo.defer(() => releaseSharedMemory(ctx.options.execRoot, id));
   const spec = specFor(ctx, record, {
     rootfs,
     sandbox: sandbox?.path,
@@ -107,8 +110,6 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
     volumes,
   });
   ctx.specs.set(id, spec);
-  undo.defer(() => releaseVolumes(ctx, record));
-  using volumes = await acquireVolumes(ctx, record);
   undo.defer(() => void ctx.specs.delete(id));
 
   undo.defer(async () => {
@@ -167,6 +168,7 @@ interface SpecFacts {
   readonly hostname: string;
   /** Where hosts, hostname and resolv.conf are. */
   readonly directory: string;
+  readonly volumes: VolumeSources;
 }
 
 function specFor(ctx: Context, record: ContainerRecord, facts: SpecFacts): OciSpec {
@@ -182,7 +184,7 @@ function specFor(ctx: Context, record: ContainerRecord, facts: SpecFacts): OciSp
     specInput(record, {
       rootfs: facts.rootfs,
       user,
-      mounts: [...etcMounts(record, facts.directory), ...mountInputs(record, facts.volumes)],
+      mounts: [...etcMounts(record, facts.directory), ...shmMounts(ctx, record), ...mountInputs(record, facts.volumes)],
       env: environment(record, facts),
       hostname: isHostNetwork && !config.Hostname ? machineName() : facts.hostname,
       network,
@@ -196,7 +198,6 @@ function specFor(ctx: Context, record: ContainerRecord, facts: SpecFacts): OciSp
 /** Docker's order: PATH, HOSTNAME, TERM, links, then the container's own variables. */
 function environment(record: ContainerRecord, facts: SpecFacts): string[] {
   const base = [DEFAULT_PATH, `HOSTNAME=${facts.hostname}`];
-  readonly volumes: VolumeSources;
   if (record.config.Tty) base.push('TERM=xterm');
   for (const link of facts.links) base.push(...linkEnv(record.name, link));
   return mergeEnv(base, record.config.Env ?? []);
