@@ -99,7 +99,6 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
     // Bound into the container now, filled when the addresses are known.
     writeFileSync(join(directory, 'hosts'), '');
   }
-  if (host.IpcMode === 'shareable') undo.defer(() => releaseSharedMemory(ctx.options.execRoot, id));
   const spec = specFor(ctx, record, {
     rootfs,
     sandbox: sandbox?.path,
@@ -184,7 +183,7 @@ function specFor(ctx: Context, record: ContainerRecord, facts: SpecFacts): OciSp
     specInput(record, {
       rootfs: facts.rootfs,
       user,
-      mounts: [...etcMounts(record, facts.directory), ...shmMounts(ctx, record), ...mountInputs(record, facts.volumes)],
+      mounts: [...etcMounts(record, facts.directory), ...mountInputs(record, facts.volumes)],
       env: environment(record, facts),
       hostname: isHostNetwork && !config.Hostname ? machineName() : facts.hostname,
       network,
