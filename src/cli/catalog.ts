@@ -251,6 +251,30 @@ export const CATALOG: readonly Entry[] = [
     'Remove one or more networks',
     async () => (await import('./commands/network-rm.ts')).remove,
   ),
+  entry(
+    'registry serve',
+    'Serve images to others, as a registry of your own',
+    async () => (await import('./commands/registry-serve.ts')).registryServe,
+  ),
+  ...(
+    [
+      ['create', 'Create a context', 'create'],
+      ['inspect', 'Display detailed information on one or more contexts', 'inspect'],
+      ['ls, context list', 'List contexts', 'list'],
+      ['rm, context remove', 'Remove one or more contexts', 'remove'],
+      ['show', 'Print the name of the current context', 'show'],
+      ['update', 'Update a context', 'update'],
+      ['use', 'Set the current docker context', 'use'],
+    ] as const
+  ).map(([names, summary, key]) =>
+    entry(`context ${names}`, summary, async () => (await import('./commands/context.ts'))[key]),
+  ),
+  entry(
+    'system dial-stdio',
+    "Proxy the stdio stream to the engine's socket",
+    async () => (await import('./commands/dial-stdio.ts')).dialStdio,
+    'hidden',
+  ),
   entry('system df', 'Show disk usage', async () => (await import('./commands/system-df.ts')).df),
   entry('system prune', 'Remove unused data', async () => (await import('./commands/prune.ts')).systemPrune),
   entry('volume create', 'Create a volume', async () => (await import('./commands/volume-create.ts')).create),
@@ -271,8 +295,10 @@ export const GROUPS: Readonly<Record<string, string>> = {
   builder: 'Manage builds',
   compose: 'Define and run multi-container applications',
   container: 'Manage containers',
+  context: 'Manage contexts: engines by name',
   image: 'Manage images',
   network: 'Manage networks',
+  registry: 'Run a registry',
   system: 'Manage the engine',
   volume: 'Manage volumes',
 };

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Client } from '../client/index.ts';
+import type { ConfigFile } from './config/config-file.ts';
 import type { Flags, Parsed } from './flags.ts';
 
 /** What a command needs from its surroundings. */
@@ -18,6 +19,10 @@ export interface CliIo {
 export interface CommandContext extends CliIo {
   /** Connects when it is first used. */
   readonly client: Client;
+  /** `config.json`; read when it is first used, empty if it cannot be (that is said once). */
+  readonly config: ConfigFile;
+  /** The context in use; `default` for a host given by flag or variable. */
+  readonly contextName: string;
   /** `wharf run`, as it was typed: for errors. */
   readonly path: string;
   /** Writes to stdout; waits while it is full. */
@@ -50,6 +55,8 @@ export interface Command<F extends Flags = Flags> {
   readonly interspersed?: boolean;
   /** More help, between the summary and the options. */
   readonly description?: string;
+  /** What it does in a few words, and the line to type. */
+  readonly examples?: readonly (readonly [what: string, line: string])[];
   /** Resolves to the exit code. */
   readonly run: (parsed: Parsed<F>, context: CommandContext) => Promise<number>;
 }

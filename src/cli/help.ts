@@ -17,12 +17,15 @@ export function commandHelp(path: string, entry: Entry, command: Command): strin
   if (entry.paths.length > 1) parts.push(`Aliases:\n  ${entry.paths.map((p) => `wharf ${p}`).join(', ')}`);
   const options = flagUsages(command.options);
   if (options !== '') parts.push(`Options:\n${options}`);
+  if (command.examples !== undefined) {
+    parts.push(`Examples:\n${command.examples.map(([what, line]) => `  ${what}:\n    ${line}`).join('\n')}`);
+  }
   return `${parts.join('\n\n')}\n`;
 }
 
 /** `wharf GROUP --help`. */
 export function groupHelp(group: string): string {
-  const entries = CATALOG.flatMap((e) => {
+  const entries = CATALOG.filter((e) => e.section !== 'hidden').flatMap((e) => {
     const path = e.paths.find((p) => p.startsWith(`${group} `));
     return path === undefined ? [] : [{ name: path.slice(group.length + 1), summary: e.summary }];
   });

@@ -1,18 +1,23 @@
+import { resolve } from 'node:path';
 import { nearest } from '../core/nearest.ts';
-import { WharfError } from '../core/errors.ts';
+import { messageOf, WharfError } from '../core/errors.ts';
 import { createClient, type Client } from '../client/index.ts';
 import { VERSION } from '../core/version.ts';
 import { CATALOG, findCommand, GROUPS, type Entry } from './catalog.ts';
 import type { CliIo, CommandContext } from './command.ts';
-import { connectionOf } from './connection.ts';
+import { readConfig, type ConfigFile } from './config/config-file.ts';
+import { endpointOf, type Endpoint } from './connection.ts';
 import { errorText, ExitError, UsageError } from './errors.ts';
-import { flag, parseFlags, type Flags, type Values } from './flags.ts';
+import { flag, parseFlags, type Flags } from './flags.ts';
 
 const GLOBALS = {
   config: flag.string('--config', 'Location of client config files'),
-  context: flag.string('-c, --context', 'Name of the context to use to connect to the daemon', { hidden: true }),
+  context: flag.string(
+    '-c, --context',
+    'Name of the context to use to connect to the daemon (overrides DOCKER_HOST env var and default context set with "wharf context use")',
+  ),
   debug: flag.bool('-D, --debug', 'Enable debug mode'),
-  hosts: flag.list('-H, --host', 'Engine to connect to: unix:///path or tcp://host:port'),
+  hosts: flag.list('-H, --host', 'Engine to connect to: unix:///path, tcp://host:port or ssh://user@host'),
   logLevel: flag.string('-l, --log-level', 'Set the logging level ("debug", "info", "warn", "error", "fatal")', {
     default: '"info"',
   }),
@@ -25,13 +30,16 @@ const GLOBALS = {
 } satisfies Flags;
 
 /** Runs `wharf ARGV`; resolves to the exit code. Failures are printed, never thrown. */
-export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
+export async function runCli(argv: readonly string[], given: CliIo): Promise<number> {
+  let io = given;
   const warn = (line: string) => void io.stderr.write(`${line}\n`);
   const print = printerOf(io);
   let path = 'wharf';
   try {
     const parsed = parseFlags(GLOBALS, argv, false);
     const words = parsed.args;
+    const { config: folder } = parsed.options;
+    if (folder !== undefined) io = withEnv(given, { ...given.env, DOCKER_CONFIG: resolve(given.cwd, folder) });
     if (parsed.options.version) {
       await print(`Wharf version ${VERSION}\n`);
       return 0;
@@ -39,7 +47,9 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     const first = words[0];
     if (first === undefined || (parsed.help && words.length === 0)) return await printHelp(print, []);
     if (first === 'help') return await printHelp(print, words.slice(1));
-    const connect = connector(parsed.options, io);
+    const config = configReader(io, warn);
+    const endpoint = await endpointOf(parsed.options, io.env, config);
+    const connect = connector(endpoint);
     if (first === 'compose') {
       const { composeCommand } = await import('../compose/index.ts');
       return await composeCommand(words.slice(1), {
@@ -74,6 +84,10 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
       path,
       print,
       warn,
+      get config() {
+        return config();
+      },
+      contextName: endpoint.context,
       get client() {
         return connect();
       },
@@ -116,9 +130,29 @@ async function runEntry(entry: Entry, words: readonly string[], context: Command
 }
 
 /** One client for the whole run, made when it is first needed. */
-function connector(options: Values<typeof GLOBALS>, io: CliIo): () => Client {
+function connector(endpoint: Endpoint): () => Client {
   let client: Client | undefined;
-  return () => (client ??= createClient(connectionOf(options, io.env)));
+  return () => (client ??= createClient(endpoint.options()));
+}
+
+/** Reads the configuration once. A broken file is said and passed over: only what writes it must insist. */
+function configReader(io: CliIo, warn: (line: string) => void): () => ConfigFile {
+  let config: ConfigFile | undefined;
+  return () => {
+    if (config !== undefined) return config;
+    try {
+      config = readConfig(io.env);
+    } catch (e) {
+      warn(`WARNING: Error loading config file: ${messageOf(e)}`);
+      config = {};
+    }
+    return config;
+  };
+}
+
+/** Not spread: streams and the signal stay untouched until somebody uses them. */
+function withEnv(io: CliIo, env: CliIo['env']): CliIo {
+  return Object.create(io, { env: { value: env, enumerable: true } }) as CliIo;
 }
 
 async function printHelp(print: CommandContext['print'], words: readonly string[]): Promise<number> {

@@ -67,7 +67,9 @@ test('no engine, and a bad host', async () => {
     message: 'Cannot connect to the Docker daemon at unix:///nonexistent/s. Is the docker daemon running?',
   });
   assert.throws(() => createClient({ host: 'gopher://x' }), { code: 'INVALID_HOST' });
-  assert.throws(() => createClient({ host: 'ssh://x' }), { code: 'INVALID_HOST' });
+  for (const host of ['ssh://-oProxyCommand=x', 'ssh://u:secret@x', 'ssh://x/a b', "ssh://x/'"]) {
+    assert.throws(() => createClient({ host }), { code: 'INVALID_HOST' }, host);
+  }
 });
 
 test('wait resolves with the headers, its answer comes later', async (t) => {

@@ -12,6 +12,8 @@ export interface ClientOptions {
     | undefined;
   /** `1.41`; `undefined` negotiates. */
   readonly apiVersion?: string | undefined;
+  /** Sent with every request: for proxies on the way that want to be told something. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export type FilterQuery = Readonly<Record<string, readonly string[]>>;
@@ -166,6 +168,8 @@ export interface Client {
     remove(name: string, force?: boolean): Promise<void>;
     prune(filters?: FilterQuery): Promise<{ VolumesDeleted: string[] | null; SpaceReclaimed: number }>;
   };
+  /** A connection to the engine on which nothing has been said: to hand it on. */
+  dial(): Promise<Duplex>;
   /** Sends any request: for what has no method here. */
   request(method: string, path: string, options?: { query?: Record<string, string>; body?: unknown }): Promise<unknown>;
 }

@@ -33,6 +33,7 @@ export function createClient(options: ClientOptions): Client {
     images: imageCalls(http),
     networks: networkCalls(http),
     volumes: volumeCalls(http),
+    dial: () => http.dial(),
     request: (method, path, { query, body } = {}) => http.json(method, path, { query, json: body }),
   };
 }

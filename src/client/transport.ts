@@ -1,4 +1,5 @@
 import type http from 'node:http';
+import type { ConnectionOptions } from 'node:tls';
 import { Duplex, type Readable } from 'node:stream';
 import { API_VERSION } from '../core/version.ts';
 import { errnoOf, messageOf } from '../core/errors.ts';
@@ -27,13 +28,15 @@ export class Transport {
   readonly host: string;
   readonly #address: Address;
   readonly #tls: ClientOptions['tls'];
-  #dial: Promise<Dialler> | undefined;
+  readonly #headers: Readonly<Record<string, string>>;
+  #dialler: Promise<Dialler> | undefined;
   #version: string;
   #settled: boolean;
 
   constructor(options: ClientOptions) {
     this.host = options.host;
     this.#tls = options.tls ?? (options.host.startsWith('https://') ? { verify: true } : undefined);
+    this.#headers = options.headers ?? {};
     this.#address = parseAddress(options.host, this.#tls !== undefined);
     this.#version = options.apiVersion ?? API_VERSION;
     this.#settled = options.apiVersion !== undefined;
@@ -99,6 +102,22 @@ export class Transport {
     const version = answer.headers['api-version'];
     if (typeof version === 'string' && !this.#settled) this.#settle(version);
     return answer;
+  }
+
+  /** A connection on which nothing has been said. @throws {WharfError} `CANNOT_CONNECT` and its like */
+  async dial(): Promise<Duplex> {
+    const address = this.#address;
+    if (address.kind === 'ssh') return (await import('./ssh.ts')).dialSsh(address.target);
+    const net = await import('node:net');
+    const secure = this.#tls !== undefined && address.kind === 'tcp';
+    const target = address.kind === 'unix' ? { path: address.path } : { host: address.hostname, port: address.port };
+    const socket = secure
+      ? (await import('node:tls')).connect({ ...target, ...tlsOptions(this.#tls) })
+      : net.connect({ ...target, allowHalfOpen: true });
+    const { promise, resolve, reject } = Promise.withResolvers<Duplex>();
+    socket.once(secure ? 'secureConnect' : 'connect', () => resolve(socket));
+    socket.once('error', (e) => reject(this.#connectError(e)));
+    return promise;
   }
 
   async #negotiate(): Promise<void> {
@@ -167,23 +186,24 @@ export class Transport {
     reuse: boolean,
     prefix = `/v${this.#version}`,
   ): Promise<http.ClientRequest> {
-    const headers: Record<string, string> = { Host: 'docker', 'User-Agent': 'wharf', ...options.headers };
+    const headers: Record<string, string> = {
+      ...this.#headers,
+      Host: 'docker',
+      'User-Agent': 'wharf',
+      ...options.headers,
+    };
     if (options.body !== undefined) headers['Content-Type'] ??= 'application/x-tar';
     else if (options.json !== undefined) {
       headers['Content-Type'] = 'application/json';
       headers['Content-Length'] = String(Buffer.byteLength(JSON.stringify(options.json)));
     } else if (method === 'POST' || method === 'PUT') headers['Content-Length'] = '0';
-    const address = this.#address;
-    const target =
-      address.kind === 'unix' ? { socketPath: address.path } : { host: address.hostname, port: address.port };
-    const { request, agent, tls } = await (this.#dial ??= dialler(this.#tls));
+    const { request, agent, how, single } = await (this.#dialler ??= dialler(this.#address, this.#tls));
     return request({
-      ...tls,
-      ...target,
+      ...how,
       method,
       path: prefix + path + queryText(options.query),
       headers,
-      agent: reuse ? agent : false,
+      agent: reuse ? agent : single === null ? undefined : false,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
   }
@@ -216,22 +236,35 @@ export class Transport {
 interface Dialler {
   readonly request: typeof http.request;
   readonly agent: http.Agent;
-  readonly tls: object;
+  /** For a connection that is not shared; `false` unless given. Node asks a `createConnection` only where there is no agent at all, which is `null` here. */
+  readonly single?: null;
+  /** Where and how to connect: part of each request's options. */
+  readonly how: object;
 }
 
-/** Plain HTTP, or HTTPS: each is loaded only where it is used, as loading takes a third of a short command's time. */
-async function dialler(tls: ClientOptions['tls']): Promise<Dialler> {
-  if (tls === undefined) {
-    const plain = await import('node:http');
-    return { request: plain.request, agent: new plain.Agent({ keepAlive: true }), tls: {} };
+/** Plain HTTP, HTTPS, or ssh: each is loaded only where it is used, as loading takes a third of a short command's time. */
+async function dialler(address: Address, tls: ClientOptions['tls']): Promise<Dialler> {
+  if (address.kind === 'tcp' && tls !== undefined) {
+    const https = await import('node:https');
+    const how = { host: address.hostname, port: address.port, ...tlsOptions(tls) };
+    return { request: https.request, agent: new https.Agent({ keepAlive: true }), how };
   }
-  const https = await import('node:https');
+  const plain = await import('node:http');
+  const agent = new plain.Agent({ keepAlive: true });
+  if (address.kind === 'unix') return { request: plain.request, agent, how: { socketPath: address.path } };
+  if (address.kind === 'tcp') {
+    return { request: plain.request, agent, how: { host: address.hostname, port: address.port } };
+  }
+  const { dialSsh } = await import('./ssh.ts');
+  const createConnection = () => dialSsh(address.target);
+  agent.createConnection = createConnection;
+  return { request: plain.request, agent, single: null, how: { host: address.target.host, createConnection } };
+}
+
+function tlsOptions(tls: ClientOptions['tls']): ConnectionOptions {
+  if (tls === undefined) return {};
   const { verify, ...pems } = tls;
-  return {
-    request: https.request,
-    agent: new https.Agent({ keepAlive: true }),
-    tls: { ...pems, rejectUnauthorized: verify },
-  };
+  return { ...pems, rejectUnauthorized: verify };
 }
 
 async function textOf(answer: http.IncomingMessage): Promise<string> {

@@ -18,14 +18,14 @@ export const info = command({
     } catch (e) {
       failure = e;
     }
-    const client = { Debug: false, Context: 'default', Version: VERSION, Plugins: [], Warnings: null };
+    const client = { Debug: false, Context: context.contextName, Version: VERSION, Plugins: [], Warnings: null };
     if (options.format !== undefined) {
       const errors = failure === undefined ? {} : { ServerErrors: [errorText(failure)] };
       await printObject({ ...found, ...errors, ClientInfo: client }, options.format, context);
       if (failure !== undefined && options.format !== 'json') context.warn(errorText(failure));
     } else {
       await context.print(
-        `Client: Wharf\n Version:    ${VERSION}\n Context:    default\n Debug Mode: false\n\nServer:\n`,
+        `Client: Wharf\n Version:    ${VERSION}\n Context:    ${context.contextName}\n Debug Mode: false\n\nServer:\n`,
       );
       if (found !== undefined) await context.print(serverLines(found).join('\n') + '\n');
     }

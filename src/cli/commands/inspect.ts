@@ -34,21 +34,34 @@ export function inspectOnly(kind: Kind) {
   });
 }
 
-async function show(
+function show(
   names: readonly string[],
   kinds: readonly Kind[],
   options: { readonly format: string | undefined; readonly size: boolean; readonly any: boolean },
   context: CommandContext,
 ): Promise<number> {
-  const template =
-    options.format === undefined || options.format === 'json'
-      ? undefined
-      : new CompiledTemplate(options.format.replaceAll('\\t', '\t').replaceAll('\\n', '\n'), inspectMissing);
+  return showObjects(names, (name) => lookUp(name, kinds, options, context.client), options.format, context);
+}
+
+/**
+ * Prints what `look` finds for each name, as JSON or by a template; then what it did not find.
+ * @returns the exit code
+ */
+export async function showObjects(
+  names: readonly string[],
+  look: (name: string) => Promise<unknown>,
+  format: string | undefined,
+  context: CommandContext,
+): Promise<number> {
+  let template: CompiledTemplate | undefined;
+  if (format !== undefined && format !== 'json') {
+    template = new CompiledTemplate(format.replaceAll('\\t', '\t').replaceAll('\\n', '\n'), inspectMissing);
+  }
   const failures: string[] = [];
   const found: unknown[] = [];
   for (const name of names) {
     try {
-      found.push(await lookUp(name, kinds, options, context.client));
+      found.push(await look(name));
     } catch (e) {
       failures.push(e instanceof NoSuchObject ? `Error: No such object: ${name}` : errorText(e));
     }
@@ -65,7 +78,7 @@ async function show(
       code = 1;
     }
     if (found.length === 0) out += '\n';
-  } else if (options.format === 'json') out = found.length === 0 ? '[]\n' : `${JSON.stringify(found)}\n`;
+  } else if (format === 'json') out = found.length === 0 ? '[]\n' : `${JSON.stringify(found)}\n`;
   else out = found.length === 0 ? '[]\n' : `${JSON.stringify(found, null, 4)}\n`;
   await context.print(out);
   for (const text of failures) context.warn(text);

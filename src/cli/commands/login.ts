@@ -1,11 +1,10 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { arity, command, type CommandContext } from '../command.ts';
 import { ExitError } from '../errors.ts';
 import { flag } from '../flags.ts';
-import { authKey, configPath, readConfig } from '../registry-auth.ts';
+import { configPath } from '../config/config-file.ts';
+import { authKey, eraseAuth, saveAuth } from '../registry-auth.ts';
 
 export const login = command({
   usage: '[OPTIONS] [SERVER]',
@@ -34,11 +33,15 @@ export const login = command({
       Status?: string;
       IdentityToken?: string;
     };
-    const config = await readConfig(context.env);
-    const auth = Buffer.from(`${username}:${password}`).toString('base64');
-    const entry = answer?.IdentityToken ? { auth: '', identitytoken: answer.IdentityToken } : { auth };
-    await store({ ...config, auths: { ...config.auths, [server]: entry } }, context);
-    context.warn(`\nWARNING! Your credentials are stored unencrypted in '${configPath(context.env)}'.\n`);
+    const identitytoken = answer?.IdentityToken;
+    const kept = await saveAuth(
+      server,
+      { username, password, ...(identitytoken ? { identitytoken } : {}) },
+      context.env,
+    );
+    if (kept === 'file') {
+      context.warn(`\nWARNING! Your credentials are stored unencrypted in '${configPath(context.env)}'.\n`);
+    }
     await context.print(`${answer?.Status ?? 'Login Succeeded'}\n`);
     return 0;
   },
@@ -50,25 +53,11 @@ export const logout = command({
   options: {},
   async run({ args }, context) {
     const server = authKey(args[0] ?? '');
-    const config = await readConfig(context.env);
-    const kept = Object.entries(config.auths ?? {}).filter(([key]) => authKey(key) !== server);
-    if (kept.length === Object.keys(config.auths ?? {}).length) {
-      await context.print(`Not logged in to ${server}\n`);
-      return 0;
-    }
-    await context.print(`Removing login credentials for ${server}\n`);
-    await store({ ...config, auths: Object.fromEntries(kept) }, context);
+    const had = await eraseAuth(server, context.env);
+    await context.print(had ? `Removing login credentials for ${server}\n` : `Not logged in to ${server}\n`);
     return 0;
   },
 });
-
-async function store(config: object, context: CommandContext): Promise<void> {
-  const path = configPath(context.env);
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const partial = `${path}.${process.pid}`;
-  await writeFile(partial, `${JSON.stringify(config, null, '\t')}\n`, { mode: 0o600 });
-  await rename(partial, path);
-}
 
 /** Asks on the terminal; a password is not shown while it is typed. */
 async function ask(question: string, secret: boolean, context: CommandContext): Promise<string> {

@@ -2,7 +2,6 @@ import { arity, command } from '../command.ts';
 import { flag } from '../flags.ts';
 import { CONTAINER_LAYOUT, containerRow } from '../format/container-row.ts';
 import { printRows } from '../format/formatter.ts';
-import { readConfig } from '../registry-auth.ts';
 import { filterPairs } from '../spec/pairs.ts';
 
 export const ps = command({
@@ -19,7 +18,7 @@ export const ps = command({
     size: flag.bool('-s, --size', 'Display total file sizes'),
   },
   async run({ options }, context) {
-    const format = options.format ?? (options.quiet ? undefined : await configured(context.env));
+    const format = options.format ?? (options.quiet ? undefined : context.config.psFormat || undefined);
     const limit = options.latest ? 1 : (options.last ?? -1);
     const containers = await context.client.containers.list({
       all: options.all,
@@ -36,8 +35,3 @@ export const ps = command({
     return 0;
   },
 });
-
-async function configured(env: Readonly<Record<string, string | undefined>>): Promise<string | undefined> {
-  const { psFormat } = await readConfig(env);
-  return typeof psFormat === 'string' && psFormat !== '' ? psFormat : undefined;
-}

@@ -29,7 +29,7 @@ export const version = command({
       Os: os,
       Arch: architecture,
       BuildTime: '',
-      Context: 'default',
+      Context: context.contextName,
     };
     if (options.format !== undefined) {
       await printObject({ Client: client, Server: server ?? null }, options.format, context);
@@ -41,7 +41,7 @@ export const version = command({
           ` API version:       ${apiVersion}${apiVersion === API_VERSION ? '' : ` (downgraded from ${API_VERSION})`}`,
           ` Node version:      ${process.versions.node}`,
           ` OS/Arch:           ${os}/${architecture}`,
-          ` Context:           default\n`,
+          ` Context:           ${context.contextName}\n`,
         ].join('\n'),
       );
       if (server !== undefined) await context.print(serverText(server));
