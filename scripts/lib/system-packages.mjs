@@ -8,6 +8,7 @@ const PACKAGES = {
     { name: 'crun', proof: '/usr/bin/crun' },
     { name: 'runc', proof: '/usr/sbin/runc' },
     { name: 'nftables', proof: '/usr/sbin/nft' },
+    { name: 'tini', proof: '/usr/bin/tini-static' },
     { name: 'ca-certificates', proof: '/etc/ssl/certs/ca-certificates.crt' },
   ],
   baseImages: [

@@ -63,8 +63,17 @@ export const pluginNotFound = defineError(
 /** A container that could not be started: `exitCode` is what its state shows and what `docker run` exits with. */
 export class StartError extends WharfError {
   readonly exitCode: number;
-  constructor(kind: ErrorKind, message: string, exitCode: number, context: ErrorContext = {}) {
-    super('START_FAILED', kind, message, context);
+  /** Whether a restart policy tries again. Docker does not where the network is at fault. */
+  readonly isRetried: boolean;
+  constructor(
+    kind: ErrorKind,
+    message: string,
+    exitCode: number,
+    context: ErrorContext & { readonly isRetried?: boolean } = {},
+  ) {
+    const { isRetried = true, ...rest } = context;
+    super('START_FAILED', kind, message, rest);
     this.exitCode = exitCode;
+    this.isRetried = isRetried;
   }
 }

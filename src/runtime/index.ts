@@ -6,3 +6,4 @@ export { buildSpec, buildExecProcess, buildResources } from './spec/build-spec.t
 export { resolveUser } from './spec/resolve-user.ts';
 export { startFailureOf } from './errors.ts';
 export { runMonitor } from './monitor/main.ts';
+export { mountSharedMemory, releaseSharedMemory, sharedMemoryOf } from './shared-memory.ts';

@@ -38,6 +38,8 @@ export interface HealthProbes {
   /** `undefined`: the container has no check. */
   of(containerId: string): HealthState | undefined;
   begin(containerId: string): void;
+  /** As `begin`, of a container that has run on without a daemon. */
+  resume(containerId: string): void;
   end(containerId: string): void;
   /** The container is gone, and so is what was known. */
   forget(containerId: string): void;

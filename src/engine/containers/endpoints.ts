@@ -30,7 +30,10 @@ export function joinedNetworks(ctx: Context, record: ContainerRecord): Joined[] 
         const known = ctx.book.all().find((n) => n.id === attachment.networkId);
         return { attachment, network: known ?? ctx.book.lookup(attachment.network) };
       } catch (cause) {
-        throw new StartError('notFound', `failed to set up container networking: ${messageOf(cause)}`, 128, { cause });
+        throw new StartError('notFound', `failed to set up container networking: ${messageOf(cause)}`, 128, {
+          cause,
+          isRetried: false,
+        });
       }
     })
     .sort(
@@ -184,7 +187,7 @@ function networkingFailed(cause: unknown, prefix: string): StartError {
     prefix === '' ? kind : 'internal',
     `failed to set up container networking: ${prefix}${messageOf(cause)}`,
     128,
-    { cause, hint },
+    { cause, hint, isRetried: false },
   );
 }
 

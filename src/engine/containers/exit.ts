@@ -1,5 +1,7 @@
 import { messageOf } from '../../core/errors.ts';
 import type { ExitRecord } from '../../runtime/index.ts';
+import { releaseSharedMemory } from '../../runtime/index.ts';
+import { StartError } from '../errors.ts';
 import type { Context } from './context.ts';
 import { publish } from './context.ts';
 import { disconnected, publishNetworkEvents } from './endpoints.ts';
@@ -97,10 +99,24 @@ function scheduleRestart(ctx: Context, record: ContainerRecord, delayMs: number)
     void ctx.lock.run(id, async () => {
       const now = ctx.store.find(id);
       if (now?.state.kind !== 'restarting' || ctx.closing) return;
+      const restartCount = now.restartCount + 1;
+      const retryDelay = (failure: StartError) =>
+        failure.isRetried
+          ? restartDelay(now.hostConfig.RestartPolicy, {
+              exitCode: failure.exitCode,
+              ranForMs: 0,
+              restartCount,
+              lastDelayMs: delayMs,
+              cancelled: ctx.closing,
+            })
+          : null;
       try {
-        await startLocked(ctx, id, { restartCount: now.restartCount + 1, restartDelayMs: delayMs });
+        await startLocked(ctx, id, { restartCount, restartDelayMs: delayMs, retryDelay });
       } catch (error) {
         ctx.log.warn('a container could not be restarted', { containerId: id, error: messageOf(error) });
+        const failed = ctx.store.get(id);
+        const delay = error instanceof StartError ? retryDelay(error) : null;
+        if (failed.state.kind === 'restarting' && delay !== null) scheduleRestart(ctx, failed, delay);
       }
     });
   }, delayMs);

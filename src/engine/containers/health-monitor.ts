@@ -1,5 +1,6 @@
 import { FrameParser } from '../../core/frames.ts';
 import { messageOf } from '../../core/errors.ts';
+import type { Collection } from '../../storage/index.ts';
 import type { HealthLogEntry, HealthState } from '../../core/wire/container.ts';
 import { startFailureOf } from '../../runtime/index.ts';
 import type { ExecTable } from '../exec/execs.ts';
@@ -23,7 +24,7 @@ export class HealthMonitor implements HealthProbes {
   }
 
   of(containerId: string): HealthState | undefined {
-    const known = this.#health.get(containerId);
+    const known = this.#health.get(containerId) ?? this.#recorded().get(containerId);
     if (known !== undefined) return known;
     // Ended before this daemon was started; a container that never ran has no health yet.
     const record = this.#ctx().store.find(containerId);
@@ -38,7 +39,16 @@ export class HealthMonitor implements HealthProbes {
     const record = this.#ctx().store.get(containerId);
     const check = healthCheckOf(record.config.Healthcheck, record.config.Shell);
     if (check === undefined) return;
-    this.#health.set(containerId, INITIAL_HEALTH);
+    this.#set(containerId, INITIAL_HEALTH);
+    this.#schedule(containerId, check);
+  }
+
+  /** Goes on with a container that ran while no daemon was there; what was known of it still holds. */
+  resume(containerId: string): void {
+    const record = this.#ctx().store.get(containerId);
+    const check = healthCheckOf(record.config.Healthcheck, record.config.Shell);
+    if (check === undefined) return;
+    this.#health.set(containerId, this.#recorded().get(containerId) ?? INITIAL_HEALTH);
     this.#schedule(containerId, check);
   }
 
@@ -46,18 +56,28 @@ export class HealthMonitor implements HealthProbes {
     clearTimeout(this.#timers.get(containerId));
     this.#timers.delete(containerId);
     const health = this.#health.get(containerId);
-    if (health !== undefined) this.#health.set(containerId, { ...health, Status: 'unhealthy' });
+    if (health !== undefined) this.#set(containerId, { ...health, Status: 'unhealthy' });
   }
 
   forget(containerId: string): void {
-    this.end(containerId);
     this.#health.delete(containerId);
+    this.end(containerId);
+    this.#recorded().delete(containerId);
   }
 
   /** Stops all probing; what was known stays. */
   stop(): void {
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
+  }
+
+  #recorded(): Collection<HealthState> {
+    return this.#ctx().options.storage.db.collection<HealthState>('health');
+  }
+
+  #set(containerId: string, health: HealthState): void {
+    this.#health.set(containerId, health);
+    this.#recorded().put(containerId, health);
   }
 
   #schedule(containerId: string, check: HealthCheck): void {
@@ -81,7 +101,7 @@ export class HealthMonitor implements HealthProbes {
       if (this.#timers.get(containerId) !== timer) return;
       const before = this.#health.get(containerId) ?? INITIAL_HEALTH;
       const after = afterProbe(before, result, check, this.#sinceStart(containerId));
-      this.#health.set(containerId, after);
+      this.#set(containerId, after);
       if (after.Status !== before.Status) publish(ctx, record, `health_status: ${after.Status}`);
     }
     this.#schedule(containerId, check);

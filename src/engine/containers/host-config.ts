@@ -3,7 +3,7 @@ import { invalidParameter } from '../../core/errors.ts';
 import { requestFailed } from '../errors.ts';
 import { normalCapability } from './validate.ts';
 
-const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
+export const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
 const LOG_DRIVERS = new Set(['json-file', 'local', 'none']);
 const LOG_OPTIONS = new Set([
   'max-size',

@@ -35,7 +35,7 @@ export async function recover(ctx: Context, settle: () => Promise<void>): Promis
     // Made, but the daemon died before it was recorded as running.
     if (record === undefined || !isLive(record.state)) await discard(ctx, id);
   }
-  for (const record of running) ctx.health.begin(record.id);
+  for (const record of running) ctx.health.resume(record.id);
   await settle();
 
   for (const record of ctx.store.all()) {

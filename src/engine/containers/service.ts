@@ -30,7 +30,7 @@ import { parseUntil } from './until.ts';
 import { checkPolicyUpdate } from './validate.ts';
 
 /** Paths that the engine or the OCI runtime puts into every root; `docker diff` does not show them. */
-const OWN_PATHS = /^\/(dev|proc|sys|\.dockerenv|etc\/(hosts|hostname|resolv\.conf|mtab))(\/|$)/;
+const OWN_PATHS = /^\/(dev|proc|sys|\.dockerenv|sbin\/docker-init|etc\/(hosts|hostname|resolv\.conf|mtab))(\/|$)/;
 
 /** Containers as the Engine API has them. */
 export function createContainers(ctx: Context): Containers {

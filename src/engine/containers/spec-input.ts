@@ -30,7 +30,8 @@ export function specInput(record: ContainerRecord, parts: SpecParts): SpecInput 
   const { config, hostConfig: host } = record;
   const security = securityOf(host);
   const [rows = 0, columns = 0] = host.ConsoleSize ?? [];
-  const init = host.Init === true && host.PidMode !== 'host' ? findInit() : undefined;
+  // It makes sense only as the first process of a PID namespace.
+  const init = host.Init === true && !host.PidMode ? findInit() : undefined;
   return {
     containerId: record.id,
     rootfs: parts.rootfs,

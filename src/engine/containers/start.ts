@@ -3,8 +3,16 @@ import { hostname as machineName } from 'node:os';
 import { join } from 'node:path';
 import { errnoOf, messageOf, WharfError } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
+import type { HostConfig } from '../../core/wire/container.ts';
 import type { MountInput, NamespaceInput, OciSpec, SpecInput } from '../../runtime/index.ts';
-import { buildSpec, resolveUser, startFailureOf } from '../../runtime/index.ts';
+import {
+  buildSpec,
+  mountSharedMemory,
+  releaseSharedMemory,
+  resolveUser,
+  sharedMemoryOf,
+  startFailureOf,
+} from '../../runtime/index.ts';
 import { StartError, stateConflict } from '../errors.ts';
 import type { Context } from './context.ts';
 import { containerDirectory, logPath, publish } from './context.ts';
@@ -18,7 +26,7 @@ import {
   publishNetworkEvents,
 } from './endpoints.ts';
 import { writeHosts, writeResolvConf } from './etc.ts';
-import { logSettings } from './host-config.ts';
+import { DEFAULT_SHM_BYTES, logSettings } from './host-config.ts';
 import type { LinkedContainer } from './links.ts';
 import { linkEnv } from './links.ts';
 import { mergeEnv } from './merge-config.ts';
@@ -39,6 +47,8 @@ const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 export interface StartReason {
   readonly restartCount: number;
   readonly restartDelayMs: number;
+  /** Milliseconds until the policy tries again should this start fail; `null`: it does not. */
+  retryDelay?(failure: StartError): number | null;
 }
 export const BY_HAND: StartReason = { restartCount: 0, restartDelayMs: 0 };
 
@@ -60,11 +70,22 @@ export async function startLocked(ctx: Context, id: string, reason: StartReason)
   } catch (error) {
     const failure = asStartError(error);
     await ctx.options.runtime.abandon(id).catch(() => undefined);
+    const delay = reason.retryDelay?.(failure) ?? null;
     ctx.store.apply(
       id,
-      { kind: 'startFailed', failure: { message: failure.message, exitCode: failure.exitCode } },
-      { attachments: disconnected(record.attachments), ports: [] },
+      {
+        kind: 'startFailed',
+        failure: { message: failure.message, exitCode: failure.exitCode },
+        retryAt: delay === null ? null : new Date(Date.now() + delay).toISOString(),
+      },
+      {
+        attachments: disconnected(record.attachments),
+        ports: [],
+        ...(delay === null ? {} : { restartCount: reason.restartCount }),
+      },
     );
+    // Who waited for a restarting container to stop has what he waited for.
+    if (record.state.kind === 'restarting' && delay === null) ctx.waiters.exited(id, { exitCode: failure.exitCode });
     throw failure;
   }
 }
@@ -79,6 +100,8 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
   const peer = mode.startsWith('container:')
     ? namespaceOwner(ctx, mode.slice('container:'.length), 'network')
     : undefined;
+
+  checkDeviceRequests(host);
 
   await using undo = new AsyncDisposableStack();
   undo.defer(() => storage.snapshots.unmount(id));
@@ -99,6 +122,7 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
     // Bound into the container now, filled when the addresses are known.
     writeFileSync(join(directory, 'hosts'), '');
   }
+  if (host.IpcMode === 'shareable') undo.defer(() => releaseSharedMemory(ctx.options.execRoot, id));
   const spec = specFor(ctx, record, {
     rootfs,
     sandbox: sandbox?.path,
@@ -159,6 +183,19 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
   publish(ctx, ctx.store.get(id), 'start');
 }
 
+/** GPUs and other devices by capability need a driver, of which there is none. @throws {StartError} */
+function checkDeviceRequests(host: HostConfig): void {
+  const [request] = host.DeviceRequests ?? [];
+  if (request === undefined) return;
+  const capabilities = (request.Capabilities ?? []).map((all) => `[${all.join(' ')}]`).join(' ');
+  throw new StartError(
+    'internal',
+    `could not select device driver ${JSON.stringify(request.Driver ?? '')} with capabilities: [${capabilities}]`,
+    128,
+    { hint: 'device requests such as --gpus are not supported; name the device nodes with --device' },
+  );
+}
+
 interface SpecFacts {
   readonly rootfs: string;
   readonly sandbox: string | undefined;
@@ -183,7 +220,7 @@ function specFor(ctx: Context, record: ContainerRecord, facts: SpecFacts): OciSp
     specInput(record, {
       rootfs: facts.rootfs,
       user,
-      mounts: [...etcMounts(record, facts.directory), ...mountInputs(record, facts.volumes)],
+      mounts: [...etcMounts(record, facts.directory), ...shmMounts(ctx, record), ...mountInputs(record, facts.volumes)],
       env: environment(record, facts),
       hostname: isHostNetwork && !config.Hostname ? machineName() : facts.hostname,
       network,
@@ -217,10 +254,35 @@ function etcMounts(record: ContainerRecord, directory: string): MountInput[] {
     }));
 }
 
+/** The /dev/shm of a container that shares its own, or that of another. */
+function shmMounts(ctx: Context, { id, hostConfig: host, mounts }: ContainerRecord): MountInput[] {
+  const mode = host.IpcMode ?? '';
+  if (mounts.some((m) => m.target === '/dev/shm')) return [];
+  const { execRoot } = ctx.options;
+  let source: string | undefined;
+  if (mode === 'shareable') source = mountSharedMemory(execRoot, id, host.ShmSize ?? DEFAULT_SHM_BYTES);
+  else if (mode.startsWith('container:')) source = sharedMemoryOf(execRoot, ipcOwner(ctx, mode).id);
+  if (source === undefined) return [];
+  return [{ kind: 'bind', source, target: '/dev/shm', readOnly: false, recursive: false, propagation: 'rprivate' }];
+}
+
 function ipcOf(ctx: Context, mode: string): SpecInput['ipc'] {
   if (mode === 'host' || mode === 'none') return mode;
   if (!mode.startsWith('container:')) return 'own';
-  return { path: `/proc/${namespaceOwner(ctx, mode.slice('container:'.length), 'IPC').pid}/ns/ipc` };
+  return { path: `/proc/${ipcOwner(ctx, mode).pid}/ns/ipc` };
+}
+
+/** The container of `container:X`, which must have said that it shares. @throws {StartError} */
+function ipcOwner(ctx: Context, mode: string): ContainerRecord & { readonly pid: number } {
+  const ref = mode.slice('container:'.length);
+  const owner = namespaceOwner(ctx, ref, 'IPC');
+  const ownerMode = owner.hostConfig.IpcMode ?? '';
+  if (ownerMode === 'shareable' || ownerMode === 'host') return owner;
+  throw new StartError(
+    'invalid',
+    `cannot join IPC of container ${ref}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+    128,
+  );
 }
 
 function pidOf(ctx: Context, mode: string): NamespaceInput {

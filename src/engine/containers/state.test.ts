@@ -19,6 +19,7 @@ const STATES = {
 const EVENTS = {
   started: { kind: 'started', pid: 9, at: '2026-01-02T03:05:00Z' },
   startFailed: { kind: 'startFailed', failure },
+  startFailedToRetry: { kind: 'startFailed', failure, retryAt: '2026-01-02T03:04:09Z' },
   paused: { kind: 'paused' },
   unpaused: { kind: 'unpaused' },
   died: { kind: 'died', exit, retryAt: null },
@@ -30,11 +31,16 @@ const EVENTS = {
 
 /** What each event makes of each state; what is not named here is refused. */
 const TABLE: Record<keyof typeof STATES, Partial<Record<keyof typeof EVENTS, ContainerState['kind']>>> = {
-  created: { started: 'running', startFailed: 'created', removalBegun: 'removing' },
+  created: { started: 'running', startFailed: 'created', startFailedToRetry: 'created', removalBegun: 'removing' },
   running: { paused: 'paused', died: 'exited', diedToRestart: 'restarting' },
   paused: { unpaused: 'running', died: 'exited', diedToRestart: 'restarting' },
-  restarting: { started: 'running', startFailed: 'exited', restartCancelled: 'exited' },
-  exited: { started: 'running', startFailed: 'exited', removalBegun: 'removing' },
+  restarting: {
+    started: 'running',
+    startFailed: 'exited',
+    startFailedToRetry: 'restarting',
+    restartCancelled: 'exited',
+  },
+  exited: { started: 'running', startFailed: 'exited', startFailedToRetry: 'exited', removalBegun: 'removing' },
   removing: { removalFailed: 'dead' },
   dead: { removalBegun: 'removing' },
 };

@@ -22,13 +22,20 @@ export interface Run {
 export type ContainerState =
   | { readonly kind: 'created'; readonly failure: StartFailure | null }
   | { readonly kind: 'running' | 'paused'; readonly pid: number; readonly startedAt: string; readonly ran: Run | null }
-  | { readonly kind: 'restarting'; readonly ran: Run; readonly retryAt: string }
+  | {
+      readonly kind: 'restarting';
+      readonly ran: Run;
+      readonly retryAt: string;
+      /** The start before this wait failed. */
+      readonly failure?: StartFailure | null;
+    }
   | { readonly kind: 'exited'; readonly ran: Run; readonly failure: StartFailure | null }
   | { readonly kind: 'removing' | 'dead'; readonly ran: Run | null };
 
 export type ContainerEvent =
   | { readonly kind: 'started'; readonly pid: number; readonly at: string }
-  | { readonly kind: 'startFailed'; readonly failure: StartFailure }
+  /** With `retryAt` a policy tries again. */
+  | { readonly kind: 'startFailed'; readonly failure: StartFailure; readonly retryAt?: string | null }
   | { readonly kind: 'paused' | 'unpaused' }
   | { readonly kind: 'died'; readonly exit: Exit; readonly retryAt: string | null }
   /** A container that waited for its next start will not get one. */
@@ -51,6 +58,9 @@ export function next(state: ContainerState, event: ContainerEvent): ContainerSta
       return { kind: 'running', pid: event.pid, startedAt: event.at, ran: runOf(state) };
     case 'startFailed':
       if (isLive(state) || gone) break;
+      if (state.kind === 'restarting' && event.retryAt) {
+        return { kind: 'restarting', ran: state.ran, retryAt: event.retryAt, failure: event.failure };
+      }
       if (state.kind === 'exited' || state.kind === 'restarting') {
         return { kind: 'exited', ran: state.ran, failure: event.failure };
       }
@@ -70,7 +80,7 @@ export function next(state: ContainerState, event: ContainerEvent): ContainerSta
     }
     case 'restartCancelled':
       if (state.kind !== 'restarting') break;
-      return { kind: 'exited', ran: state.ran, failure: null };
+      return { kind: 'exited', ran: state.ran, failure: state.failure ?? null };
     case 'removalBegun':
       if (isLive(state) || state.kind === 'removing' || state.kind === 'restarting') break;
       return { kind: 'removing', ran: runOf(state) };
@@ -91,15 +101,21 @@ export function runOf(state: ContainerState): Run | null {
 /** The exit code that clients see: of the failed start, else of the last run, 0 while there is none or it goes on. */
 export function exitCodeOf(state: ContainerState): number {
   if (isLive(state)) return 0;
-  if ((state.kind === 'created' || state.kind === 'exited') && state.failure !== null) return state.failure.exitCode;
+  const failure = failureOf(state);
+  if (failure !== null) return failure.exitCode;
   return runOf(state)?.exit.code ?? 0;
+}
+
+function failureOf(state: ContainerState): StartFailure | null {
+  if (state.kind === 'created' || state.kind === 'exited') return state.failure;
+  return state.kind === 'restarting' ? (state.failure ?? null) : null;
 }
 
 /** Docker's overlapping flags, derived: `Paused` and `Restarting` containers count as `Running`. */
 export function wireState(state: ContainerState, health: HealthState | undefined): ContainerStateWire {
   const live = isLive(state);
   const ran = runOf(state);
-  const failure = state.kind === 'created' || state.kind === 'exited' ? state.failure : null;
+  const failure = failureOf(state);
   return {
     Status: state.kind,
     Running: live || state.kind === 'restarting',

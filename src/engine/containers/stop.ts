@@ -5,7 +5,7 @@ import { publish } from './context.ts';
 import { cancelRestart } from './exit.ts';
 import { parseSignal, SIGKILL, SIGTERM } from './signals.ts';
 import { BY_HAND, startLocked } from './start.ts';
-import { isLive } from './state.ts';
+import { exitCodeOf, isLive } from './state.ts';
 import type { Ended } from './waiters.ts';
 import { within } from './within.ts';
 
@@ -34,8 +34,7 @@ export async function stop(ctx: Context, id: string, options: StopOptions, byHan
     const record = ctx.store.find(id);
     if (record === undefined) return 'idle';
     if (record.state.kind === 'restarting') {
-      cancelRestart(ctx, id);
-      ctx.store.apply(id, { kind: 'restartCancelled' }, { manuallyStopped: byHand, restartCancelled: true });
+      giveUpRestart(ctx, id, byHand);
       return 'cancelled';
     }
     if (!isLive(record.state)) return 'idle';
@@ -52,6 +51,14 @@ export async function stop(ctx: Context, id: string, options: StopOptions, byHan
   const record = ctx.store.find(id);
   if (record !== undefined) publish(ctx, record, 'stop');
   return true;
+}
+
+/** A container that waits for its next start stays as it is. The caller holds its lock. */
+function giveUpRestart(ctx: Context, id: string, byHand: boolean): void {
+  cancelRestart(ctx, id);
+  const fields = { ...(byHand ? { manuallyStopped: true } : {}), restartCancelled: true };
+  const { state } = ctx.store.apply(id, { kind: 'restartCancelled' }, fields);
+  ctx.waiters.exited(id, { exitCode: exitCodeOf(state) });
 }
 
 /** Sends a signal to a live container's process and says so; a frozen one is thawed, else it would never see it. */
@@ -81,8 +88,7 @@ export async function killNow(ctx: Context, id: string): Promise<void> {
   const gone = await ctx.lock.run(id, async () => {
     const record = ctx.store.find(id);
     if (record?.state.kind === 'restarting') {
-      cancelRestart(ctx, id);
-      ctx.store.apply(id, { kind: 'restartCancelled' }, { restartCancelled: true });
+      giveUpRestart(ctx, id, false);
       return undefined;
     }
     if (record === undefined || !isLive(record.state)) return undefined;
@@ -105,8 +111,7 @@ export async function kill(ctx: Context, id: string, text: string): Promise<void
   const gone = await ctx.lock.run(id, async () => {
     const record = ctx.store.get(id);
     if (record.state.kind === 'restarting') {
-      cancelRestart(ctx, id);
-      ctx.store.apply(id, { kind: 'restartCancelled' }, { manuallyStopped: true, restartCancelled: true });
+      giveUpRestart(ctx, id, true);
       return undefined;
     }
     if (!isLive(record.state)) {
