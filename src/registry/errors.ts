@@ -15,3 +15,5 @@ export const blobMismatch = defineError(
   (f: { digest: string }) => `filesystem layer verification failed for digest ${f.digest}`,
 );
 export const badManifest = defineError('BAD_MANIFEST', 'internal', (f: { why: string }) => f.why);
+/** A registry of one's own cannot be started that way. */
+export const badRegistryOption = defineError('BAD_REGISTRY_OPTION', 'invalid', (f: { why: string }) => f.why);

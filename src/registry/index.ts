@@ -1,3 +1,5 @@
 export { connectRegistry, type RegistryClient, type ServedManifest } from './client.ts';
 export type { EndpointOptions } from './endpoints.ts';
 export { badManifest, registryNotFound, registryUnauthorized } from './errors.ts';
+export type { RegistryServerOptions } from './server/contract.ts';
+export { serveRegistry } from './server/serve.ts';
