@@ -1,16 +1,23 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { errnoOf, messageOf, WharfError } from '../core/errors.ts';
 import type { ProgressMessage } from '../core/wire/resources.ts';
 import { BuildCache } from './cache/cache.ts';
 import { LayerLeases } from './cache/leases.ts';
-import type { Builder, BuilderOptions, BuildRequest } from './contract.ts';
+import { StepMemory } from './cache/ingredients.ts';
+import { cacheEntries, pruneCache } from './cache/usage.ts';
+import type { BuildRecord, Builder, BuilderOptions, BuildRequest, CacheEntry, PruneOptions } from './contract.ts';
+import { tarOf } from './files/tar-of.ts';
+import { BuildHistory } from './records.ts';
 import type { BuildParts } from './solve/build.ts';
 import { build } from './solve/build.ts';
 import { CacheMounts } from './solve/cache-mounts.ts';
 import { BuildExits } from './solve/exits.ts';
 import { firstFailure } from './solve/first-failure.ts';
+import { Reporter } from './solve/reporter.ts';
 import { BUILD_PREFIX } from './solve/snapshot.ts';
+import { openSourceView } from './solve/source-view.ts';
 
 const SIGKILL = 9;
 /** How long the end of a build container that a crash left is waited for. */
@@ -20,15 +27,18 @@ const SWEEP_TIMEOUT_MS = 10_000;
 export class LocalBuilder implements Builder {
   readonly #options: BuilderOptions;
   readonly #parts: BuildParts;
+  readonly #history: BuildHistory;
   readonly #running = new Set<{ readonly abort: AbortController; readonly done: Promise<unknown> }>();
 
   constructor(options: BuilderOptions) {
     const { engine, dataRoot, execRoot, instance, log } = options;
     const { storage, runtime } = engine.parts;
     this.#options = options;
+    this.#history = new BuildHistory(storage.db);
     this.#parts = {
       run: { engine, exits: new BuildExits(runtime), execRoot, instance },
       cache: new BuildCache(storage.db, storage.layers),
+      memory: new StepMemory(storage.db),
       leases: new LayerLeases(storage),
       cacheMounts: new CacheMounts(join(dataRoot, 'build', 'cache-mounts')),
       temporary: join(dataRoot, 'build', 'tmp'),
@@ -55,28 +65,40 @@ export class LocalBuilder implements Builder {
     for (const { key } of storage.snapshots.list()) {
       if (key.startsWith(BUILD_PREFIX)) await storage.snapshots.remove(key);
     }
+    this.#parts.memory.trim();
+    this.#history.trim();
     await rm(this.#parts.temporary, { recursive: true, force: true });
     await rm(join(execRoot, 'build'), { recursive: true, force: true });
   }
 
   async build(request: BuildRequest, onMessage: (m: ProgressMessage) => void, signal: AbortSignal): Promise<string> {
     const abort = new AbortController();
-    const told = request.quiet ? new QuietOutput(onMessage) : undefined;
-    const work = build(
-      request,
-      this.#parts,
-      (m) => (told === undefined ? onMessage(m) : told.hold(m)),
-      AbortSignal.any([signal, abort.signal]),
-    );
+    const wantsEvents = request.extras?.events === true;
+    const told = request.quiet && !wantsEvents ? new QuietOutput(onMessage) : undefined;
+    const say = (message: ProgressMessage): void => {
+      if (wantsEvents) {
+        if (message.aux !== undefined) onMessage(message);
+      } else if (told !== undefined) told.hold(message);
+      else onMessage(message);
+    };
+    const reporter = new Reporter((event) => {
+      if (wantsEvents) onMessage({ aux: { Wharf: event } });
+    });
+    const record = this.#history.begin(request, reporter);
+    const work = build(request, this.#parts, say, reporter, AbortSignal.any([signal, abort.signal]));
     const entry = { abort, done: work.catch(() => undefined) };
     this.#running.add(entry);
     try {
       const id = await work;
+      if (request.extras?.checkOnly !== true) record.end('completed', { image: id });
       if (told !== undefined) onMessage({ stream: `${id}\n` });
       return id;
     } catch (e) {
       told?.release();
       const failure = firstFailure(e, this.#options.log);
+      if (request.extras?.checkOnly !== true) {
+        record.end(signal.aborted || abort.signal.aborted ? 'canceled' : 'failed', { error: messageOf(failure) });
+      }
       if (failure instanceof WharfError || signal.aborted) throw failure;
       this.#options.log.error('a build failed unexpectedly', { error: messageOf(failure), errno: errnoOf(failure) });
       throw failure;
@@ -85,33 +107,31 @@ export class LocalBuilder implements Builder {
     }
   }
 
-  async prune(): Promise<{ CachesDeleted: string[] | null; SpaceReclaimed: number }> {
+  history(): readonly BuildRecord[] {
+    return this.#history.list();
+  }
+
+  async usage(): Promise<CacheEntry[]> {
     const { cache, cacheMounts } = this.#parts;
-    const { engine } = this.#options;
-    const { layers } = engine.parts.storage;
-    const images = await engine.images.list({ all: true, filters: {}, sharedSize: false });
-    const used = new Set<string>(images.flatMap(({ Id }) => engine.images.find(Id)?.chain ?? []));
-    const candidates = cache.layers().filter((id) => !used.has(id));
-    await this.#parts.leases.clear();
-    let reclaimed = 0;
-    // A layer that others stand on can only go after them: a few rounds, until one brings nothing.
-    for (let progress = true; progress; ) {
-      progress = false;
-      for (const id of candidates) {
-        const layer = layers.find(id);
-        if (layer === undefined) continue;
-        try {
-          await layers.remove(id);
-          reclaimed += layer.sizeBytes;
-          progress = true;
-        } catch (e) {
-          if (!(e instanceof WharfError && e.code === 'LAYER_IN_USE')) throw e;
-        }
-      }
-    }
-    const forgotten = cache.clear();
-    if (this.#running.size === 0) await cacheMounts.clear();
-    return { CachesDeleted: forgotten.length === 0 ? null : forgotten, SpaceReclaimed: reclaimed };
+    return cacheEntries(cache, cacheMounts, await this.#layersOfImages(), this.#options.engine.parts.storage.layers);
+  }
+
+  async prune(options: PruneOptions = {}): Promise<{ CachesDeleted: string[] | null; SpaceReclaimed: number }> {
+    const { layers } = this.#options.engine.parts.storage;
+    const context = { ...this.#parts, layers, used: await this.#layersOfImages(), idle: this.#running.size === 0 };
+    return pruneCache(context, options);
+  }
+
+  async files(image: string, signal: AbortSignal): Promise<Readable> {
+    const { images, parts } = this.#options.engine;
+    const view = await openSourceView(parts.storage, images.get(image).chain.at(-1) ?? null);
+    return tarOf(view, signal);
+  }
+
+  async #layersOfImages(): Promise<ReadonlySet<string>> {
+    const { images } = this.#options.engine;
+    const all = await images.list({ all: true, filters: {}, sharedSize: false });
+    return new Set<string>(all.flatMap(({ Id }) => images.find(Id)?.chain ?? []));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

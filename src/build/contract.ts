@@ -31,6 +31,27 @@ export interface BuildRequest {
   readonly memoryBytes: number | undefined;
   readonly platform: string;
   readonly registryConfig: Readonly<Record<string, RegistryAuth>>;
+  readonly extras?: BuildExtras | undefined;
+}
+
+/** What the classic build of the Engine API cannot ask for. */
+export interface BuildExtras {
+  /** Instead of text, `aux: { Wharf: BuildEvent }` tells what happens, at once and not in the file's order. */
+  readonly events?: boolean;
+  /** Only read and check the Dockerfile: findings are told as events, nothing is built. */
+  readonly checkOnly?: boolean;
+  /** Stages, by name or number, whose steps are not taken from the cache. */
+  readonly noCacheStages?: readonly string[];
+  /** Values by ID. */
+  readonly secrets?: Readonly<Record<string, Uint8Array>>;
+  /** Sockets of SSH agents on this machine, by ID. */
+  readonly sshSockets?: Readonly<Record<string, string>>;
+  /** Names that stand before stages and images: `docker-image://ref`, or `side:NAME`, a directory sent with the context. */
+  readonly namedContexts?: Readonly<Record<string, string>>;
+  /** A directory in the context's tar that is no part of it: `secrets/ID` and `contexts/NAME/` in it. */
+  readonly sideDirectory?: string;
+  /** The result is needed only until its layers were fetched: keep it in the cache, for the next build. */
+  readonly keepInCache?: boolean;
 }
 
 /** Makes images from Dockerfiles. */
@@ -41,5 +62,53 @@ export interface Builder extends AsyncDisposable {
    * @throws {WharfError} with `context.at` at the Dockerfile's line for errors in it
    */
   build(request: BuildRequest, onMessage: (m: ProgressMessage) => void, signal: AbortSignal): Promise<string>;
-  prune(): Promise<{ CachesDeleted: string[] | null; SpaceReclaimed: number }>;
+  prune(options?: PruneOptions): Promise<{ CachesDeleted: string[] | null; SpaceReclaimed: number }>;
+  /** What the cache holds. */
+  usage(): Promise<CacheEntry[]>;
+  /** Builds of the past, newest first. */
+  history(): readonly BuildRecord[];
+  /** The files of an image as a tar, without what containers get in addition. @throws {WharfError} if it is not there */
+  files(image: string, signal: AbortSignal): Promise<Readable>;
+}
+
+export interface PruneOptions {
+  /** Only what was not used for so long. */
+  readonly unusedForSeconds?: number | undefined;
+  /** Stop when the cache takes no more than this. */
+  readonly keepBytes?: number | undefined;
+}
+
+/** One layer that the cache remembers, or one cache mount; in the words of `GET /system/df`. */
+export interface CacheEntry {
+  readonly ID: string;
+  readonly Type: 'regular' | 'exec.cachemount';
+  readonly Description: string;
+  readonly InUse: boolean;
+  readonly Shared: boolean;
+  readonly Size: number;
+  readonly CreatedAt: string;
+  readonly LastUsedAt: string | null;
+  readonly UsageCount: number;
+  readonly Parents?: readonly string[];
+}
+
+export interface BuildRecord {
+  readonly id: string;
+  readonly startedAt: string;
+  readonly ms: number;
+  readonly status: 'completed' | 'failed' | 'canceled';
+  readonly dockerfile: string;
+  readonly target: string;
+  readonly tags: readonly string[];
+  readonly image: string | undefined;
+  readonly error: string | undefined;
+  readonly steps: readonly StepRecord[];
+}
+
+export interface StepRecord {
+  readonly name: string;
+  readonly outcome: 'done' | 'cached' | 'failed' | 'canceled';
+  readonly why: string;
+  readonly ms: number;
+  readonly layerBytes: number | undefined;
 }

@@ -190,6 +190,8 @@ export interface BuildQuery {
   readonly shmSizeBytes?: number | undefined;
   readonly platform?: string | undefined;
   readonly removeIntermediate?: boolean;
+  /** Fields of `X-Wharf-Build`; other engines leave them alone. */
+  readonly extras?: Readonly<Record<string, unknown>> | undefined;
   readonly registryConfig?: Readonly<Record<string, res.RegistryAuth>>;
   readonly signal?: AbortSignal;
 }

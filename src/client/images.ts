@@ -66,7 +66,10 @@ export function imageCalls(http: Transport): Client['images'] {
       const answer = await http.call('POST', '/build', {
         query: buildQuery(options),
         body: context,
-        headers: { 'X-Registry-Config': base64Url(options.registryConfig ?? {}) },
+        headers: {
+          'X-Registry-Config': base64Url(options.registryConfig ?? {}),
+          ...(options.extras === undefined ? {} : { 'X-Wharf-Build': base64Url(options.extras) }),
+        },
         signal: options.signal,
       });
       yield* jsonObjects(answer);

@@ -1,14 +1,19 @@
-import type { BuildRequest } from '../../build/index.ts';
+import { parseBuildExtras, parseDuration, type BuildRequest } from '../../build/index.ts';
 import { invalidParameter, unsupported } from '../../core/errors.ts';
+import { parseFilters } from '../decode/filters.ts';
 import { parseRegistryConfig } from '../decode/registry-auth.ts';
 import { decode } from '../decode/shape.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { ok, type Route, status } from '../http/route.ts';
 import { streamProgress } from '../stream/progress.ts';
+import { sendStream } from '../stream/send-stream.ts';
 
 export const buildRoutes: readonly Route[] = [
   { method: 'POST', path: '/build', handle: build },
   { method: 'POST', path: '/build/prune', handle: prune },
+  { method: 'GET', path: '/build/history', handle: ({ builder }) => ok(builder.history()) },
+  { method: 'GET', path: '/build/cache', handle: async ({ builder }) => ok(await builder.usage()) },
+  { method: 'GET', path: '/build/files', handle: files },
   { method: 'POST', path: '/build/cancel', handle: () => status(200) },
 ];
 
@@ -20,8 +25,30 @@ async function build(exchange: Exchange) {
   return undefined;
 }
 
-async function prune({ builder }: Exchange) {
-  return ok(await builder.prune());
+async function prune({ builder, query }: Exchange) {
+  const filters = parseFilters(query.text('filters'));
+  const until = [...(filters['until'] ?? []), ...(filters['unused-for'] ?? [])][0];
+  const keep = query.integer('keep-storage') || query.integer('max-used-space') || query.integer('reserved-space');
+  return ok(
+    await builder.prune({
+      ...(until === undefined ? {} : { unusedForSeconds: secondsOf(until) }),
+      ...(keep ? { keepBytes: keep } : {}),
+    }),
+  );
+}
+
+/** The files of an image, for `wharf build -o`: an addition to the Engine API. */
+async function files(exchange: Exchange) {
+  const tar = await exchange.builder.files(exchange.query.text('image'), exchange.signal);
+  return sendStream(exchange, tar, { 'Content-Type': 'application/x-tar' });
+}
+
+/** `24h`, as Go writes a time. */
+function secondsOf(text: string): number {
+  const nanos = parseDuration(text);
+  if (nanos === undefined)
+    throw invalidParameter({ message: `invalid duration ${JSON.stringify(text)}: use one like 24h` });
+  return nanos / 1e9;
 }
 
 function buildRequest({ query, request }: Exchange): BuildRequest {
@@ -51,6 +78,7 @@ function buildRequest({ query, request }: Exchange): BuildRequest {
     shmSizeBytes: query.integer('shmsize') || undefined,
     memoryBytes: query.integer('memory') || undefined,
     platform: query.text('platform'),
+    extras: parseBuildExtras(request.headers['x-wharf-build']),
     registryConfig: parseRegistryConfig(request.headers['x-registry-config']),
   };
 }

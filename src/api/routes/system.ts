@@ -23,8 +23,9 @@ function ping({ request, response }: Exchange) {
   return undefined;
 }
 
-async function diskUsage({ query, engine }: Exchange) {
-  return ok(await engine.system.diskUsage(query.all('type')));
+async function diskUsage({ query, engine, builder }: Exchange) {
+  const usage = await engine.system.diskUsage(query.all('type'));
+  return ok(usage['BuildCache'] === null ? usage : { ...usage, BuildCache: await builder.usage() });
 }
 
 /** The credentials are not tried here; a registry judges them at the first pull or push. */

@@ -16,6 +16,15 @@ export interface LayerResult {
   readonly createdBy: string;
 }
 
+/** How a layer of the cache has been used. Times are RFC 3339. */
+export interface LayerUse {
+  readonly createdAt: string;
+  readonly lastUsedAt: string | null;
+  readonly count: number;
+  /** The instruction that made it. */
+  readonly description: string;
+}
+
 /** The key of anything that decides a result. Fields are compared by value, in the order given. */
 export function cacheKey(...parts: readonly unknown[]): string {
   return sha256(JSON.stringify(parts));
@@ -29,12 +38,43 @@ export function cacheKey(...parts: readonly unknown[]): string {
 export class BuildCache {
   readonly #steps;
   readonly #layers;
+  readonly #uses;
   readonly #store: LayerStore;
 
   constructor(db: Database, store: LayerStore) {
     this.#steps = db.collection<StepResult>('build-cache-steps');
     this.#layers = db.collection<LayerResult>('build-cache-layers');
+    this.#uses = db.collection<LayerUse>('build-cache-uses');
     this.#store = store;
+  }
+
+  /** Notes that a layer was made. */
+  made(layer: ChainId, description: string): void {
+    this.#uses.put(layer, { createdAt: new Date().toISOString(), lastUsedAt: null, count: 0, description });
+  }
+
+  /** Notes that a layer was taken from the cache. */
+  used(layer: ChainId): void {
+    const use = this.#uses.get(layer);
+    if (use === undefined) return;
+    this.#uses.put(layer, { ...use, lastUsedAt: new Date().toISOString(), count: use.count + 1 });
+  }
+
+  uses(): ReadonlyMap<ChainId, LayerUse> {
+    return new Map(this.#uses.entries().map(([key, use]) => [key as ChainId, use]));
+  }
+
+  /** Forgets what was made of these layers, and all that only describes. @returns the keys forgotten */
+  forget(layers: ReadonlySet<ChainId>): string[] {
+    const gone: string[] = [];
+    for (const [key, { chain }] of this.#steps.entries()) {
+      if (chain.some((id) => layers.has(id)) && this.#steps.delete(key)) gone.push(key);
+    }
+    for (const [key, { layer }] of this.#layers.entries()) {
+      if (layer !== null && layers.has(layer.chainId) && this.#layers.delete(key)) gone.push(key);
+    }
+    for (const id of layers) this.#uses.delete(id);
+    return gone;
   }
 
   findStep(key: string): StepResult | undefined {
@@ -75,6 +115,7 @@ export class BuildCache {
     const layers = this.#layers.entries().map(([key]) => key);
     for (const key of steps) this.#steps.delete(key);
     for (const key of layers) this.#layers.delete(key);
+    for (const [key] of this.#uses.entries()) this.#uses.delete(key);
     return [...steps, ...layers];
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { errnoOf, messageOf } from '../../core/errors.ts';
@@ -7,6 +7,7 @@ import { badContext, dockerfileMissing } from '../errors.ts';
 import { decompressed } from '../files/decompress.ts';
 import { TreeDigests } from '../files/digest-tree.ts';
 import { clamp, resolveInRoot } from '../files/in-root.ts';
+import type { IgnoreRules } from './ignore.ts';
 import { parseIgnore } from './ignore.ts';
 
 /** The files of a build, unpacked. Disposing removes them. */
@@ -15,6 +16,9 @@ export interface BuildContext extends AsyncDisposable {
   readonly digests: TreeDigests;
   /** Text of the Dockerfile, read before `.dockerignore` could take it away. */
   readonly dockerfile: string;
+  readonly ignored: IgnoreRules;
+  /** What came with the context but is no part of it: values by ID, directories by name. */
+  readonly side: { readonly secrets: Readonly<Record<string, Uint8Array>>; directory(name: string): string };
 }
 
 /**
@@ -28,6 +32,7 @@ export async function openContext(
   dockerfile: string,
   scratch: string,
   signal: AbortSignal,
+  sideName = '',
 ): Promise<BuildContext> {
   await using undo = new AsyncDisposableStack();
   await mkdir(scratch, { recursive: true, mode: 0o700 });
@@ -36,6 +41,9 @@ export async function openContext(
   const root = join(directory, 'files');
   await mkdir(root, { mode: 0o755 });
   await unpack(tar, root, signal);
+  const side = join(directory, 'side');
+  if (sideName !== '' && !sideName.includes('/')) await renameIfThere(join(root, sideName), side);
+  const secrets = await takeSecrets(join(side, 'secrets'));
   const text =
     (await readText(root, dockerfile)) ??
     (dockerfile === 'Dockerfile' ? await readText(root, 'dockerfile') : undefined);
@@ -47,6 +55,8 @@ export async function openContext(
     root,
     digests: new TreeDigests(root, { owners: false }),
     dockerfile: text,
+    ignored: rules,
+    side: { secrets, directory: (name) => join(side, 'contexts', resolveInRoot(join(side, 'contexts'), clamp(name))) },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
@@ -65,6 +75,26 @@ async function unpack(tar: Readable, root: string, signal: AbortSignal): Promise
     throw badContext({ reason: messageOf(e) }, { cause: e });
   } finally {
     signal.removeEventListener('abort', stop);
+  }
+}
+
+/** Reads values into memory and takes them off the disk. */
+async function takeSecrets(directory: string): Promise<Record<string, Uint8Array>> {
+  const names = await readdir(directory).catch((e: unknown) => {
+    if (errnoOf(e) === 'ENOENT') return [];
+    throw e;
+  });
+  const found: Record<string, Uint8Array> = {};
+  for (const name of names) found[decodeURIComponent(name)] = await readFile(join(directory, name));
+  await rm(directory, { recursive: true, force: true });
+  return found;
+}
+
+async function renameIfThere(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (e) {
+    if (errnoOf(e) !== 'ENOENT') throw e;
   }
 }
 

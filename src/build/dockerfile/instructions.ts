@@ -84,4 +84,8 @@ export interface Dockerfile {
   readonly globalArgs: readonly Instruction<'arg'>[];
   readonly stages: readonly Stage[];
   readonly lines: readonly string[];
+  /** Value of the `check` directive. */
+  readonly check: string | undefined;
+  /** Lines of instructions that go on after an empty line. */
+  readonly emptyContinuations: readonly number[];
 }

@@ -23,6 +23,8 @@ export interface LexedDockerfile {
   readonly instructions: readonly RawInstruction[];
   /** The file's lines, for excerpts in errors. */
   readonly lines: readonly string[];
+  /** Lines of instructions that go on after an empty line. */
+  readonly emptyContinuations: readonly number[];
 }
 
 const MAX_LINE_BYTES = 65535;
@@ -42,6 +44,7 @@ export function lexDockerfile(text: string, file: string): LexedDockerfile {
   if (lines.length === 0) throw dockerfileUnusable({ message: `the Dockerfile (${file}) cannot be empty` });
   const directives = readDirectives(lines, file);
   const instructions: RawInstruction[] = [];
+  const emptyContinuations: number[] = [];
   let next = 0;
   while (next < lines.length) {
     const start = next;
@@ -52,7 +55,11 @@ export function lexDockerfile(text: string, file: string): LexedDockerfile {
     while (open && next < lines.length) {
       const line = lines[next++] ?? '';
       checkLength(line, next, file);
-      if (line.trim() === '' || isComment(line)) continue;
+      if (line.trim() === '') {
+        if (emptyContinuations.at(-1) !== start + 1) emptyContinuations.push(start + 1);
+        continue;
+      }
+      if (isComment(line)) continue;
       const cut = cutContinuation(line, directives.escape);
       joined += cut.text;
       open = cut.open;
@@ -79,7 +86,7 @@ export function lexDockerfile(text: string, file: string): LexedDockerfile {
     });
   }
   if (instructions.length === 0) throw dockerfileUnusable({ message: 'file with no instructions' });
-  return { directives, instructions, lines };
+  return { directives, instructions, lines, emptyContinuations };
 }
 
 function isComment(line: string): boolean {

@@ -11,7 +11,7 @@ import { Malformed } from './words.ts';
  * @throws {WharfError} `DOCKERFILE_PARSE_ERROR` with `context.at`; `DOCKERFILE_UNUSABLE`
  */
 export function parseDockerfile(text: string, file: string): Dockerfile {
-  const { directives, instructions, lines } = lexDockerfile(text, file);
+  const { directives, instructions, lines, emptyContinuations } = lexDockerfile(text, file);
   const globalArgs: Instruction<'arg'>[] = [];
   const stages: (Stage & { steps: Instruction[] })[] = [];
   for (const raw of instructions) {
@@ -32,7 +32,7 @@ export function parseDockerfile(text: string, file: string): Dockerfile {
     throw parseError(`duplicate name ${repeated.name}, stage names should be unique`, repeated.from, file);
   }
   if (stages.length === 0) throw dockerfileUnusable({ message: 'no build stage in current context' });
-  return { file, escape: directives.escape, globalArgs, stages, lines };
+  return { file, escape: directives.escape, check: directives.check, globalArgs, stages, lines, emptyContinuations };
 }
 
 /**

@@ -9,7 +9,7 @@ import { badContext } from '../errors.ts';
 export type Compression = 'none' | 'gzip' | 'bzip2' | 'xz' | 'zstd';
 
 /** Told by the first bytes (6 are enough). */
-export function sniffCompression(head: Buffer): Compression {
+function sniffCompression(head: Buffer): Compression {
   const hex = head.subarray(0, 6).toString('hex');
   if (hex.startsWith('1f8b08')) return 'gzip';
   if (hex.startsWith('425a68')) return 'bzip2';

@@ -29,14 +29,26 @@ export class TreeDigests {
    * Digest of one entry with all that is below it, in hexadecimal.
    * @param path below the root; links are not followed
    * @param excludes told the path relative to the entry; what it excludes does not count
+   * @param files takes what stands for each file or link, by its path relative to the entry
    */
-  async of(path: string, excludes: (relative: string) => boolean = () => false): Promise<string> {
+  async of(
+    path: string,
+    excludes: (relative: string) => boolean = () => false,
+    files?: Map<string, string>,
+  ): Promise<string> {
     const hash = createHash('sha256');
-    for await (const line of this.#lines(path, '', excludes)) hash.update(line);
+    for await (const { line, name } of this.#lines(path, '', excludes)) {
+      hash.update(line);
+      files?.set(name, line);
+    }
     return hash.digest('hex');
   }
 
-  async *#lines(path: string, name: string, excludes: (relative: string) => boolean): AsyncGenerator<string> {
+  async *#lines(
+    path: string,
+    name: string,
+    excludes: (relative: string) => boolean,
+  ): AsyncGenerator<{ readonly line: string; readonly name: string }> {
     const full = join(this.root, path);
     const stat = statOf(full);
     if (stat === undefined || stat.isSocket()) return;
@@ -44,7 +56,7 @@ export class TreeDigests {
     const header = [name, stat.mode.toString(8), ...owner, stat.rdev, ...xattrsOf(full)];
     if (stat.isSymbolicLink()) header.push(await readlink(full));
     else if (stat.isFile()) header.push(await this.#contentOf(full, stat));
-    yield `${JSON.stringify(header.map(String))}\n`;
+    yield { line: `${JSON.stringify(header.map(String))}\n`, name };
     if (!stat.isDirectory()) return;
     for (const child of (await readdir(full)).toSorted()) {
       const relative = name === '' ? child : `${name}/${child}`;

@@ -1,3 +1,4 @@
+import { didYouMean } from '../../core/nearest.ts';
 import type { Dockerfile, Instruction, Stage } from '../dockerfile/instructions.ts';
 import { dockerfileError, stepFailed } from '../errors.ts';
 import { expandWord } from '../expand/expand.ts';
@@ -6,7 +7,12 @@ import { expandWord } from '../expand/expand.ts';
 export type Source =
   | { readonly kind: 'scratch' }
   | { readonly kind: 'stage'; readonly index: number }
-  | { readonly kind: 'image'; readonly reference: string };
+  | { readonly kind: 'image'; readonly reference: string }
+  /** A directory that came with the context, under this name (`--build-context`). */
+  | { readonly kind: 'directory'; readonly name: string };
+
+/** What `--build-context` names, in lower case: such a name goes before stages and images. */
+export type NamedContexts = ReadonlyMap<string, Source>;
 
 export interface PlannedStage {
   readonly stage: Stage;
@@ -37,6 +43,7 @@ export function planBuild(
   target: string,
   scope: ReadonlyMap<string, string | undefined>,
   extraSteps: number,
+  contexts: NamedContexts = new Map(),
 ): BuildPlan {
   const last = findTarget(file, target);
   const all = file.stages.slice(0, last.index + 1);
@@ -47,9 +54,10 @@ export function planBuild(
     needed.add(index);
     const stage = all[index];
     if (stage === undefined) return;
-    const resolved = resolveFrom(file, stage, scope);
+    const resolved = resolveFrom(file, stage, scope, contexts);
     bases.set(index, resolved);
-    for (const source of [resolved.base, ...sourcesOf(file, stage)]) if (source.kind === 'stage') visit(source.index);
+    for (const source of [resolved.base, ...sourcesOf(file, stage, contexts)])
+      if (source.kind === 'stage') visit(source.index);
   };
   visit(last.index);
 
@@ -68,7 +76,13 @@ function findTarget(file: Dockerfile, target: string): Stage {
   const named = file.stages.find((s) => s.name === target.toLowerCase());
   const numbered = /^\d+$/.test(target) ? file.stages[Number(target)] : undefined;
   const found = target === '' ? last : (named ?? numbered);
-  if (found === undefined) throw stepFailed({ message: `target stage ${JSON.stringify(target)} could not be found` });
+  if (found === undefined) {
+    const near = didYouMean(
+      target,
+      file.stages.flatMap((s) => s.name ?? []),
+    );
+    throw stepFailed({ message: `target stage ${JSON.stringify(target)} could not be found${near}` });
+  }
   return found;
 }
 
@@ -76,6 +90,7 @@ function resolveFrom(
   file: Dockerfile,
   stage: Stage,
   scope: ReadonlyMap<string, string | undefined>,
+  contexts: NamedContexts,
 ): { base: Source; platform: string } {
   const { from } = stage;
   const lookup = (name: string) => scope.get(name);
@@ -87,6 +102,9 @@ function resolveFrom(
   const image = expandWord(from.image, lookup, file.escape);
   if (image === '') throw fail(`base name (${from.image}) should not be blank`);
   const platform = from.platform === undefined ? '' : expandWord(from.platform, lookup, file.escape);
+  const named = contexts.get(image.toLowerCase());
+  if (named?.kind === 'directory') throw fail(`the build context ${image} is a directory: FROM needs an image`);
+  if (named !== undefined) return { base: named, platform };
   const earlier = file.stages.slice(0, stage.index).find((s) => s.name === image.toLowerCase());
   if (earlier !== undefined) return { base: { kind: 'stage', index: earlier.index }, platform };
   if (image === 'scratch') return { base: { kind: 'scratch' }, platform };
@@ -100,7 +118,15 @@ function resolveFrom(
  * What a `--from` of a stage means: an earlier stage by name or number, else an image.
  * @throws {WharfError} `BUILD_STEP_FAILED` if it is the stage itself or a later one
  */
-export function resolveSource(file: Dockerfile, current: number, from: string, step: Instruction): Source {
+export function resolveSource(
+  file: Dockerfile,
+  current: number,
+  from: string,
+  step: Instruction,
+  contexts: NamedContexts = new Map(),
+): Source {
+  const given = contexts.get(from.toLowerCase());
+  if (given !== undefined) return given;
   const fail = (message: string) =>
     stepFailed({ message }, { at: { file: file.file, line: step.line, column: step.column } });
   const named = file.stages.find((s) => s.name === from.toLowerCase());
@@ -114,12 +140,16 @@ export function resolveSource(file: Dockerfile, current: number, from: string, s
   return { kind: 'stage', index };
 }
 
-function sourcesOf(file: Dockerfile, stage: Stage): Source[] {
+function sourcesOf(file: Dockerfile, stage: Stage, contexts: NamedContexts): Source[] {
   return stage.steps.flatMap((step) => {
-    if (step.kind === 'copy' && step.from !== undefined) return [resolveSource(file, stage.index, step.from, step)];
+    if (step.kind === 'copy' && step.from !== undefined) {
+      return [resolveSource(file, stage.index, step.from, step, contexts)];
+    }
     if (step.kind !== 'run') return [];
     return step.mounts.flatMap((mount) =>
-      mount.type === 'bind' && mount.from !== undefined ? [resolveSource(file, stage.index, mount.from, step)] : [],
+      (mount.type === 'bind' || mount.type === 'cache') && mount.from !== undefined
+        ? [resolveSource(file, stage.index, mount.from, step, contexts)]
+        : [],
     );
   });
 }

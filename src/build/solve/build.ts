@@ -9,6 +9,7 @@ import { familiar, familiarName, invalidReference, parseReference, withDefaultTa
 import type { ProgressMessage } from '../../core/wire/resources.ts';
 import type { Image } from '../../engine/index.ts';
 import type { BuildCache } from '../cache/cache.ts';
+import type { StepMemory } from '../cache/ingredients.ts';
 import type { LayerLeases } from '../cache/leases.ts';
 import { openContext } from '../context/open-context.ts';
 import type { BuildRequest } from '../contract.ts';
@@ -16,9 +17,10 @@ import type { Instruction } from '../dockerfile/instructions.ts';
 import { parseDockerfile } from '../dockerfile/parse.ts';
 import { stepFailed } from '../errors.ts';
 import { TreeDigests } from '../files/digest-tree.ts';
-import type { Source } from '../graph/plan.ts';
+import type { NamedContexts, Source } from '../graph/plan.ts';
 import { planBuild } from '../graph/plan.ts';
 import { globalScope, platformArgs, unusedBuildArgs } from '../graph/variables.ts';
+import { checkDockerfile, refuseIfAsked } from '../check/check.ts';
 import { findBaseImage, parsePlatform } from './base-images.ts';
 import type { CacheMounts } from './cache-mounts.ts';
 import { StackHold } from './hold.ts';
@@ -26,6 +28,7 @@ import type { Lane } from './output.ts';
 import { OrderedOutput } from './output.ts';
 import type { RunParts } from './run-container.ts';
 import type { Session, SourceTree } from './session.ts';
+import type { Reporter } from './reporter.ts';
 import { Slots } from './slots.ts';
 import { openSourceView } from './source-view.ts';
 import { runStage } from './stage.ts';
@@ -35,6 +38,7 @@ import { topOf } from './state.ts';
 export interface BuildParts {
   readonly run: RunParts;
   readonly cache: BuildCache;
+  readonly memory: StepMemory;
   readonly leases: LayerLeases;
   readonly cacheMounts: CacheMounts;
   /** For contexts and other files of a build under way. */
@@ -50,12 +54,15 @@ export async function build(
   request: BuildRequest,
   parts: BuildParts,
   onMessage: (m: ProgressMessage) => void,
+  reporter: Reporter,
   signal: AbortSignal,
 ): Promise<string> {
   const tags = request.tags.map(parseTag);
   const platform = request.platform === '' ? hostPlatform() : parsePlatform(request.platform, hostPlatform());
   await using undo = new AsyncDisposableStack();
-  const context = undo.use(await openContext(request.context, request.dockerfile, parts.temporary, signal));
+  const context = undo.use(
+    await openContext(request.context, request.dockerfile, parts.temporary, signal, request.extras?.sideDirectory),
+  );
   const file = parseDockerfile(context.dockerfile, request.dockerfile);
   const given = {
     buildArgs: request.buildArgs,
@@ -63,8 +70,20 @@ export async function build(
   };
   const globals = globalScope(file, given);
   const labels = labelStep(request.labels);
-  const plan = planBuild(file, request.target, globals, labels.length);
+  const contexts = namedContexts(request);
+  if (request.extras?.checkOnly === true) {
+    for (const warning of checkDockerfile(file, { given, ignored: context.ignored })) {
+      reporter.tell({ kind: 'warning', ...warning });
+    }
+    planBuild(file, request.target, globals, labels.length, contexts);
+    return '';
+  }
+  const plan = planBuild(file, request.target, globals, labels.length, contexts);
+  const warnings = checkDockerfile(file, { given, ignored: context.ignored });
+  for (const warning of warnings) reporter.tell({ kind: 'warning', ...warning });
+  refuseIfAsked(file, warnings);
 
+  reporter.tell({ kind: 'plan', file: request.dockerfile, steps: plan.totalSteps });
   const failing = new AbortController();
   const all = AbortSignal.any([signal, failing.signal]);
   const output = new OrderedOutput(onMessage);
@@ -78,12 +97,24 @@ export async function build(
   const session: Session = {
     parts: parts.run,
     cache: parts.cache,
+    memory: parts.memory,
+    reporter,
+    made: new Set(),
+    ignoresCache: (stage) => session.whyFresh(stage) !== undefined,
+    whyFresh: (stage) => {
+      if (request.noCache) return '--no-cache was given';
+      const names = request.extras?.noCacheStages ?? [];
+      const named = names.includes(String(stage.index)) || (stage.name !== undefined && names.includes(stage.name));
+      return named ? '--no-cache-filter names its stage' : undefined;
+    },
     cacheMounts: parts.cacheMounts,
     log: parts.log,
     request,
     file,
     plan,
     context,
+    contexts,
+    secrets: { ...context.side.secrets, ...request.extras?.secrets },
     given,
     globals,
     platform,
@@ -137,6 +168,8 @@ export async function build(
     onMessage({ stream: `[Warning] One or more build-args [${unused.join(' ')}] were not consumed\n` });
   }
   const id = await keep(result, tags, parts);
+  const resultTop = topOf(result);
+  if (request.extras?.keepInCache === true && resultTop !== null) await parts.leases.keep(resultTop);
   for (const { stage } of plan.stages) {
     const top = topOf(await session.stage(stage.index));
     if (top !== null && stage !== plan.target) await parts.leases.keep(top);
@@ -188,6 +221,19 @@ function epochOf(request: BuildRequest): number | undefined {
   return typeof text === 'string' && /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
+/** @throws {WharfError} `BUILD_STEP_FAILED` at a kind of context that is not known */
+function namedContexts({ extras }: BuildRequest): NamedContexts {
+  const entries = Object.entries(extras?.namedContexts ?? {}).map(([name, value]): [string, Source] => {
+    const [, scheme, rest] = /^(docker-image:\/\/|side:)(.+)$/.exec(value) ?? [];
+    if (scheme === undefined || rest === undefined) {
+      throw stepFailed({ message: `unsupported build context ${name}: ${value}` });
+    }
+    const source: Source = scheme === 'side:' ? { kind: 'directory', name: rest } : { kind: 'image', reference: rest };
+    return [name.toLowerCase(), source];
+  });
+  return new Map(entries);
+}
+
 async function openTree(
   source: Source,
   step: Instruction,
@@ -195,12 +241,21 @@ async function openTree(
   session: Session,
   undo: AsyncDisposableStack,
 ): Promise<SourceTree> {
+  if (source.kind === 'directory') {
+    const root = session.context.side.directory(source.name);
+    return { top: null, image: false, digests: new TreeDigests(root, { owners: false }) };
+  }
   const top = await topOfSource(source, step, lane, session);
   const view = undo.use(await openSourceView(session.parts.engine.parts.storage, top));
-  return { top, digests: new TreeDigests(view.root) };
+  return { top, image: true, digests: new TreeDigests(view.root) };
 }
 
-async function topOfSource(source: Source, step: Instruction, lane: Lane, session: Session) {
+async function topOfSource(
+  source: Exclude<Source, { kind: 'directory' }>,
+  step: Instruction,
+  lane: Lane,
+  session: Session,
+) {
   switch (source.kind) {
     case 'scratch':
       return null;

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
+import type { Ingredients } from '../cache/ingredients.ts';
+import { fileIngredients } from '../cache/ingredients.ts';
 import { parseIgnore } from '../context/ignore.ts';
 import type { Instruction } from '../dockerfile/instructions.ts';
 import { bodyOf } from '../dockerfile/heredoc.ts';
@@ -40,7 +42,8 @@ export function copyWork(
   const chown = step.chown === undefined ? undefined : expand(step.chown);
   const mode = step.chmod === undefined ? undefined : modeOf(expand(step.chmod));
   const checksum = step.checksum === undefined ? undefined : expand(step.checksum);
-  const source = step.from === undefined ? undefined : resolveSource(session.file, stageIndex, step.from, step);
+  const source =
+    step.from === undefined ? undefined : resolveSource(session.file, stageIndex, step.from, step, session.contexts);
   const rules = parseIgnore(step.exclude.join('\n'));
   const excludes = (path: string) => rules.excludes(path);
   const shape = [keyword, destination, chown, step.chmod, step.exclude, step.unpack];
@@ -72,18 +75,26 @@ export function copyWork(
     return all;
   }
 
+  let ingredients: Ingredients = {};
   return {
+    ingredients: () => ingredients,
     async *keys() {
       const known = await treeOf();
-      if (known !== undefined) yield [...shape, 'stack', known.top, sources];
+      if (known?.image === true) yield [...shape, 'stack', known.top, sources];
       const all = await selected();
+      ingredients = {
+        destination,
+        owner: chown ?? '',
+        mode: step.chmod ?? '',
+        ...fileIngredients(new Map(all.flatMap(namedFiles))),
+      };
       yield [...shape, 'content', all.map((s) => [s.kind, s.archive, s.name, s.digest])];
     },
     async run() {
       const all = await selected();
       await using scratch = await openScratch(session.parts.engine.parts.storage.snapshots, topOf(state));
       const given = chown === undefined ? undefined : ownerOf(scratch.root, chown);
-      const owner = given ?? (source === undefined ? ROOT : undefined);
+      const owner = given ?? ((await treeOf())?.image === true ? undefined : ROOT);
       const placement = { keyword, destination, owner, archiveOwner: given, mode, excludes } as const;
       await placeFiles(scratch.root, all, placement, session.signal);
       const layer = await scratch.commit({ mtimeSeconds: session.epochSeconds });
@@ -91,6 +102,12 @@ export function copyWork(
       return { layer, createdBy: nop(runConfigOf(state), text, 1) };
     },
   };
+}
+
+/** What was selected, file by file, as the Dockerfile's reader knows them. */
+function namedFiles({ name, kind, digest, files }: Selected): [path: string, value: string][] {
+  if (kind === 'file' || files === undefined) return [[name, digest]];
+  return [...files].map(([path, line]) => [name === '' ? path || '.' : `${name}/${path}`.replace(/\/$/, ''), line]);
 }
 
 /** `file:HASH`, `dir:HASH` or `multi:HASH`, as the classic builder's history names sources. */

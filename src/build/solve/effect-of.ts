@@ -100,7 +100,10 @@ export function effectOf(
     }
     case 'workdir': {
       const path = workdirOf(config, expand(step.path));
-      return { ...meta('', { config: { ...config, WorkingDir: path } }), work: workdirWork(path, state, session) };
+      return {
+        ...meta('', { config: { ...config, WorkingDir: path } }),
+        work: workdirWork(path, state, session, lane),
+      };
     }
     case 'run':
       return { ...meta('', {}), work: runWork(step, state, stageIndex, lookup, session, lane) };

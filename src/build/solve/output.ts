@@ -6,6 +6,8 @@ export interface Lane {
   send(message: ProgressMessage): void;
   /** Sends text as it is, newlines included. */
   say(text: string): void;
+  /** Sends what a command wrote: standard error in bright red, as the classic builder does. */
+  output(stream: 'stdout' | 'stderr', text: string): void;
   /** Nothing more comes from this lane. */
   end(): void;
 }
@@ -32,6 +34,7 @@ export class OrderedOutput {
     return {
       send,
       say: (text) => send({ stream: text }),
+      output: (stream, text) => send({ stream: stream === 'stdout' ? text : `\u001b[91m${text}\u001b[0m` }),
       end: () => {
         state.ended = true;
         this.#flush();
@@ -47,13 +50,13 @@ export class OrderedOutput {
   }
 }
 
-/** The two outputs of a command as text of the build: standard error in bright red, as the classic builder does. */
+/** The two outputs of a command as text: characters cut in two by the pipe are put together. */
 export class CommandOutput {
-  readonly #say: (text: string) => void;
+  readonly #lane: Pick<Lane, 'output'>;
   readonly #decoders = [new StringDecoder('utf8'), new StringDecoder('utf8')] as const;
 
-  constructor(say: (text: string) => void) {
-    this.#say = say;
+  constructor(lane: Pick<Lane, 'output'>) {
+    this.#lane = lane;
   }
 
   write(stream: 'stdout' | 'stderr', chunk: Buffer): void {
@@ -66,6 +69,6 @@ export class CommandOutput {
   }
 
   #tell(stream: 'stdout' | 'stderr', text: string): void {
-    if (text !== '') this.#say(stream === 'stdout' ? text : `\u001b[91m${text}\u001b[0m`);
+    if (text !== '') this.#lane.output(stream, text);
   }
 }

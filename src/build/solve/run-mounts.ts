@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { MountInput } from '../../runtime/index.ts';
 import type { Instruction } from '../dockerfile/instructions.ts';
@@ -32,14 +32,45 @@ export async function findMounts(
   const expand = (word: string) => expandWord(word, at.lookup, session.file.escape);
   const found: FoundMount[] = [];
   for (const mount of step.mounts) {
-    const target = posix.resolve(at.workdir, expand(mount.target));
-    if (mount.type === 'tmpfs') {
+    const target = mount.target === undefined ? '' : posix.resolve(at.workdir, expand(mount.target));
+    if (mount.type === 'secret') {
+      const id = expand(mount.id);
+      if (mount.required && session.secrets[id] === undefined) {
+        throw stepFailed(
+          { message: `secret ${id}: not found` },
+          { hint: `give it with --secret id=${id},src=FILE (the classic build of the docker CLI cannot send secrets)` },
+        );
+      }
+      found.push({ mount: { ...mount, id }, target, path: '', key: ['secret', target, mount.env, id] });
+    } else if (mount.type === 'ssh') {
+      const socket = session.request.extras?.sshSockets?.[mount.id];
+      if (mount.required && socket === undefined) {
+        throw stepFailed(
+          { message: `unset ssh forward key ${mount.id}` },
+          { hint: `give it with --ssh ${mount.id} (the classic build of the docker CLI cannot forward agents)` },
+        );
+      }
+      const place = target || `/run/buildkit/ssh_agent.${found.filter((f) => f.mount.type === 'ssh').length}`;
+      found.push({ mount, target: place, path: socket ?? '', key: ['ssh', place] });
+    } else if (mount.type === 'tmpfs') {
       found.push({ mount, target, path: '', key: ['tmpfs', target, mount.sizeBytes] });
     } else if (mount.type === 'cache') {
-      found.push({ mount, target, path: '', key: ['cache', target, mount.readOnly] });
+      const id = expand(mount.id);
+      const start =
+        mount.from === undefined
+          ? undefined
+          : resolveSource(session.file, at.stageIndex, mount.from, step, session.contexts);
+      const tree = start === undefined ? undefined : await session.tree(start, step, lane);
+      const path =
+        tree === undefined
+          ? ''
+          : join(tree.digests.root, resolveInRoot(tree.digests.root, clamp(expand(mount.source))));
+      found.push({ mount: { ...mount, id }, target, path, key: ['cache', target, mount.readOnly] });
     } else {
       const source =
-        mount.from === undefined ? undefined : resolveSource(session.file, at.stageIndex, mount.from, step);
+        mount.from === undefined
+          ? undefined
+          : resolveSource(session.file, at.stageIndex, mount.from, step, session.contexts);
       const tree = source === undefined ? undefined : await session.tree(source, step, lane);
       const digests = tree?.digests ?? session.context.digests;
       const written = expand(mount.source);
@@ -48,36 +79,84 @@ export async function findMounts(
       if (statOf(path) === undefined) {
         throw stepFailed({ message: `failed to mount ${written} at ${target}: file does not exist` });
       }
-      const content = tree === undefined ? await digests.of(inside) : [tree.top, inside];
+      const content = tree?.image === true ? [tree.top, inside] : await digests.of(inside);
       found.push({ mount, target, path, key: ['bind', target, mount.readOnly, content] });
     }
   }
   return found;
 }
 
-/** Makes the mounts ready for one run; `undo` gives back what that took. Writes to a bind are dropped afterwards. */
+/**
+ * Makes the mounts ready for one run; `undo` gives back what that took. Writes to a bind are dropped afterwards.
+ * @returns the mounts, and variables of the command
+ */
 export async function prepareMounts(
   found: readonly FoundMount[],
   session: Session,
   undo: AsyncDisposableStack,
-): Promise<MountInput[]> {
+): Promise<{ readonly inputs: MountInput[]; readonly env: readonly string[] }> {
   const inputs: MountInput[] = [];
+  const env: string[] = [];
+  const copy = async (from: string, to: string, shown: string) => {
+    const options = { owner: undefined, mode: undefined, excludes: () => false, signal: session.signal };
+    await new TreeCopier(options).copy(from, to, shown);
+  };
+  const bind = (source: string, target: string, readOnly: boolean): void => {
+    inputs.push({ kind: 'bind', source, target, readOnly, recursive: false, propagation: 'rprivate' });
+  };
   for (const { mount, target, path } of found) {
-    if (mount.type === 'tmpfs') {
-      const size = mount.sizeBytes === undefined ? [] : [`size=${mount.sizeBytes}`];
-      inputs.push({ kind: 'tmpfs', target, options: ['nosuid', 'nodev', ...size] });
-      continue;
+    switch (mount.type) {
+      case 'tmpfs': {
+        const size = mount.sizeBytes === undefined ? [] : [`size=${mount.sizeBytes}`];
+        inputs.push({ kind: 'tmpfs', target, options: ['nosuid', 'nodev', ...size] });
+        break;
+      }
+      case 'secret': {
+        const value = session.secrets[mount.id];
+        if (value === undefined) break;
+        if (mount.env !== undefined) env.push(`${mount.env}=${Buffer.from(value).toString('utf8')}`);
+        if (target !== '') bind(await secretFile(value, mount, session, undo), target, true);
+        break;
+      }
+      case 'ssh':
+        if (path === '') break;
+        bind(path, target, false);
+        env.push(`SSH_AUTH_SOCK=${target}`);
+        break;
+      case 'cache': {
+        if (mount.sharing !== 'shared') undo.use(await session.cacheMounts.lock(mount.id));
+        const fill = path === '' ? undefined : (to: string) => copy(path, to, target);
+        bind(await session.cacheMounts.open(mount.id, mount, fill), target, mount.readOnly);
+        break;
+      }
+      case 'bind': {
+        let source = path;
+        if (!mount.readOnly) {
+          source = join(await mkdtemp(join(await session.scratchDirectory(), 'mount-')), 'files');
+          await copy(path, source, target);
+        }
+        bind(source, target, mount.readOnly);
+        break;
+      }
     }
-    let source = path;
-    if (mount.type === 'cache') {
-      if (mount.sharing !== 'shared') undo.use(await session.cacheMounts.lock(mount.id));
-      source = await session.cacheMounts.open(mount.id, mount);
-    } else if (!mount.readOnly) {
-      source = join(await mkdtemp(join(await session.scratchDirectory(), 'mount-')), 'files');
-      const options = { owner: undefined, mode: undefined, excludes: () => false, signal: session.signal };
-      await new TreeCopier(options).copy(path, source, target);
-    }
-    inputs.push({ kind: 'bind', source, target, readOnly: mount.readOnly, recursive: false, propagation: 'rprivate' });
   }
-  return inputs;
+  return { inputs, env };
+}
+
+/** A secret as a file, below the run directory: that is in memory where the system keeps /run there. */
+async function secretFile(
+  value: Uint8Array,
+  made: { readonly mode: number; readonly uid: number; readonly gid: number },
+  session: Session,
+  undo: AsyncDisposableStack,
+): Promise<string> {
+  const parent = join(session.parts.execRoot, 'build');
+  await mkdir(parent, { recursive: true, mode: 0o711 });
+  const directory = await mkdtemp(join(parent, 'secret-'));
+  undo.defer(() => rm(directory, { recursive: true, force: true }));
+  const path = join(directory, 'value');
+  await writeFile(path, value, { mode: 0o600 });
+  await chown(path, made.uid, made.gid);
+  await chmod(path, made.mode);
+  return path;
 }

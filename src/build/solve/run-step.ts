@@ -1,5 +1,6 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sha256 } from '../../core/digest.ts';
 import type { MountInput } from '../../runtime/index.ts';
 import type { Instruction } from '../dockerfile/instructions.ts';
 import { bodyOf, parseHeredocWord } from '../dockerfile/heredoc.ts';
@@ -44,11 +45,22 @@ export function runWork(
   const env = [...(ownEnv.some((v) => v.startsWith('PATH=')) ? [] : [DEFAULT_PATH]), ...ownEnv, ...args];
   const networkMode = step.network === 'default' ? session.request.networkMode || 'default' : step.network;
   let found: Promise<FoundMount[]> | undefined;
+  let mountKeys: (readonly unknown[])[] = [];
   const mounts = () => (found ??= findMounts(step, { stageIndex, workdir, lookup }, session, lane));
 
   return {
+    ingredients: () => ({
+      command: script.argv.join(' ').slice(0, 200),
+      ...Object.fromEntries(env.map((pair) => [`variable ${pair.split('=', 1)[0]}`, shortened(pair)])),
+      'working directory': workdir,
+      user: config.User ?? '',
+      network: networkMode,
+      ...Object.fromEntries(
+        mountKeys.map((key) => [`mount ${String(key[1])}`, sha256(JSON.stringify(key)).slice(7, 19)]),
+      ),
+    }),
     async *keys() {
-      const mountKeys = (await mounts()).map((m) => m.key);
+      mountKeys = (await mounts()).map((m) => m.key);
       yield ['RUN', script.argv, script.file?.text, env, workdir, config.User ?? '', networkMode, mountKeys];
     },
     async run() {
@@ -56,7 +68,7 @@ export function runWork(
       await using undo = new AsyncDisposableStack();
       const scratch = undo.use(await openScratch(storage.snapshots, topOf(state)));
       await makeDirectories(scratch.root, resolveInRoot(scratch.root, workdir));
-      const inputs = await prepareMounts(await mounts(), session, undo);
+      const { inputs, env: mounted } = await prepareMounts(await mounts(), session, undo);
       if (script.file !== undefined) inputs.push(await scriptMount(script.file, session));
       const made = missingMountPoints(
         scratch.root,
@@ -68,7 +80,7 @@ export function runWork(
         id: scratch.key,
         rootfs: scratch.root,
         argv: script.argv,
-        env: [...env, ...state.args.proxies(ownEnv)],
+        env: [...env, ...state.args.proxies(ownEnv), ...mounted],
         cwd: workdir,
         user: config.User ?? '',
         mounts: inputs,
@@ -77,7 +89,7 @@ export function runWork(
         shmSizeBytes: session.request.shmSizeBytes,
         memoryBytes: session.request.memoryBytes,
       };
-      const output = new CommandOutput((text) => lane.say(text));
+      const output = new CommandOutput(lane);
       const exitCode = await session.limited(() => runContainer(request, output, session.parts, session.signal));
       if (exitCode !== 0) {
         const shown = step.command.form === 'exec' ? script.argv.join(' ') : argvOf(step.command, config).join(' ');
@@ -89,6 +101,12 @@ export function runWork(
       return { layer, createdBy: runHistory(script.argv, args) };
     },
   };
+}
+
+/** A variable's value as a message can show it. */
+function shortened(pair: string): string {
+  const value = pair.slice(pair.indexOf('=') + 1);
+  return value.length > 60 ? `${value.slice(0, 57)}...` : value;
 }
 
 /** The command line, with here-documents as their reader expects them: the builder never expands their variables. */

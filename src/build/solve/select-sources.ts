@@ -15,8 +15,12 @@ export interface Selected {
   readonly kind: 'directory' | 'file';
   /** To be unpacked instead of copied. */
   readonly archive: boolean;
-  /** Comes with the owner it should have; else the build's rule decides. */
+  /** Of content, modes and owners, with all that is below. */
   readonly digest: string;
+  /** What stands for each file below it, by its path there; `''` is a file itself. */
+  readonly files?: ReadonlyMap<string, string> | undefined;
+  /** With --parents: the directories above it that are kept. */
+  readonly parents?: string | undefined;
 }
 
 export interface SelectOptions {
@@ -50,12 +54,14 @@ export async function selectSource(source: string, options: SelectOptions): Prom
       });
     }
     const directory = stat.isDirectory();
+    const files = new Map<string, string>();
     found.push({
       path: full,
       name: posix.basename(path),
       kind: directory ? 'directory' : 'file',
       archive: options.unpack ?? (keyword === 'ADD' && options.fromContext && stat.isFile() && (await isTarFile(full))),
-      digest: await tree.of(resolved, options.excludes),
+      digest: await tree.of(resolved, options.excludes, files),
+      files,
     });
   }
   if (found.length === 0) throw stepFailed({ message: `${keyword} failed: no source files were specified` });

@@ -4,14 +4,16 @@ import type { Platform } from '../../core/platform.ts';
 import type { Image } from '../../engine/index.ts';
 import type { BuildContext } from '../context/open-context.ts';
 import type { BuildCache } from '../cache/cache.ts';
+import type { StepMemory } from '../cache/ingredients.ts';
 import type { BuildRequest } from '../contract.ts';
-import type { Dockerfile, Instruction } from '../dockerfile/instructions.ts';
+import type { Dockerfile, Instruction, Stage } from '../dockerfile/instructions.ts';
 import type { TreeDigests } from '../files/digest-tree.ts';
-import type { BuildPlan, Source } from '../graph/plan.ts';
+import type { BuildPlan, NamedContexts, Source } from '../graph/plan.ts';
 import type { GivenArgs } from '../graph/variables.ts';
 import type { CacheMounts } from './cache-mounts.ts';
 import type { StackHold } from './hold.ts';
 import type { Lane } from './output.ts';
+import type { Reporter } from './reporter.ts';
 import type { RunParts } from './run-container.ts';
 import type { StageState } from './state.ts';
 
@@ -20,18 +22,26 @@ export interface SourceTree {
   readonly digests: TreeDigests;
   /** Decides the content, so that it need not be read. */
   readonly top: ChainId | null;
+  /** Its owners are those of an image, to be kept. */
+  readonly image: boolean;
 }
 
 /** One build under way: what its stages share. */
 export interface Session {
   readonly parts: RunParts;
   readonly cache: BuildCache;
+  readonly memory: StepMemory;
+  readonly reporter: Reporter;
+  /** Tops of the stacks that this build made, not found. */
+  readonly made: Set<string>;
   readonly cacheMounts: CacheMounts;
   readonly log: Logger;
   readonly request: BuildRequest;
   readonly file: Dockerfile;
   readonly plan: BuildPlan;
   readonly context: BuildContext;
+  readonly contexts: NamedContexts;
+  readonly secrets: Readonly<Record<string, Uint8Array>>;
   readonly given: GivenArgs;
   readonly globals: ReadonlyMap<string, string | undefined>;
   readonly platform: Platform;
@@ -41,6 +51,10 @@ export interface Session {
   readonly signal: AbortSignal;
   /** Seconds since 1970 that files and images are to carry (SOURCE_DATE_EPOCH). */
   readonly epochSeconds: number | undefined;
+  /** `--no-cache`, for all or for this stage. */
+  ignoresCache(stage: Stage): boolean;
+  /** Why the cache was not even asked. */
+  whyFresh(stage: Stage): string | undefined;
   /** The result of a stage, which is begun if it was not yet. */
   stage(index: number): Promise<StageState>;
   image(reference: string, platform: string, from: Instruction, lane: Lane): Promise<Image>;

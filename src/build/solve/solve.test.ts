@@ -26,15 +26,15 @@ test('lanes are told in order; the first that has not ended is passed on at once
   assert.deepEqual(told, ['a1', 'b1', 'b2', 'c1']);
 });
 
-test('output of a command: letters cut in two are joined, standard error is red', () => {
+test('output of a command: letters cut in two are joined, and the two told apart', () => {
   let text = '';
-  const output = new CommandOutput((t) => (text += t));
+  const output = new CommandOutput({ output: (stream, t) => (text += stream === 'stderr' ? `[${t}]` : t) });
   const bytes = Buffer.from('ü');
   output.write('stdout', bytes.subarray(0, 1));
   output.write('stderr', Buffer.from('e'));
   output.write('stdout', bytes.subarray(1));
   output.end();
-  assert.equal(text, '\u001b[91me\u001b[0mü');
+  assert.equal(text, '[e]ü');
 });
 
 for (const [written, workdir, want] of [

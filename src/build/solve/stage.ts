@@ -1,20 +1,23 @@
+import { messageOf } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
 import { parseTrigger } from '../dockerfile/parse.ts';
-import type { Instruction } from '../dockerfile/instructions.ts';
+import type { Instruction, Stage } from '../dockerfile/instructions.ts';
 import { located } from '../errors.ts';
 import type { LayerResult, StepResult } from '../cache/cache.ts';
 import { cacheKey } from '../cache/cache.ts';
-import type { PlannedStage } from '../graph/plan.ts';
+import type { BuildPlan, PlannedStage } from '../graph/plan.ts';
 import { StageArgs } from '../graph/variables.ts';
 import { effectOf } from './effect-of.ts';
 import { excerpt } from './excerpt.ts';
 import type { Lane } from './output.ts';
+import type { StepReport } from './reporter.ts';
 import type { Session } from './session.ts';
 import { positionOf } from './session.ts';
 import type { StageState } from './state.ts';
 import { advance, idOf, runConfigOf, scratchState, stateOfImage, topOf } from './state.ts';
 import type { FileWork } from './step-effect.ts';
 import { firstFailure } from './first-failure.ts';
+import { newBuildId } from './snapshot.ts';
 
 /**
  * Builds one stage from its FROM to its last instruction.
@@ -34,19 +37,55 @@ export async function runStage(
     lane.say(`Step ${number++}/${session.plan.totalSteps} : ${step.source}`);
     lane.say('\n');
   };
+  const names = stepNames(stage, session.plan);
   announce(stage.from);
-  let state = await at(stage.from, session, lane, () => begin(planned, session, lane));
+  const begun = session.reporter.begin({ name: names.next(stage.from), metadata: false, line: stage.from.line });
+  const fromLane = session.reporter.laneOf(lane, begun);
+  let state = await at(stage.from, session, lane, begun, () => begin(planned, session, fromLane));
+  begun.end({ outcome: planned.base.kind === 'image' ? 'done' : 'cached', why: whyOfBase(planned) });
   lane.say(` ---> ${state.id === undefined ? '' : shortId(state.id)}\n`);
   await hold.move(topOf(state));
   state = await fireTriggers(state, planned, session, lane);
   await hold.move(topOf(state));
-  for (const step of [...stage.steps, ...extra]) {
+  for (const [i, step] of [...stage.steps, ...extra].entries()) {
     announce(step);
-    state = await at(step, session, lane, () => runStep(step, state, stage.index, session, lane));
+    const metadata = !MAKES_FILES.has(step.kind);
+    const report = session.reporter.begin({ name: names.next(step), metadata, line: step.line });
+    const slot = [session.file.file, stage.name ?? stage.index, i];
+    const own = session.reporter.laneOf(lane, report);
+    state = await at(step, session, lane, report, () => runStep(step, state, stage, slot, session, own, report));
     await hold.move(topOf(state));
     lane.say(` ---> ${shortId(state.id ?? '')}\n`);
   }
   return state;
+}
+
+const MAKES_FILES: ReadonlySet<string> = new Set(['from', 'run', 'copy', 'add', 'workdir']);
+
+/** Names as BuildKit gives them: the stage, and the number among the steps that make files. */
+function stepNames(stage: Stage, plan: BuildPlan): { next(step: Instruction): string } {
+  const total = 1 + stage.steps.filter((s) => MAKES_FILES.has(s.kind)).length;
+  const title = stage.name ?? (plan.file.stages.length === 1 ? '' : `stage-${stage.index}`);
+  const prefix = title === '' ? '' : `${title} `;
+  let at = 0;
+  return {
+    next(step) {
+      const text = step.source.replace(/\s+/g, ' ');
+      return MAKES_FILES.has(step.kind) ? `[${prefix}${++at}/${total}] ${text}` : `[${prefix.trim() || '-'}] ${text}`;
+    },
+  };
+}
+
+function whyOfBase({ base }: PlannedStage): string {
+  switch (base.kind) {
+    case 'scratch':
+      return 'nothing to fetch';
+    case 'stage':
+      return 'continues an earlier stage';
+    case 'directory':
+    case 'image':
+      return base.kind === 'directory' ? '' : `base image ${base.reference}`;
+  }
 }
 
 async function begin(planned: PlannedStage, session: Session, lane: Lane): Promise<StageState> {
@@ -58,6 +97,8 @@ async function begin(planned: PlannedStage, session: Session, lane: Lane): Promi
     case 'stage':
       // A stage that continues another one sees its arguments too.
       return { ...(await session.stage(base.index)), cmdSet: false };
+    case 'directory':
+      throw new Error('a directory is no base'); // refused when the build was planned
     case 'image':
       return stateOfImage(await session.image(base.reference, planned.platform, stage.from, lane), args);
   }
@@ -75,10 +116,13 @@ async function fireTriggers(
   lane.say(`# Executing ${triggers.length} build trigger${triggers.length === 1 ? '' : 's'}\n`);
   let now: StageState = { ...state, config: { ...state.config, config } };
   for (const text of triggers) {
-    now = await at(stage.from, session, lane, async () => {
+    const report = session.reporter.begin({ name: `ONBUILD ${text}`, metadata: false, line: stage.from.line });
+    const own = session.reporter.laneOf(lane, report);
+    now = await at(stage.from, session, lane, report, async () => {
       const step = parseTrigger(text, stage.from, session.file.file);
       if (step.kind === 'arg') for (const { name } of step.args) session.triggerArgs.add(name);
-      return runStep(step, now, stage.index, session, lane);
+      const slot = [session.file.file, stage.name ?? stage.index, 'trigger', text];
+      return runStep(step, now, stage, slot, session, own, report);
     });
     lane.say(` ---> ${shortId(now.id ?? '')}\n`);
   }
@@ -88,43 +132,86 @@ async function fireTriggers(
 async function runStep(
   step: Instruction,
   state: StageState,
-  stageIndex: number,
+  stage: Stage,
+  slot: readonly unknown[],
   session: Session,
   lane: Lane,
+  report: StepReport,
 ): Promise<StageState> {
   session.signal.throwIfAborted();
-  const effect = effectOf(step, state, stageIndex, session, lane);
-  const { cache, request } = session;
+  const effect = effectOf(step, state, stage.index, session, lane);
+  const { cache, memory } = session;
   const base = [state.id ?? 'scratch', topOf(state), session.epochSeconds];
   const { config, author } = effect;
   const stepKey = (part: unknown) => cacheKey('step', ...base, part, config, author);
+  const fresh = session.ignoresCache(stage);
 
   let result: StepResult | undefined;
+  let layerBytes: number | undefined;
+  let why = '';
   let cached = true;
   if (effect.work === undefined) {
     const key = stepKey(effect.createdBy);
-    result = request.noCache ? undefined : cache.findStep(key);
+    result = fresh ? undefined : cache.findStep(key);
+    why = result === undefined ? 'only describes the image' : SAME;
     if (result === undefined) {
       cached = false;
+      const short = newBuildId().slice(-12);
+      lane.say(` ---> Running in ${short}\n`);
       result = advance(state, { config, author }, { layer: null, createdBy: effect.createdBy }, createdAt(session));
       cache.putStep(key, result);
+      lane.say(` ---> Removed intermediate container ${short}\n`);
     }
   } else {
-    const found = await search(effect.work, (part) => stepKey(part), topOf(state), session);
+    const { work } = effect;
+    const found = await search(work, (part) => stepKey(part), topOf(state), fresh, session);
+    const ingredients = () => ({
+      base: topOf(state) ?? 'scratch',
+      instruction: step.source.slice(0, 500),
+      ...work.ingredients(),
+    });
     result = found.step;
+    why = SAME;
     if (result === undefined) {
       let { layer } = found;
+      why = 'only the description of what it stands on changed, which makes no difference to its files';
       if (layer === undefined) {
         cached = false;
-        layer = reduced(await effect.work.run());
+        why = session.whyFresh(stage) ?? explained(memory.explain(slot, ingredients()), state, session);
+        const made = await work.run();
+        layerBytes = sizeOf(made.layer, session);
+        layer = reduced(made);
+        if (layer.layer !== null) cache.made(layer.layer.chainId, step.source.replace(/\s+/g, ' ').slice(0, 200));
         for (const key of found.layerKeys) cache.putLayer(key, layer);
       }
       result = advance(state, { config, author }, layer, createdAt(session));
       for (const key of found.stepKeys) cache.putStep(key, result);
     }
+    if (cached && result.chain.length > state.chain.length) {
+      const top = result.chain.at(-1);
+      if (top !== undefined) {
+        layerBytes = session.parts.engine.parts.storage.layers.find(top)?.sizeBytes;
+        cache.used(top);
+      }
+    }
+    memory.remember(slot, found.stepKeys.at(-1) ?? '', ingredients);
   }
   if (cached) lane.say(' ---> Using cache\n');
+  else if (effect.work !== undefined) session.made.add(topOf({ ...state, chain: result.chain }) ?? '');
+  report.end({ outcome: cached ? 'cached' : 'done', why, layerBytes });
   return { id: idOf(result.config), ...result, args: effect.args, cmdSet: effect.cmdSet };
+}
+
+const SAME = 'neither it nor what it stands on changed';
+
+/** A step whose base was made anew by this build has that as its reason. */
+function explained(why: string, state: StageState, session: Session): string {
+  if (!why.startsWith('what it stands on changed')) return why;
+  return session.made.has(topOf(state) ?? '') ? 'a step before it was made anew' : 'its base image or stage changed';
+}
+
+function sizeOf(layer: LayerResult['layer'], session: Session): number | undefined {
+  return layer === null ? undefined : session.parts.engine.parts.storage.layers.find(layer.chainId)?.sizeBytes;
 }
 
 /** Looks for an earlier result under each key, cheapest first; all keys that were tried are given for storing under them. */
@@ -132,15 +219,16 @@ async function search(
   work: FileWork,
   stepKey: (part: unknown) => string,
   top: string | null,
+  fresh: boolean,
   session: Session,
 ): Promise<{ step?: StepResult; layer?: LayerResult; stepKeys: string[]; layerKeys: string[] }> {
-  const { cache, request } = session;
+  const { cache } = session;
   const stepKeys: string[] = [];
   const layerKeys: string[] = [];
   for await (const part of work.keys()) {
     stepKeys.push(stepKey(part));
     layerKeys.push(cacheKey('layer', top, session.epochSeconds, part));
-    if (request.noCache) continue;
+    if (fresh) continue;
     const step = cache.findStep(stepKeys.at(-1) ?? '');
     if (step !== undefined) return { step, stepKeys, layerKeys };
     const layer = cache.findLayer(layerKeys.at(-1) ?? '');
@@ -163,13 +251,20 @@ async function at(
   step: Instruction,
   session: Session,
   lane: Lane,
+  report: StepReport,
   work: () => Promise<StageState>,
 ): Promise<StageState> {
   try {
     return await work();
   } catch (thrown) {
     const e = firstFailure(thrown, session.log);
-    if (!session.signal.aborted) lane.say(excerpt(session.file, step.line));
+    const outcome = session.signal.aborted ? 'canceled' : 'failed';
+    if (outcome === 'failed') {
+      const lines = excerpt(session.file, step.line);
+      lane.say(lines);
+      report.end({ outcome, why: '', error: messageOf(e) });
+      session.reporter.tell({ kind: 'failure', excerpt: lines });
+    } else report.end({ outcome, why: '' });
     throw located(e, positionOf(session, step));
   }
 }

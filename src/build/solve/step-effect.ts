@@ -1,5 +1,6 @@
 import type { ImageRunConfig } from '../../core/oci.ts';
 import type { LayerResult } from '../cache/cache.ts';
+import type { Ingredients } from '../cache/ingredients.ts';
 import type { StageArgs } from '../graph/variables.ts';
 
 /** What a step does to the files. */
@@ -7,6 +8,8 @@ export interface FileWork {
   /** What decides the result, cheapest to find first; each alone is enough. The stack below need not be in it. */
   keys(): AsyncIterable<readonly unknown[]>;
   run(): Promise<LayerResult>;
+  /** The same in words, known once all keys are. */
+  ingredients(): Ingredients;
 }
 
 /** What a step does, decided before it is done. */

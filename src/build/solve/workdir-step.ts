@@ -1,23 +1,29 @@
 import { makeDirectories, resolveInRoot } from '../files/in-root.ts';
 import { nop } from './history.ts';
+import type { Lane } from './output.ts';
 import type { Session } from './session.ts';
-import { openScratch } from './snapshot.ts';
+import { newBuildId, openScratch } from './snapshot.ts';
 import type { StageState } from './state.ts';
 import { runConfigOf, topOf } from './state.ts';
 import type { FileWork } from './step-effect.ts';
 
 /** What WORKDIR does: its directory is made if it is not there, 0755 and root's. */
-export function workdirWork(path: string, state: StageState, session: Session): FileWork {
+export function workdirWork(path: string, state: StageState, session: Session, lane: Lane): FileWork {
   return {
     async *keys() {
       yield ['WORKDIR', path];
     },
+    ingredients: () => ({ path }),
     async run() {
       const createdBy = nop(runConfigOf(state), `WORKDIR ${path}`, 1);
       if (path === '/') return { layer: null, createdBy };
+      const short = newBuildId().slice(-12);
+      lane.say(` ---> Running in ${short}\n`);
       await using scratch = await openScratch(session.parts.engine.parts.storage.snapshots, topOf(state));
       await makeDirectories(scratch.root, resolveInRoot(scratch.root, path));
-      return { layer: await scratch.commit({ mtimeSeconds: session.epochSeconds }), createdBy };
+      const layer = await scratch.commit({ mtimeSeconds: session.epochSeconds });
+      lane.say(` ---> Removed intermediate container ${short}\n`);
+      return { layer, createdBy };
     },
   };
 }

@@ -1,0 +1,34 @@
+/** Build checks by name: what each is about. The same names and descriptions as BuildKit's. */
+export const RULES = {
+  StageNameCasing: 'Stage names should be lowercase',
+  FromAsCasing: "The 'as' keyword should match the case of the 'from' keyword",
+  ConsistentInstructionCasing: 'All commands within the Dockerfile should use the same casing (either upper or lower)',
+  NoEmptyContinuation: 'Empty continuation lines will become errors in a future release',
+  ReservedStageName: 'Reserved words should not be used as stage names',
+  JSONArgsRecommended:
+    'JSON arguments recommended for ENTRYPOINT/CMD to prevent unintended behavior related to OS signals',
+  MaintainerDeprecated: 'The MAINTAINER instruction is deprecated, use a label instead to define an image author',
+  UndefinedArgInFrom: 'FROM command must use declared ARGs',
+  UndefinedVar: 'Variables should be defined before their use',
+  WorkdirRelativePath:
+    'Relative workdir without an absolute workdir declared within the build can have unexpected results if the base image changes',
+  MultipleInstructionsDisallowed: 'Multiple instructions of the same type should not be used in the same stage',
+  LegacyKeyValueFormat: 'Legacy key/value format with whitespace separator should not be used',
+  RedundantTargetPlatform:
+    'Setting platform to predefined $TARGETPLATFORM in FROM is redundant as this is the default behavior',
+  FromPlatformFlagConstDisallowed: 'FROM --platform flag should not use a constant value',
+  SecretsUsedInArgOrEnv: 'Sensitive data should not be used in the ARG or ENV commands',
+  InvalidDefaultArgInFrom: 'Default value for global ARG results in an empty or invalid base image name',
+  CopyIgnoredFile: 'Attempting to Copy file that is excluded by .dockerignore',
+  ExposeProtoCasing: 'Protocol in EXPOSE instruction should be lowercase',
+  ExposeInvalidFormat:
+    'IP address and host-port mapping should not be used in EXPOSE instruction. This will become an error in a future release',
+} as const;
+
+export type RuleName = keyof typeof RULES;
+
+/** `JSONArgsRecommended` as its page is called: `json-args-recommended`. */
+export function pageOf(rule: RuleName): string {
+  const name = rule.replace(/([a-z])([A-Z])/g, '$1-$2').replace(/([A-Z]+)([A-Z][a-z])/g, '$1-$2');
+  return `https://docs.docker.com/go/dockerfile/rule/${name.toLowerCase()}/`;
+}

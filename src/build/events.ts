@@ -1,0 +1,53 @@
+/** What a build tells while it runs, for clients that asked for it: one step is one `step`, then output, then one `done`. */
+export type BuildEvent =
+  | {
+      readonly kind: 'plan';
+      readonly file: string;
+      /** Steps that this build will take. */
+      readonly steps: number;
+    }
+  | {
+      readonly kind: 'step';
+      readonly id: number;
+      /** As a progress display names it: `[stage 2/4] RUN make`. */
+      readonly name: string;
+      /** Only describes the image: ENV, CMD and the like. */
+      readonly metadata: boolean;
+      readonly line: number;
+    }
+  | { readonly kind: 'output'; readonly id: number; readonly stream: 'stdout' | 'stderr'; readonly text: string }
+  | {
+      readonly kind: 'transfer';
+      readonly id: number;
+      readonly what: string;
+      readonly status: string;
+      readonly current?: number | undefined;
+      readonly total?: number | undefined;
+    }
+  | {
+      readonly kind: 'done';
+      readonly id: number;
+      readonly outcome: 'done' | 'cached' | 'failed' | 'canceled';
+      readonly ms: number;
+      /** Why it was taken from the cache, or was not. */
+      readonly why: string;
+      /** Bytes of the layer; `undefined`: it made none. */
+      readonly layerBytes?: number | undefined;
+      readonly error?: string | undefined;
+    }
+  | ({ readonly kind: 'warning' } & BuildWarning)
+  | {
+      readonly kind: 'failure';
+      /** The lines around the one that failed, that one marked. */
+      readonly excerpt: string;
+    };
+
+/** A finding of a build check. */
+export interface BuildWarning {
+  readonly rule: string;
+  readonly message: string;
+  readonly description: string;
+  readonly url: string;
+  readonly line: number;
+  readonly column: number;
+}

@@ -1,0 +1,42 @@
+import { invalidParameter } from '../core/errors.ts';
+import type { BuildExtras } from './contract.ts';
+
+/**
+ * Reads the header `X-Wharf-Build`: base64url of JSON with the fields of `BuildExtras` but `secrets`, which come with the
+ * context. Fields that are not known are left alone, for the sake of newer clients.
+ * @throws {WharfError} `INVALID_PARAMETER`
+ */
+export function parseBuildExtras(header: string | readonly string[] | undefined): BuildExtras | undefined {
+  if (header === undefined || header === '') return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(String(header), 'base64url').toString('utf8'));
+  } catch (cause) {
+    throw invalidParameter({ message: 'X-Wharf-Build: base64url of a JSON object is expected' }, { cause });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidParameter({ message: 'X-Wharf-Build: a JSON object is expected' });
+  }
+  const fields = new Map<string, unknown>(Object.entries(value));
+  const flag = (name: string) => fields.get(name) === true;
+  const texts = (name: string): Record<string, string> => {
+    const found = fields.get(name) ?? {};
+    if (typeof found !== 'object' || found === null || !Object.values(found).every((v) => typeof v === 'string')) {
+      throw invalidParameter({ message: `X-Wharf-Build: ${name} has to be an object of texts` });
+    }
+    return found as Record<string, string>;
+  };
+  const side = fields.get('sideDirectory');
+  if (side !== undefined && (typeof side !== 'string' || !/^[\w.-]{1,100}$/.test(side))) {
+    throw invalidParameter({ message: 'X-Wharf-Build: sideDirectory has to be a plain name' });
+  }
+  return {
+    events: flag('events'),
+    checkOnly: flag('checkOnly'),
+    keepInCache: flag('keepInCache'),
+    noCacheStages: Object.values(texts('noCacheStages')),
+    sshSockets: texts('sshSockets'),
+    namedContexts: texts('namedContexts'),
+    ...(side === undefined ? {} : { sideDirectory: side }),
+  };
+}

@@ -1,0 +1,39 @@
+import { spawn } from 'node:child_process';
+import { PassThrough, type Readable } from 'node:stream';
+import { badContext } from '../errors.ts';
+
+/**
+ * A tree as a tar, names sorted, owners as numbers. The tree is given back when the tar was read to its end or destroyed.
+ * Uses the program `tar`: it keeps extended attributes and hard links.
+ */
+export function tarOf(tree: AsyncDisposable & { readonly root: string }, signal: AbortSignal): Readable {
+  const child = spawn(
+    'tar',
+    [
+      '--create',
+      '--numeric-owner',
+      '--sort=name',
+      '--xattrs',
+      '--xattrs-include=security.capability',
+      '-C',
+      tree.root,
+      '.',
+    ],
+    { stdio: ['ignore', 'pipe', 'ignore'], signal },
+  );
+  const out = new PassThrough();
+  let failure: Error | undefined;
+  child.once('error', (e) => (failure = e));
+  child.stdout.pipe(out, { end: false });
+  out.once('close', () => child.kill('SIGKILL'));
+  child.once('close', (code) => {
+    tree[Symbol.asyncDispose]().then(
+      () => {
+        if (code === 0) out.end();
+        else out.destroy(failure ?? badContext({ reason: `tar ended with ${code}` }));
+      },
+      (e: unknown) => out.destroy(e instanceof Error ? e : new Error(String(e))),
+    );
+  });
+  return out;
+}
