@@ -1,5 +1,5 @@
 /** A shell glob with `*`, `?` and backslash, as used in `${x#pattern}`: the text of a regular expression. */
-export function globToRegExp(pattern: string): string {
+function globToRegExp(pattern: string): string {
   let out = '';
   for (let i = 0; i < pattern.length; i++) {
     const c = pattern[i] ?? '';
