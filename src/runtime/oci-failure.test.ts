@@ -47,7 +47,7 @@ const cases: [said: string, action: 'create' | 'exec', program: string, message:
     'exec failed: unable to start container process: exec: "nope": executable file not found in $PATH',
     'exec',
     'nope',
-    `${EXEC}error during container init: exec: "nope": executable file not found in $PATH: unknown`,
+    `${EXEC}exec: "nope": executable file not found in $PATH: unknown`,
     127,
   ],
   [

@@ -9,7 +9,7 @@ import type { Failure } from './monitor/protocol.ts';
  */
 export function ociFailure(action: 'create' | 'start' | 'exec', program: string, failure: Failure): WharfError {
   const said = lastError(failure.log ?? '') ?? failure.message;
-  const reason = reasonOf(said, program);
+  const reason = reasonOf(said, program, action === 'exec' ? '' : 'error during container init: ');
   const message =
     action === 'exec'
       ? `OCI runtime exec failed: exec failed: unable to start container process: ${reason}: unknown`
@@ -17,13 +17,12 @@ export function ociFailure(action: 'create' | 'start' | 'exec', program: string,
   return runtimeFailed({ message }, { cause: new Error(said) });
 }
 
-function reasonOf(said: string, program: string): string {
+function reasonOf(said: string, program: string, during: string): string {
   const bare = said
     .replace(/^runc (create|start|run) failed: |^exec failed: /, '')
     .replace(/^unable to start container process: /, '')
     .replace(/^error during container init: /, '');
   const quoted = JSON.stringify(program);
-  const during = 'error during container init: ';
   // crun: executable file `x` not found in $PATH: No such file or directory
   if (/executable file.*not found/i.test(bare)) {
     const missing = `exec: ${quoted}: executable file not found in $PATH`;

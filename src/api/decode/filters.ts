@@ -12,11 +12,10 @@ export function parseFilters(text: string): Filters {
   try {
     value = JSON.parse(text);
   } catch {
-    throw invalidParameter({ message: 'invalid filter: it is not JSON' });
+    throw invalidParameter({ message: 'invalid filter' });
   }
   if (value === null) return {};
-  if (typeof value !== 'object' || Array.isArray(value))
-    throw invalidParameter({ message: 'invalid filter: an object is expected' });
+  if (typeof value !== 'object' || Array.isArray(value)) throw invalidParameter({ message: 'invalid filter' });
   return Object.fromEntries(Object.entries(value).map(([key, of]) => [key, valuesOf(key, of)]));
 }
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { messageOf } from '../../core/errors.ts';
+import { invalidParameter, messageOf } from '../../core/errors.ts';
 import { invalidJson, unsupportedContentType } from '../errors.ts';
 
 /** More than any real request needs (a seccomp profile in SecurityOpt is some 20 kB). */
@@ -30,7 +30,9 @@ export function parseJson(body: Buffer, headers: IncomingMessage['headers']): un
   try {
     return JSON.parse(body.toString()) as unknown;
   } catch (e) {
-    throw invalidJson({ reason: messageOf(e) });
+    const reason = messageOf(e);
+    if (/after JSON/.test(reason)) throw invalidParameter({ message: 'unexpected content after JSON' });
+    throw invalidJson({ reason });
   }
 }
 

@@ -1,7 +1,9 @@
 import { invalidParameter, unsupported } from '../../core/errors.ts';
 import type { ContainerCreateRequest, Resources, RestartPolicy } from '../../core/wire/container.ts';
+import { containerInspectFor, containerSummaryFor, createRequestFor, createWarnings } from '../container-versions.ts';
 import { CREATE_CONTAINER, UPDATE_CONTAINER } from '../decode/container-shapes.ts';
 import { readSize } from '../decode/size.ts';
+import { invalidJson } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { created, ok, type Route, status } from '../http/route.ts';
 import { sendStream } from '../stream/send-stream.ts';
@@ -28,33 +30,34 @@ export const containerRoutes: readonly Route[] = [
   { method: 'DELETE', path: '/containers/:id', handle: remove },
 ];
 
-async function list({ query, engine }: Exchange) {
+async function list({ query, engine, version }: Exchange) {
   const limit = query.integer('limit');
-  return ok(
-    await engine.containers.list({
-      all: query.flag('all'),
-      size: query.flag('size'),
-      filters: query.filters(),
-      ...(limit === undefined || limit <= 0 ? {} : { limit }),
-    }),
-  );
+  const found = await engine.containers.list({
+    all: query.flag('all'),
+    size: query.flag('size'),
+    filters: query.filters(),
+    ...(limit === undefined || limit <= 0 ? {} : { limit }),
+  });
+  return ok(found.map((container) => containerSummaryFor(version, container)));
 }
 
 async function create(exchange: Exchange) {
   const { query, engine } = exchange;
   const body = await exchange.json<ContainerCreateRequest>(CREATE_CONTAINER);
+  if (body === undefined && Number(exchange.request.headers['content-length'] ?? 0) === 0)
+    throw invalidJson({ reason: 'got EOF while reading request body' });
   if (body === undefined || Object.keys(body).length === 0)
     throw invalidParameter({ message: 'config cannot be empty in order to create a container' });
-  const { HostConfig: hostConfig = {}, NetworkingConfig: networking = {}, ...config } = body;
-  return created(
-    await engine.containers.create({
-      name: query.text('name') || undefined,
-      platform: query.text('platform') || undefined,
-      config,
-      hostConfig,
-      networking,
-    }),
-  );
+  const request = createRequestFor(exchange.version, body);
+  const { HostConfig: hostConfig = {}, NetworkingConfig: networking = {}, ...config } = request;
+  const { Id, Warnings } = await engine.containers.create({
+    name: query.text('name') || undefined,
+    platform: query.text('platform') || undefined,
+    config,
+    hostConfig,
+    networking,
+  });
+  return created({ Id, Warnings: [...Warnings, ...createWarnings(exchange.version, body)] });
 }
 
 async function prune({ query, engine }: Exchange) {
@@ -62,7 +65,9 @@ async function prune({ query, engine }: Exchange) {
 }
 
 async function inspect(exchange: Exchange) {
-  return ok(await exchange.engine.containers.inspect(exchange.param('id'), { size: exchange.query.flag('size') }));
+  const { engine, query, version } = exchange;
+  const found = await engine.containers.inspect(exchange.param('id'), { size: query.flag('size') });
+  return ok(containerInspectFor(version, found));
 }
 
 async function top(exchange: Exchange) {

@@ -12,7 +12,7 @@ export const statsRoutes: readonly Route[] = [{ method: 'GET', path: '/container
 async function stats(exchange: Exchange) {
   const { query } = exchange;
   const stream = query.flag('stream', true);
-  const oneShot = query.flag('one-shot');
+  const oneShot = exchange.speaks('1.41') && query.flag('one-shot');
   if (stream && oneShot) throw invalidParameter({ message: 'cannot have stream=true and one-shot=true' });
   const sample = () => exchange.engine.containers.stats(exchange.param('id'));
   const first = await sample();

@@ -27,6 +27,8 @@ async function wait(exchange: Exchange) {
 function condition(exchange: Exchange): WaitCondition {
   const text = exchange.query.text('condition');
   if (text === '' || !exchange.speaks('1.30')) return 'not-running';
-  if (text === 'not-running' || text === 'next-exit' || text === 'removed') return text;
+  if (text === 'not-running' || text === 'next-exit') return text;
+  // Before 1.34 the answer came when the container had ended, removed or not.
+  if (text === 'removed') return exchange.speaks('1.34') ? 'removed' : 'next-exit';
   throw invalidParameter({ message: `invalid condition: "${text}"` });
 }

@@ -18,6 +18,8 @@ export interface Hijacker {
   skipBody(): Promise<void>;
   /** Writes the head and hands over the connection. After this the response object is of no use. */
   take(head: HijackHead): Duplex;
+  /** Hands over the connection with nothing said yet: the protocol that follows has a head of its own. */
+  seize(): Duplex;
   /** Answers with a status and plain text over the raw connection, and closes it. */
   refuse(status: number, text: string): void;
 }

@@ -29,6 +29,7 @@ export function plainHijacker(request: IncomingMessage, response: ServerResponse
       socket.pause();
       return socket;
     },
+    seize,
     refuse(status, text) {
       seize().end(refusal(status, text));
     },

@@ -38,6 +38,7 @@ export function upgradeHijacker(
       );
       return socket;
     },
+    seize,
     refuse(status, text) {
       seize().end(refusal(status, text));
     },
