@@ -12,6 +12,8 @@ export interface ComposeIo {
   readonly connect: () => Client;
   /** Aborted at the first Ctrl-C. */
   readonly signal: AbortSignal;
+  /** Runs another command of the CLI against the same engine, such as `stats ID`. */
+  readonly engineCommand?: (args: readonly string[]) => Promise<number>;
   /** Takes signals over until the returned function is called; without it a second Ctrl-C ends the program. */
   readonly onSignals?: (names: readonly NodeJS.Signals[], listener: (name: NodeJS.Signals) => void) => () => void;
 }

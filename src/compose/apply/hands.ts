@@ -54,7 +54,7 @@ export function hands(facts: HandsFacts): ForEachStep<Promise<void>> {
           Name: name,
           ...(definition.driver === undefined ? {} : { Driver: definition.driver }),
           DriverOpts: { ...definition.driver_opts },
-          Labels: resourceLabels(project.name, 'volume', key, definition.labels, resourceHash(definition)),
+          Labels: resourceLabels(project.name, 'volume', key, definition.labels, resourceHash('volume', definition)),
         });
       }),
     create: ({ service, number, name }) =>
@@ -144,7 +144,7 @@ async function createNetwork(client: Client, project: Project, key: string, name
           },
         }
       : {}),
-    Labels: resourceLabels(project.name, 'network', key, definition.labels, resourceHash(definition)),
+    Labels: resourceLabels(project.name, 'network', key, definition.labels, resourceHash('network', definition)),
   };
   await client.networks.create(request);
 }

@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { stringify } from 'yaml';
 import { command } from '../context.ts';
 import { composeUsage } from '../errors.ts';
-import { canonical, inDependencyOrder, withDependencies } from '../load/index.ts';
+import { canonical, goJson, inDependencyOrder, withDependencies } from '../load/index.ts';
 import type { Project } from '../model/project.ts';
 import { configHash } from '../plan/hash.ts';
+import { toYaml } from '../output/yaml.ts';
 import { imageName } from '../plan/names.ts';
 
 export default command({
@@ -90,12 +90,7 @@ function listed(
 }
 
 function rendered(project: Project, format: string, raw: boolean): string {
-  if (format === 'json') return JSON.stringify(canonical(project, { json: true, raw }), null, 2);
+  if (format === 'json') return goJson(canonical(project, { json: true, raw }), 2);
   if (format !== 'yaml') throw composeUsage({ message: `unsupported format "${format}"` });
-  return stringify(canonical(project, { raw }), {
-    lineWidth: 0,
-    aliasDuplicateObjects: false,
-    singleQuote: false,
-    schema: 'yaml-1.1',
-  });
+  return toYaml(canonical(project, { raw }));
 }

@@ -28,8 +28,8 @@ export function checkConsistency(
       fail(`${path}.network_mode`, `service ${name} declares mutually exclusive \`network_mode\` and \`networks\``);
     }
     for (const dependency of Object.keys(service.depends_on ?? {})) {
-      if (model.services[dependency] || service.depends_on?.[dependency]?.required === false) continue;
       const off = disabled[dependency];
+      if (model.services[dependency] || (off && service.depends_on?.[dependency]?.required === false)) continue;
       fail(
         `${path}.depends_on.${dependency}`,
         `service "${name}" depends on undefined service "${dependency}"`,

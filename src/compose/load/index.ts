@@ -1,4 +1,4 @@
-export { canonical } from './canonical.ts';
+export { canonical, goJson } from './canonical.ts';
 export { loadProject, loadProjectName } from './load.ts';
 export type { LoadOptions } from './load.ts';
 export { inDependencyOrder, withDependencies } from './order.ts';

@@ -121,7 +121,8 @@ export function fileReference(target: (source: string) => string | undefined): S
       }
       const long = longReference.read(tree, where);
       where.note(`${list}:${long.source}`, tree.at);
-      return long;
+      const at = long.target ?? target(long.source);
+      return at === undefined ? long : { ...long, target: at };
     },
   };
 }

@@ -173,7 +173,14 @@ function resolveEnvironment(
     ),
   );
   const args = service.build?.args;
-  const buildArgs = args && Object.fromEntries(Object.entries(args).map(([k, v]) => [k, v ?? lookup(k) ?? null]));
+  const buildArgs =
+    args &&
+    Object.fromEntries(
+      Object.entries(args).flatMap(([k, v]) => {
+        const value = v ?? lookup(k);
+        return value === undefined ? [] : [[k, value]];
+      }),
+    );
   const labels = service.label_file
     ? { ...fileLabels(service.label_file, lookup, s), ...service.labels }
     : service.labels;
@@ -248,7 +255,7 @@ class Loader {
     }
     const extended: Record<string, Service> = {};
     for (const name of Object.keys(own.services)) {
-      extended[name] = this.#extend(name, { ...model.services, ...own.services }, file, environment, []);
+      extended[name] = this.#extend(name, { ...model.services, ...own.services }, file, environment, [], tree);
     }
     return mergeModels(forget(model, resetPaths(tree)), { ...own, services: extended });
   }
@@ -313,6 +320,7 @@ class Loader {
     file: string,
     environment: Readonly<Record<string, string>>,
     trail: readonly { readonly service: string; readonly file: string }[],
+    tree?: MapTree,
   ): Service {
     const service = services[name];
     if (!service) throw new Error(`no service ${name}`);
@@ -340,7 +348,16 @@ class Loader {
         { at },
       );
     }
-    return mergeServices(this.#extend(from.service, others, source, environment, here), own);
+    const base = this.#extend(
+      from.service,
+      others,
+      source,
+      environment,
+      here,
+      from.file === undefined ? tree : undefined,
+    );
+    const written = child(child(tree, 'services'), name);
+    return mergeServices(written ? forget(base, resetPaths(written)) : base, own);
   }
 
   #servicesOf(

@@ -23,6 +23,16 @@ export function mergeServices(base: Service, over: Service): Service {
   return mergeValue('service', base, over) as Service;
 }
 
+/** Drops what a list says twice, as merging would. */
+export function unified(service: Service): Service {
+  const out: Record<string, unknown> = { ...service };
+  for (const [place, rule] of Object.entries(RULES)) {
+    const key = place.replace(/^service\./, '');
+    if (place.startsWith('service.') && Array.isArray(out[key]) && rule !== replace) out[key] = rule([], out[key]);
+  }
+  return out as Service;
+}
+
 function mergeNamed<T>(
   base: Readonly<Record<string, T>>,
   over: Readonly<Record<string, T>>,

@@ -1,10 +1,11 @@
 import { posix } from 'node:path';
 import type { FileDefinition, Model, NetworkDefinition, VolumeDefinition } from '../model/project.ts';
+import { unified } from './merge.ts';
 import type { Dependency, Service } from '../model/service.ts';
 
 /** Fills in what the format implies: default network and build file, names of resources, dependencies by links and the like. */
 export function normalise(model: Model, project: string): Model {
-  const services = mapValues(model.services, (service) => normaliseService(service));
+  const services = mapValues(model.services, (service) => normaliseService(unified(service)));
   const usesDefault = Object.values(services).some((s) => s.networks && 'default' in s.networks);
   const networks = usesDefault && !model.networks['default'] ? { ...model.networks, default: {} } : model.networks;
   return {
@@ -41,6 +42,10 @@ function normaliseService(service: Service): Service {
     ...(networks ? { networks } : {}),
     ...(build ? { build } : {}),
     ...(Object.keys(depends).length > 0 ? { depends_on: depends } : {}),
+    // Twin values: one is said where the other is.
+    ...(service.scale !== undefined && service.deploy
+      ? { deploy: { replicas: service.scale, ...service.deploy } }
+      : {}),
     ...(service.pull_policy === 'if_not_present' ? { pull_policy: 'missing' } : {}),
   };
 }

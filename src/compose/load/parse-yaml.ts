@@ -126,6 +126,7 @@ function scalarValue(
 ): string | number | boolean | null {
   if (tagged && isPlain && /^(null|~|)$/.test(source)) return null;
   if (isPlain && /^0[0-7]+$/.test(source)) return Number.parseInt(source, 8);
+  if (isPlain && /^[-+]?[1-9][\d]*(_\d+)+$/.test(source)) return Number(source.replaceAll('_', ''));
   if (typeof value === 'bigint') return Number(value);
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' || value === null)
     return value;

@@ -102,10 +102,8 @@ const volume: Shape<ServiceVolume> = {
           ...long,
           target,
           source: resolveHostPath(long.source, where),
-          bind: { create_host_path: true, ...long.bind },
         };
       }
-      if (long.type === 'volume') return { ...long, target, volume: long.volume ?? {} };
       return { ...long, target };
     });
   },

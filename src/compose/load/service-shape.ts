@@ -8,12 +8,15 @@ import type {
   Extends,
   Healthcheck,
   Logging,
+  ModelBinding,
+  Provider,
   Service,
   UlimitSetting,
+  UpdateConfig,
 } from '../model/service.ts';
 import { range } from './short-ports.ts';
-import { ShellWordsError, splitWords } from './shell-words.ts';
 import type { Tree } from './tree.ts';
+import { isNull } from './tree.ts';
 import type { Shape, Where } from './shape.ts';
 import {
   anything,
@@ -33,32 +36,14 @@ import {
   string,
   text,
   uniqueList,
-  wrong,
 } from './shape.ts';
 import { path } from './host-path.ts';
+import { deviceRequests, gpus } from './device-shapes.ts';
+import { develop, hook } from './hook-shapes.ts';
+import { command } from './command-shape.ts';
+import { resolveHostPath } from './short-volumes.ts';
 import { dependsOn, networks, envFile, extraHosts, fileReference } from './link-shapes.ts';
 import { ports, volumes } from './port-volume-shapes.ts';
-
-/** A string is split into words, a list is taken as it is. */
-const command: Shape<string[]> = {
-  read(tree, where) {
-    if (tree.kind === 'list') return list(text).read(tree, where);
-    if (tree.kind !== 'scalar' || typeof tree.value !== 'string')
-      throw wrong(tree, where, 'a string or a list of strings');
-    try {
-      const { words, stoppedAt } = splitWords(tree.value);
-      if (stoppedAt !== undefined) {
-        where.warn(
-          `${where.path}: no shell runs this command, everything from "${stoppedAt}" on is ignored; to use shell operators write: sh -c '…'`,
-        );
-      }
-      return words;
-    } catch (e) {
-      if (e instanceof ShellWordsError) throw invalidAt(tree, `${where.path}: ${e.message}: a quote is not closed`);
-      throw e;
-    }
-  },
-};
 
 /** A build context: a path, or a URL as it is. */
 const context: Shape<string> = {
@@ -130,21 +115,41 @@ const blkio = object<BlkioConfig>({
   device_write_iops: rates,
 });
 
+/** `name: path`, or a URL, an image, a service as it is. */
+const additionalContexts: Shape<Record<string, string>> = {
+  read(tree, where) {
+    const entries = Object.entries(labels.read(tree, where));
+    return Object.fromEntries(
+      entries.map(([name, at]) => [
+        name,
+        /^[\w+-]+:\/\/|^service:|^git@|^github\.com\//.test(at) ? at : resolveHostPath(at, where),
+      ]),
+    );
+  },
+};
+/** `default`, `id=path`, or a map of these. */
+const ssh: Shape<string[]> = {
+  read(tree, where) {
+    if (tree.kind !== 'map') return oneOrMany(string).read(tree, where);
+    return Object.entries(pairs.read(tree, where)).map(([id, at]) => (at === null ? id : `${id}=${at}`));
+  },
+};
+
 const buildFields = object<Build>({
   context,
   dockerfile: string,
   dockerfile_inline: string,
   entitlements: list(string),
   args: pairs,
-  provenance: anything,
-  sbom: anything,
-  ssh: anything,
+  provenance: text,
+  sbom: text,
+  ssh,
   labels,
   cache_from: list(string),
   cache_to: list(string),
   no_cache: boolean,
   no_cache_filter: oneOrMany(string),
-  additional_contexts: labels,
+  additional_contexts: additionalContexts,
   pull: boolean,
   extra_hosts: extraHosts,
   isolation: string,
@@ -162,17 +167,25 @@ const build: Shape<Build> = {
     tree.kind === 'scalar' ? { context: context.read(tree, where) } : buildFields.read(tree, where),
 };
 
+const updateConfig = object<UpdateConfig>({
+  parallelism: integer,
+  delay: duration,
+  failure_action: string,
+  monitor: duration,
+  max_failure_ratio: number,
+  order: oneOf('start-first', 'stop-first'),
+});
 const deploy = object<Deploy>({
   mode: string,
   replicas: integer,
   labels,
-  update_config: anything,
-  rollback_config: anything,
+  update_config: updateConfig,
+  rollback_config: updateConfig,
   placement: anything,
   endpoint_mode: string,
   resources: object<NonNullable<Deploy['resources']>>({
     limits: object({ cpus: number, memory: bytes, pids: integer }),
-    reservations: object({ cpus: number, memory: bytes, generic_resources: anything, devices: anything }),
+    reservations: object({ cpus: number, memory: bytes, generic_resources: anything, devices: deviceRequests }),
   }),
   restart_policy: object<NonNullable<Deploy['restart_policy']>>({
     condition: oneOf('none', 'on-failure', 'any'),
@@ -255,13 +268,29 @@ const microseconds: Shape<number> = {
       : integer.read(tree, where),
 };
 
+const provider = object<Provider>({ type: string, options: mapOf(oneOrMany(text)) }, ['type']);
+const models: Shape<NonNullable<Service['models']>> = {
+  read(tree, where) {
+    if (tree.kind === 'list')
+      return Object.fromEntries(
+        list(string)
+          .read(tree, where)
+          .map((name) => [name, null]),
+      );
+    return mapOf<ModelBinding | null>({
+      read: (value, at) =>
+        isNull(value) ? null : object<ModelBinding>({ endpoint_var: string, model_var: string }).read(value, at),
+    }).read(tree, where);
+  },
+};
+
 /** Reads one service of a file. */
 export const serviceShape: Shape<Service> = object<Service>({
   profiles: list(string),
   annotations: labels,
   attach: boolean,
   build,
-  develop: anything,
+  develop,
   blkio_config: blkio,
   cap_add: uniqueList(string),
   cap_drop: uniqueList(string),
@@ -277,7 +306,7 @@ export const serviceShape: Shape<Service> = object<Service>({
   cpuset: string,
   cpu_shares: integer,
   command,
-  configs: list(fileReference((s) => `/${s}`)),
+  configs: list(fileReference(() => undefined)),
   container_name: containerName,
   credential_spec: anything,
   depends_on: dependsOn,
@@ -289,7 +318,7 @@ export const serviceShape: Shape<Service> = object<Service>({
   dns_search: oneOrMany(string),
   domainname: string,
   entrypoint: command,
-  provider: anything,
+  provider,
   environment: pairs,
   env_file: oneOrMany(envFile),
   expose,
@@ -297,7 +326,7 @@ export const serviceShape: Shape<Service> = object<Service>({
   external_links: uniqueList(string),
   extra_hosts: extraHosts,
   group_add: uniqueList(text),
-  gpus: anything,
+  gpus,
   hostname: string,
   healthcheck,
   image: imageName,
@@ -313,7 +342,7 @@ export const serviceShape: Shape<Service> = object<Service>({
   memswap_limit: bytes,
   mem_swappiness: integer,
   mac_address: string,
-  models: anything,
+  models,
   network_mode: string,
   networks,
   oom_kill_disable: boolean,
@@ -348,6 +377,6 @@ export const serviceShape: Shape<Service> = object<Service>({
   volumes_from: uniqueList(string),
   working_dir: string,
   pre_start: anything,
-  post_start: anything,
-  pre_stop: anything,
+  post_start: list(hook),
+  pre_stop: list(hook),
 });

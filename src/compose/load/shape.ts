@@ -58,7 +58,8 @@ export const text: Shape<string> = {
     const { value, source } = scalar(tree, where, 'a string');
     if (typeof value === 'string') return checkPasted(value, tree, where);
     if (value === null) throw wrong(tree, where, 'a string');
-    return typeof value === 'number' && /^[-+]?\d+$/.test(source) ? String(value) : source;
+    if (typeof value !== 'number') return source;
+    return Number.isSafeInteger(value) || !/^[-+]?\d+$/.test(source) ? String(value) : source;
   },
 };
 

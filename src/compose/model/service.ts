@@ -7,7 +7,7 @@ export interface Service {
   readonly annotations?: StringMap;
   readonly attach?: boolean;
   readonly build?: Build;
-  readonly develop?: Json;
+  readonly develop?: Develop;
   readonly blkio_config?: BlkioConfig;
   readonly cap_add?: readonly string[];
   readonly cap_drop?: readonly string[];
@@ -37,7 +37,7 @@ export interface Service {
   readonly domainname?: string;
   /** Absent: the image's; empty: none. */
   readonly entrypoint?: readonly string[];
-  readonly provider?: Json;
+  readonly provider?: Provider;
   /** `null`: take it over from the environment, if it is there. */
   readonly environment?: Readonly<Record<string, string | null>>;
   readonly env_file?: readonly EnvFile[];
@@ -47,7 +47,7 @@ export interface Service {
   /** `name=address` each. */
   readonly extra_hosts?: readonly string[];
   readonly group_add?: readonly string[];
-  readonly gpus?: Json;
+  readonly gpus?: readonly DeviceRequest[];
   readonly hostname?: string;
   readonly healthcheck?: Healthcheck;
   readonly image?: string;
@@ -63,7 +63,7 @@ export interface Service {
   readonly memswap_limit?: number;
   readonly mem_swappiness?: number;
   readonly mac_address?: string;
-  readonly models?: Json;
+  readonly models?: Readonly<Record<string, ModelBinding | null>>;
   readonly network_mode?: string;
   readonly networks?: Readonly<Record<string, NetworkAttachment | null>>;
   readonly oom_kill_disable?: boolean;
@@ -98,8 +98,8 @@ export interface Service {
   readonly volumes_from?: readonly string[];
   readonly working_dir?: string;
   readonly pre_start?: Json;
-  readonly post_start?: Json;
-  readonly pre_stop?: Json;
+  readonly post_start?: readonly Hook[];
+  readonly pre_stop?: readonly Hook[];
   readonly [extension: `x-${string}`]: Json;
 }
 
@@ -112,9 +112,9 @@ export interface Build {
   readonly dockerfile_inline?: string;
   readonly entitlements?: readonly string[];
   readonly args?: Readonly<Record<string, string | null>>;
-  readonly provenance?: Json;
-  readonly sbom?: Json;
-  readonly ssh?: Json;
+  readonly provenance?: string;
+  readonly sbom?: string;
+  readonly ssh?: readonly string[];
   readonly labels?: StringMap;
   readonly cache_from?: readonly string[];
   readonly cache_to?: readonly string[];
@@ -168,15 +168,15 @@ export interface Deploy {
   readonly mode?: string;
   readonly replicas?: number;
   readonly labels?: StringMap;
-  readonly update_config?: Json;
-  readonly rollback_config?: Json;
+  readonly update_config?: UpdateConfig;
+  readonly rollback_config?: UpdateConfig;
   readonly resources?: {
     readonly limits?: { readonly cpus?: number; readonly memory?: number; readonly pids?: number };
     readonly reservations?: {
       readonly cpus?: number;
       readonly memory?: number;
       readonly generic_resources?: Json;
-      readonly devices?: Json;
+      readonly devices?: readonly DeviceRequest[];
     };
   };
   readonly restart_policy?: {
@@ -187,6 +187,51 @@ export interface Deploy {
   };
   readonly placement?: Json;
   readonly endpoint_mode?: string;
+}
+
+export interface UpdateConfig {
+  readonly parallelism?: number;
+  readonly delay?: number;
+  readonly failure_action?: string;
+  readonly monitor?: number;
+  readonly max_failure_ratio?: number;
+  readonly order?: string;
+}
+/** A wish for devices, such as graphics cards; `count` -1: all. */
+export interface DeviceRequest {
+  readonly capabilities?: readonly string[];
+  readonly driver?: string;
+  readonly count?: number;
+  readonly device_ids?: readonly string[];
+  readonly options?: StringMap;
+}
+/** A command that Compose runs in a container. */
+export interface Hook {
+  readonly command: readonly string[];
+  readonly user?: string;
+  readonly privileged?: boolean;
+  readonly working_dir?: string;
+  readonly environment?: Readonly<Record<string, string | null>>;
+}
+export interface WatchTrigger {
+  readonly path: string;
+  readonly action: 'rebuild' | 'sync' | 'restart' | 'sync+restart' | 'sync+exec';
+  readonly target?: string;
+  readonly exec?: Hook;
+  readonly include?: readonly string[];
+  readonly ignore?: readonly string[];
+  readonly initial_sync?: boolean;
+}
+export interface Develop {
+  readonly watch?: readonly WatchTrigger[];
+}
+export interface Provider {
+  readonly type: string;
+  readonly options?: Readonly<Record<string, readonly string[]>>;
+}
+export interface ModelBinding {
+  readonly endpoint_var?: string;
+  readonly model_var?: string;
 }
 
 export interface Device {

@@ -1,38 +1,37 @@
 import { createHash } from 'node:crypto';
+import { hashedResource, hashedService } from '../load/canonical.ts';
 import type { NetworkDefinition, VolumeDefinition } from '../model/project.ts';
 import type { Service } from '../model/service.ts';
 
-/** What a service's containers do not depend on: a change of it recreates none. Source: compose.md 5.2. */
-const NOT_HASHED = new Set(['build', 'pull_policy', 'scale', 'depends_on', 'profiles']);
-
-/** sha256 (hexadecimal) of everything in a service that its containers are made from. */
+/**
+ * sha256 (hexadecimal) of everything in a service that its containers are made from; what they do not depend on is left
+ * out, so that a change of it recreates none. The same as docker compose's: each tool takes the other's containers as they
+ * are. Source: compose.md 5.2; docker/compose, ServiceHash.
+ */
 export function configHash(service: Service): string {
-  const kept = Object.fromEntries(Object.entries(service).filter(([key]) => !NOT_HASHED.has(key)));
-  if (service.deploy) {
-    const { replicas: _replicas, ...deploy } = service.deploy;
-    kept['deploy'] = deploy;
-  }
-  return digest(kept);
+  return digest(hashedService(hashedPart(service)));
+}
+
+/** What of a service counts when it is decided whether its containers are still right. */
+export function hashedPart(service: Service): Service {
+  const {
+    build: _build,
+    pull_policy: _policy,
+    scale: _scale,
+    depends_on: _needs,
+    profiles: _profiles,
+    ...kept
+  } = service;
+  if (!kept.deploy) return kept;
+  const { replicas: _replicas, ...deploy } = kept.deploy;
+  return { ...kept, deploy };
 }
 
 /** sha256 (hexadecimal) of a network's or volume's definition. */
-export function resourceHash(resource: NetworkDefinition | VolumeDefinition): string {
-  return digest(resource);
+export function resourceHash(kind: 'network' | 'volume', resource: NetworkDefinition | VolumeDefinition): string {
+  return digest(hashedResource(kind, resource));
 }
 
-function digest(value: unknown): string {
-  return createHash('sha256')
-    .update(JSON.stringify(sorted(value)))
-    .digest('hex');
-}
-
-/** Keys in order, so that the order in a file does not count. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([k, v]) => [k, sorted(v)]),
-  );
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }

@@ -66,7 +66,7 @@ function network(of: Project): NetworkResource {
     Labels: {
       [LABEL.project]: 'p',
       [LABEL.network]: 'default',
-      [LABEL.configHash]: resourceHash(of.networks['default'] ?? {}),
+      [LABEL.configHash]: resourceHash('network', of.networks['default'] ?? {}),
     },
   } as unknown as NetworkResource;
 }

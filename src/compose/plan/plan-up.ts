@@ -271,7 +271,7 @@ function planNetworks(
       continue;
     }
     const hash = label(there, 'configHash');
-    if (hash === undefined || hash === resourceHash(definition ?? {})) continue;
+    if (hash === undefined || hash === resourceHash('network', definition ?? {})) continue;
     const attached = observed.containers.filter((c) => isAttached(c, name, observed)).map((c) => c.Id);
     into.push({ kind: 'replaceNetwork', id: `network ${key}`, after: [], key, name, containers: attached });
     replaced.add(key);
@@ -314,7 +314,7 @@ function planVolumes(
       warnings.push(
         `volume ${JSON.stringify(name)} already exists but was created for project ${JSON.stringify(owner)} (expected ${JSON.stringify(project.name)}). Use \`external: true\` to use an existing volume`,
       );
-    } else if ((label(there, 'configHash') ?? resourceHash(definition ?? {})) !== resourceHash(definition ?? {})) {
+    } else if (![undefined, resourceHash('volume', definition ?? {})].includes(label(there, 'configHash'))) {
       warnings.push(
         `Volume ${JSON.stringify(name)} exists but doesn't match configuration in compose file. It is used as it is; remove it to have it made anew (its data will be lost)`,
       );
