@@ -1,5 +1,5 @@
-import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
 import koffi from 'koffi';
 import { libc } from './ffi.ts';
 
@@ -26,6 +26,7 @@ interface Library {
 
 /** Used where the library is missing. */
 const PROGRAM = 'nft';
+const SETPRIV = '/usr/bin/setpriv';
 const OUTPUT_JSON = 1 << 4;
 let library: Library | null | undefined;
 
@@ -84,9 +85,64 @@ function inheritedDescriptors(): number[] {
 
 function runProgram(commands: string, json: boolean): string {
   const result = spawnSync(PROGRAM, [...(json ? ['-j'] : []), '-f', '-'], { input: commands, encoding: 'utf8' });
+  if (result.pid) ownProcesses.add(result.pid);
   if (result.error) throw new NftError(`nft: ${result.error.message}`, { cause: result.error });
   if (result.status !== 0) throw new NftError(`nft: ${firstLine(result.stderr)}`);
   return result.stdout;
+}
+
+/** Processes of this engine that have changed the firewall. */
+const ownProcesses = new Set<number>([process.pid]);
+
+/** Counts a process that was started to change the firewall as one of ours. */
+export function ownFirewallProcess(pid: number): void {
+  ownProcesses.add(pid);
+}
+
+/** A change of the firewall by somebody else. */
+export interface FirewallChange {
+  /** `nft (pid 12)`. */
+  readonly by: string;
+  /** What was added and deleted, in nft's language. */
+  readonly text: string;
+}
+
+/**
+ * Tells of every change that others make to the firewall of this namespace, as it happens. Needs the `nft` program, which
+ * prints the kernel's notices; it does not keep this process alive, and ends with it. `onEnd`: nothing more will be told.
+ */
+export function watchFirewall(onChange: (change: FirewallChange) => void, onEnd: (why: string) => void): Disposable {
+  const command = [PROGRAM, '-n', 'monitor'];
+  // Killed with -9 we cannot end it: the kernel does.
+  if (existsSync(SETPRIV)) command.unshift(SETPRIV, '--pdeathsig', 'KILL');
+  const child = spawn(command[0] ?? '', command.slice(1), { stdio: ['ignore', 'pipe', 'ignore'] });
+  let lines: string[] = [];
+  let rest = '';
+  child.stdout.setEncoding('utf8').on('data', (data: string) => {
+    const parts = (rest + data).split('\n');
+    rest = parts.pop() ?? '';
+    for (const line of parts) {
+      const end = /^# new generation \d+ by process (\d+) \((.*)\)$/.exec(line);
+      if (end === null) {
+        lines.push(line);
+        continue;
+      }
+      const text = lines.join('\n');
+      lines = [];
+      const pid = Number(end[1]);
+      if (!ownProcesses.has(pid)) onChange({ by: `${end[2]} (pid ${pid})`, text });
+    }
+  });
+  child.once('error', (error) => onEnd(error.message));
+  child.once('exit', (code, signal) => onEnd(`nft monitor ended (${code ?? signal})`));
+  child.unref();
+  (child.stdout as Partial<{ unref(): void }>).unref?.();
+  return {
+    [Symbol.dispose]() {
+      child.removeAllListeners('exit');
+      child.kill('SIGKILL');
+    },
+  };
 }
 
 function firstLine(text: string): string {

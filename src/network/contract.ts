@@ -151,6 +151,8 @@ export interface Networks extends AsyncDisposable {
   closeSandbox(containerId: string): Promise<void>;
   /** After a start of the daemon: takes up what runs, removes what is not listed. */
   recover(networks: readonly BridgeNetwork[], sandboxes: readonly SandboxRecord[]): Promise<void>;
+  /** What on this host keeps containers from the network though all is well here, each with what mends it. */
+  warnings(): readonly string[];
   /** Text of a container's resolv.conf. `ownDns`: name resolution at 127.0.0.11 (user networks). */
   resolvConf(options: {
     readonly ownDns: boolean;

@@ -1,19 +1,55 @@
 import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
-import { Nft, forgetUdpFlows } from '../linux/index.ts';
+import type { FirewallChange } from '../linux/index.ts';
+import { Nft, forgetUdpFlows, watchFirewall } from '../linux/index.ts';
 import type { BridgeNetwork } from './contract.ts';
 import type { Forward } from './firewall.ts';
-import { renderFirewall, renderForwards, renderRemoval } from './firewall.ts';
+import { renderFirewall, renderForwards, renderRemoval, tableName } from './firewall.ts';
+import { ForeignFirewall } from './foreign-firewall.ts';
 
-/** This engine's tables in the host's firewall. */
+/** How long to wait before another watcher is started after one ended, which none should. */
+const REWATCH_MS = 10_000;
+
+/** This engine's tables in the host's firewall, and its rules in those of others. */
 export class Firewall implements Disposable {
   readonly #nft = new Nft();
   readonly #instance: string;
   readonly #log: Logger;
+  readonly #foreign: ForeignFirewall;
+  #bridges: readonly string[] = [];
+  #watch: Disposable | undefined;
+  #rewatch: NodeJS.Timeout | undefined;
 
   constructor(instance: string, log: Logger) {
     this.#instance = instance;
     this.#log = log;
+    this.#foreign = new ForeignFirewall(instance, log);
+  }
+
+  /** What other firewalls of this host do to containers, and how to mend it. */
+  get warnings(): readonly string[] {
+    return this.#foreign.warnings;
+  }
+
+  /**
+   * From now on `restore` is called when somebody else has touched our tables (`nft flush ruleset`, a restart of the host's
+   * firewall); what they do to their own is taken in here.
+   */
+  watch(restore: () => void): void {
+    if (this.#watch !== undefined) return;
+    const changed = ({ by, text }: FirewallChange) => {
+      if (text.includes(tableName(this.#instance))) {
+        this.#log.warn('somebody altered our firewall tables: they are written anew', { by });
+        restore();
+      } else if (/hook forward|FORWARD|DOCKER-USER|firewalld/.test(text)) {
+        this.#foreign.sync(this.#nft, this.#bridges);
+      }
+    };
+    this.#watch = watchFirewall(changed, (why) => {
+      this.#watch = undefined;
+      this.#log.warn('changes of the firewall are not watched', { why });
+      this.#rewatch = setTimeout(() => this.watch(restore), REWATCH_MS).unref();
+    });
   }
 
   /** Writes everything anew, in place of what is there; without a network nothing is there afterwards. */
@@ -21,6 +57,8 @@ export class Firewall implements Disposable {
     const commands =
       networks.length === 0 ? renderRemoval(this.#instance) : renderFirewall(this.#instance, networks, forwards);
     this.#nft.run(commands);
+    this.#bridges = networks.map((n) => n.bridge);
+    this.#foreign.sync(this.#nft, this.#bridges);
   }
 
   /** Adds or deletes ports; `false`: the tables are not as they were written (somebody flushed them), write them anew. */
@@ -48,6 +86,8 @@ export class Firewall implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    clearTimeout(this.#rewatch);
+    this.#watch?.[Symbol.dispose]();
     this.#nft[Symbol.dispose]();
   }
 }

@@ -5,7 +5,8 @@ export interface Forward extends PublishedPort {
   readonly target: string;
 }
 
-function tableName(instance: string): string {
+/** Of the tables that carry this engine's rules, one in each family. */
+export function tableName(instance: string): string {
   return `wharf_${instance.replaceAll(/[^A-Za-z0-9]/g, '_')}`;
 }
 

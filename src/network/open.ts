@@ -260,6 +260,10 @@ class KernelNetworks implements Networks {
     );
   }
 
+  warnings(): readonly string[] {
+    return this.#firewall.warnings;
+  }
+
   resolvConf(options: Parameters<Networks['resolvConf']>[0]): string {
     return renderResolvConf(options);
   }
@@ -286,6 +290,7 @@ class KernelNetworks implements Networks {
     const bridgeIndex = await ensureBridge(this.#routes, network, this.#options.instance);
     const allocators = network.subnets.map((s) => new AddressAllocator(network.name, s));
     this.#networks.set(network.id, { network, bridgeIndex, allocators, endpoints: new Map() });
+    this.#firewall.watch(() => this.#restoreFirewall());
   }
 
   /** Takes up a sandbox that is in the kernel already. */
@@ -356,6 +361,14 @@ class KernelNetworks implements Networks {
       [...this.#networks.values()].map((n) => n.network),
       forwards,
     );
+  }
+
+  #restoreFirewall(): void {
+    try {
+      this.#writeFirewall();
+    } catch (error) {
+      this.#log.error('the firewall tables could not be written', { error: messageOf(error) });
+    }
   }
 
   async #deleteBridge({ bridge }: BridgeNetwork): Promise<void> {

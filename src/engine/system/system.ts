@@ -101,7 +101,7 @@ async function info({ options, containers, images }: SystemDependencies): Promis
     SecurityOptions: ['name=seccomp,profile=builtin', ...(runtime.cgroupMode === 'v2' ? ['name=cgroupns'] : [])],
     FirewallBackend: { Driver: 'nftables' },
     CDISpecDirs: [],
-    Warnings: null,
+    Warnings: options.networks.warnings().length > 0 ? [...options.networks.warnings()] : null,
   };
 }
 
