@@ -62,6 +62,8 @@ export async function runCli(argv: readonly string[], given: CliIo): Promise<num
           return io.signal;
         },
         connect,
+        onSignals: io.onSignals,
+        engineCommand: (args) => runCli([...argv.slice(0, argv.length - words.length), ...args], given),
       });
     }
     const found = findCommand(words);
