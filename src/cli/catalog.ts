@@ -86,6 +86,11 @@ export const CATALOG: readonly Entry[] = [
   ),
 
   entry(
+    'completion',
+    'Generate completion for bash, zsh or fish',
+    async () => (await import('./commands/completion.ts')).completion,
+  ),
+  entry(
     'container attach, attach',
     'Attach local standard input, output, and error streams to a running container',
     async () => (await import('./commands/attach.ts')).attach,

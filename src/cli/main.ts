@@ -8,7 +8,7 @@ import type { CliIo, CommandContext } from './command.ts';
 import { readConfig, type ConfigFile } from './config/config-file.ts';
 import { endpointOf, type Endpoint } from './connection.ts';
 import { errorText, ExitError, UsageError } from './errors.ts';
-import { flag, parseFlags, type Flags } from './flags.ts';
+import { flag, parseFlags, type Flags, type Values } from './flags.ts';
 
 const GLOBALS = {
   config: flag.string('--config', 'Location of client config files'),
@@ -48,7 +48,9 @@ export async function runCli(argv: readonly string[], given: CliIo): Promise<num
     if (first === undefined || (parsed.help && words.length === 0)) return await printHelp(print, []);
     if (first === 'help') return await printHelp(print, words.slice(1));
     const config = configReader(io, warn);
-    const endpoint = await endpointOf(parsed.options, io.env, config);
+    const completes = first === '__complete';
+    const flags = completes ? optionsWithin(words.slice(1)) : parsed.options;
+    const endpoint = await endpointOf(flags, io.env, config);
     const connect = connector(endpoint);
     if (first === 'compose') {
       const { composeCommand } = await import('../compose/index.ts');
@@ -67,9 +69,9 @@ export async function runCli(argv: readonly string[], given: CliIo): Promise<num
       });
     }
     const found = findCommand(words);
-    if (found === undefined) return await unknownCommand(words, io, print);
-    path = `wharf ${words.slice(0, found.length).join(' ')}`;
-    const rest = words.slice(found.length);
+    if (found === undefined && !completes) return await unknownCommand(words, io, print);
+    path = `wharf ${words.slice(0, found?.length).join(' ')}`;
+    const rest = words.slice(found?.length);
     // Not spread: stdin and the abort signal are touched only by commands that use them.
     const context: CommandContext = {
       get stdin() {
@@ -94,6 +96,7 @@ export async function runCli(argv: readonly string[], given: CliIo): Promise<num
         return connect();
       },
     };
+    if (found === undefined) return await printCompletion(words.slice(1), context);
     return await runEntry(found.entry, parsed.help ? ['--help'] : rest, context);
   } catch (e) {
     return report(e, path, io, warn);
@@ -129,6 +132,23 @@ async function runEntry(entry: Entry, words: readonly string[], context: Command
     return 1;
   }
   return command.run(parsed, context);
+}
+
+/** The global options in a command line that is still being typed. */
+function optionsWithin(words: readonly string[]): Values<typeof GLOBALS> {
+  try {
+    return parseFlags(GLOBALS, words, false).options;
+  } catch {
+    return parseFlags(GLOBALS, [], false).options;
+  }
+}
+
+/** `__complete WORD...`, which the shells' completion calls: the kind of what follows, then `WORD<tab>MEANING` lines. */
+async function printCompletion(words: readonly string[], context: CommandContext): Promise<number> {
+  const { complete } = await import('./completion/complete.ts');
+  const { kind, candidates } = await complete(words, GLOBALS, context);
+  await context.print([`:${kind}`, ...candidates.map((c) => `${c.word}\t${c.about}`), ''].join('\n'));
+  return 0;
 }
 
 /** One client for the whole run, made when it is first needed. */
