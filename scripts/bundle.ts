@@ -11,7 +11,11 @@ const next = `${root}dist.new`;
 rmSync(next, { recursive: true, force: true });
 mkdirSync(next);
 await build({
-  entryPoints: Object.fromEntries(programs.map((name) => [`main/${name}`, `${root}src/bin/${name}.ts`])),
+  entryPoints: {
+    ...Object.fromEntries(programs.map((name) => [`main/${name}`, `${root}src/bin/${name}.ts`])),
+    // The thread that unpacks layers; src/storage/layers/unpack-pool.ts looks for it here.
+    'main/unpack-worker': `${root}src/storage/layers/unpack-worker.ts`,
+  },
   outdir: next,
   bundle: true,
   splitting: true,

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import koffi from 'koffi';
 import { check, libc, SystemCallError } from './ffi.ts';
 import { cPath } from './xattr.ts';
@@ -19,9 +20,11 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const EWOULDBLOCK = 11;
+const EIO = 5;
 
 const mknodCall = libc.func('int mknod(const char *path, uint32_t mode, uint64_t device)');
 const utimensatCall = libc.func('int utimensat(int dir, const char *path, const void *times, int flags)');
+const syncfsCall = libc.func('int syncfs(int fd)');
 const flockCall = libc.func('int flock(int fd, int operation)');
 
 /** A device number in the kernel's and glibc's 64-bit form. */
@@ -79,4 +82,25 @@ export function tryLock(fd: number): boolean {
   const errno = koffi.errno();
   if (errno === EWOULDBLOCK) return false;
   throw new SystemCallError('flock', errno);
+}
+
+/**
+ * Writes all that is not yet on disk of the file system that holds `path`, in a helper thread: what was made there before
+ * survives a power cut when this resolves.
+ * @throws {SystemCallError} `EIO`, `ENOSPC`
+ */
+export async function syncFileSystem(path: string): Promise<void> {
+  const fd = openSync(path, 'r');
+  try {
+    const failed = await new Promise<boolean>((resolve, reject) => {
+      syncfsCall.async(fd, (e: unknown, result: number) => {
+        if (e) reject(e instanceof Error ? e : new Error('syncfs failed'));
+        else resolve(result < 0);
+      });
+    });
+    // errno is the helper thread's own and gone by now; what the disk says is EIO in all likelihood.
+    if (failed) throw new SystemCallError('syncfs', EIO, path);
+  } finally {
+    closeSync(fd);
+  }
 }

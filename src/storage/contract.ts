@@ -82,6 +82,13 @@ export interface Layer {
   readonly blob: Digest | undefined;
 }
 
+/** A layer that is unpacked and has no place yet. */
+export interface StagedLayer extends AsyncDisposable {
+  readonly diffId: DiffId;
+  /** Makes it a layer on `parent`, on disk when this resolves. Success means "the layer is there". */
+  put(parent: ChainId | null): Promise<Layer>;
+}
+
 /** Committed, read-only layers, each unpacked once and shared by every image that has the same stack. */
 export interface LayerStore {
   find(chainId: ChainId): Layer | undefined;
@@ -102,6 +109,11 @@ export interface LayerStore {
       readonly onBytes?: (n: number) => void;
     },
   ): Promise<Layer>;
+  /**
+   * The first half of `apply`: unpacks a layer without knowing what is below it, so that several can be unpacked at once.
+   * Dispose it when it is put, or not wanted.
+   */
+  stage(tar: AsyncIterable<Uint8Array>, options?: Parameters<LayerStore['apply']>[2]): Promise<StagedLayer>;
   /** The layer's changes as an uncompressed tar whose digest is the diffID (the stored blob if it is kept, else re-made). */
   tar(chainId: ChainId): Promise<Readable>;
   /** Directories of the stack for overlayfs, topmost first. */

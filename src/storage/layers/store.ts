@@ -5,15 +5,20 @@ import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { chainIds, type ChainId, type DiffId, type Digest, digestFromHex, sha256 } from '../../core/digest.ts';
-import type { ContentStore, Database, Layer, LayerStore } from '../contract.ts';
+import type { ContentStore, Database, Layer, LayerStore, StagedLayer } from '../contract.ts';
 import { digestMismatch, layerInUse, layerNotFound } from '../errors.ts';
 import { type Layout, shortName } from '../layout.ts';
+import { syncFileSystem } from '../../linux/index.ts';
 import { decompress } from '../tar/decompress.ts';
 import { packTree } from '../tar/pack.ts';
-import { TarReader } from '../tar/reader.ts';
-import { moveAside, Unpacker } from '../tar/unpack.ts';
+import { adoptFromBelow } from './implied.ts';
 import { LowerView } from './lower-view.ts';
-import { RecipeWriter, replayRecipe } from './recipe.ts';
+import { replayRecipe } from './recipe.ts';
+import { unpackLayer } from './unpack-layer.ts';
+import { UnpackPool } from './unpack-pool.ts';
+
+/** Compressed bytes that are unpacked at once, in this thread. */
+const SMALL = 256 * 1024;
 
 /** A layer as the database keeps it. */
 export interface LayerRecord {
@@ -30,11 +35,12 @@ export interface LayerRecord {
 }
 
 /** Layers as directories that overlayfs takes as they are. See `LayerStore`. */
-export class DirectoryLayerStore implements LayerStore {
+export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
   readonly #layout: Layout;
   readonly #db: Database;
   readonly #content: ContentStore;
   readonly #records: ReturnType<typeof records>;
+  readonly #pool = new UnpackPool();
 
   constructor(layout: Layout, db: Database, content: ContentStore) {
     this.#layout = layout;
@@ -62,54 +68,43 @@ export class DirectoryLayerStore implements LayerStore {
       const there = this.find(chainIdOn(this.#records, parent, options.expect));
       if (there) return there;
     }
+    await using staged = await this.stage(tar, options);
+    return await staged.put(parent);
+  }
+
+  async stage(
+    tar: AsyncIterable<Uint8Array>,
+    options: Parameters<LayerStore['stage']>[1] = {},
+  ): Promise<StagedLayer> {
     const made = join(this.#layout.tmp, `layer-${shortName()}`);
-    const root = join(made, 'fs');
-    const shadow = join(made, 'shadow');
-    mkdirSync(root, { recursive: true, mode: 0o755 });
+    mkdirSync(made, { mode: 0o755 });
+    const discard = () => rm(made, { recursive: true, force: true });
     try {
-      const hash = createHash('sha256');
-      let tarBytes = 0;
-      const below = parent === null ? undefined : new LowerView(this.lowerDirs(parent));
-      let moved = 0;
-      using recipe = new RecipeWriter(join(made, 'recipe'));
-      using unpacker = new Unpacker({
-        root,
-        fresh: true,
-        whiteouts: 'overlay',
-        ...(below && { below: (name) => below.stat(name) }),
-        onRaw: (bytes) => recipe.raw(bytes),
-        onFile: (name, size) => recipe.file(name, size),
-        onReplace: (name) => {
-          mkdirSync(shadow, { recursive: true });
-          moveAside(root, name, join(shadow, String(moved)));
-          recipe.moved(name, `../shadow/${moved++}`);
-          return true;
+      const { small, whole } = await begun(tar);
+      const unpacked = small
+        ? await unpackLayer(made, whole, options)
+        : await this.#pool.unpack(made, whole, options);
+      if (options.expect !== undefined && options.expect !== unpacked.diffId) {
+        throw digestMismatch({ expected: options.expect, actual: unpacked.diffId });
+      }
+      options.signal?.throwIfAborted();
+      const { implied, ...facts } = unpacked;
+      const blob = options.blob === undefined ? {} : { blob: options.blob };
+      return {
+        diffId: facts.diffId,
+        put: async (parent) => {
+          if (parent !== null) {
+            this.#require(parent);
+            adoptFromBelow(join(made, 'fs'), implied, new LowerView(this.lowerDirs(parent)));
+          }
+          await syncFileSystem(made);
+          return this.#keep(made, parent, { ...facts, ...blob, tar: 'recipe' });
         },
-      });
-      const reader = new TarReader(unpacker);
-      for await (const chunk of decompress(tar)) {
-        options.signal?.throwIfAborted();
-        hash.update(chunk);
-        tarBytes += chunk.length;
-        reader.push(chunk);
-        options.onBytes?.(chunk.length);
-      }
-      reader.finish();
-      unpacker.close();
-      recipe.finish();
-      const diffId = digestFromHex(hash.digest('hex')) as DiffId;
-      if (options.expect !== undefined && options.expect !== diffId) {
-        throw digestMismatch({ expected: options.expect, actual: diffId });
-      }
-      return this.#keep(made, parent, {
-        diffId,
-        sizeBytes: unpacker.sizeBytes,
-        tarBytes,
-        tar: 'recipe',
-        ...(options.blob !== undefined && { blob: options.blob }),
-      });
-    } finally {
-      await rm(made, { recursive: true, force: true });
+        [Symbol.asyncDispose]: discard,
+      };
+    } catch (e) {
+      await discard();
+      throw e;
     }
   }
 
@@ -192,6 +187,10 @@ export class DirectoryLayerStore implements LayerStore {
     }
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool[Symbol.asyncDispose]();
+  }
+
   #remake(record: LayerRecord): Generator<Buffer, void, undefined> {
     const directory = join(this.#layout.layers, record.directory);
     return record.tar === 'recipe'
@@ -241,6 +240,37 @@ function chainIdOn(known: ReturnType<typeof records>, parent: ChainId | null, di
 
 function asLayer(chainId: ChainId, { diffId, parent, sizeBytes, tarBytes, blob }: LayerRecord): Layer {
   return { chainId, diffId, parent, sizeBytes, tarBytes, blob };
+}
+
+/** Reads the beginning of a stream: what is small is not worth another thread. */
+async function begun(
+  source: AsyncIterable<Uint8Array>,
+): Promise<{ readonly small: boolean; readonly whole: AsyncIterable<Uint8Array> }> {
+  const iterator = source[Symbol.asyncIterator]();
+  const head: Uint8Array[] = [];
+  let length = 0;
+  let ended = false;
+  while (length < SMALL && !ended) {
+    const next = await iterator.next();
+    if (next.done) ended = true;
+    else {
+      head.push(next.value);
+      length += next.value.length;
+    }
+  }
+  const whole = async function* (): AsyncGenerator<Uint8Array> {
+    try {
+      yield* head;
+      while (!ended) {
+        const next = await iterator.next();
+        if (next.done) ended = true;
+        else yield next.value;
+      }
+    } finally {
+      if (!ended) await iterator.return?.();
+    }
+  };
+  return { small: ended, whole: whole() };
 }
 
 async function digestTar(tar: Iterable<Buffer>): Promise<{ diffId: DiffId; tarBytes: number }> {

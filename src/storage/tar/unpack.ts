@@ -12,7 +12,6 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
-  type Stats,
   symlinkSync,
   unlinkSync,
   writeSync,
@@ -36,8 +35,6 @@ export interface UnpackOptions {
   readonly fresh: boolean;
   /** `overlay`: `.wh.x` becomes a 0:0 device, `.wh..wh..opq` an attribute. `none`: such names are ordinary files. */
   readonly whiteouts: 'overlay' | 'none';
-  /** The directory of that name in the layers below: implied parents take owner and mode from it. */
-  readonly below?: (name: ByteString) => Stats | undefined;
   /** Told of every regular file, for a recipe. */
   readonly onFile?: (name: ByteString, size: number) => void;
   readonly onRaw?: (bytes: Buffer) => void;
@@ -60,6 +57,7 @@ export class Unpacker implements TarSink {
   readonly #kinds = new Map<ByteString, Kind>([['', { is: 'directory' }]]);
   readonly #directories = new Map<ByteString, { mode: number; mtimeNanos: bigint | undefined }>();
   readonly #opaque = new Set<ByteString>();
+  readonly #implied = new Set<ByteString>();
   #file: { fd: number; entry: TarEntry; name: ByteString } | undefined;
   /** Bytes in regular files, hard links once. */
   sizeBytes = 0;
@@ -160,6 +158,11 @@ export class Unpacker implements TarSink {
     this.#directories.clear();
   }
 
+  /** Directories that no entry describes: they were made because something is in them. */
+  get implied(): ByteString[] {
+    return [...this.#implied];
+  }
+
   /** Frees what an unfinished entry holds. */
   [Symbol.dispose](): void {
     if (this.#file) closeSync(this.#file.fd);
@@ -216,12 +219,7 @@ export class Unpacker implements TarSink {
       mkdirSync(this.#path(missing), { mode: 0o755 });
       this.#kinds.set(missing, { is: 'directory' });
       if (wasWhiteout) this.#setOpaque(missing);
-      const below = this.#options.below?.(missing);
-      if (below?.isDirectory()) {
-        lchownSync(this.#path(missing), below.uid, below.gid);
-        const mtimeNanos = BigInt(Math.round(below.mtimeMs * 1000)) * 1000n;
-        this.#directories.set(missing, { mode: below.mode & 0o7777, mtimeNanos });
-      }
+      this.#implied.add(missing);
       return true;
     });
     return made ?? '';
@@ -245,10 +243,12 @@ export class Unpacker implements TarSink {
 
   #forgetBelow(name: ByteString): void {
     this.#directories.delete(name);
+    this.#implied.delete(name);
     for (const known of this.#kinds.keys()) {
       if (!known.startsWith(`${name}/`)) continue;
       this.#kinds.delete(known);
       this.#directories.delete(known);
+      this.#implied.delete(known);
     }
   }
 
@@ -280,6 +280,7 @@ export class Unpacker implements TarSink {
   }
 
   #setDirectory(name: ByteString, entry: TarEntry): void {
+    this.#implied.delete(name);
     lchownSync(this.#path(name), entry.uid, entry.gid);
     this.#setXattrs(name, entry);
     this.#directories.set(name, { mode: entry.mode, mtimeNanos: entry.mtimeNanos });
