@@ -79,6 +79,8 @@ export async function setFrozen(host: CgroupHost, path: string, frozen: boolean)
   const file = join(directory, v1 === undefined ? 'cgroup.freeze' : 'freezer.state');
   for (let round = 0; ; round++) {
     // A v1 freezer that says FREEZING may have met a process in the middle of fork: it wants to be told again (freezer-subsystem.txt).
+    // Where that does not help a moment's thaw does, as processes on their way through the kernel get on (runc does the same).
+    if (v1 !== undefined && frozen && round % 50 === 49) writeFileSync(file, 'THAWED');
     writeFileSync(file, word);
     const now =
       v1 === undefined

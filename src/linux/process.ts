@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { check, libc, SystemCallError } from './ffi.ts';
 import koffi from 'koffi';
 
@@ -6,10 +6,12 @@ const PR_SET_CHILD_SUBREAPER = 36;
 const WNOHANG = 1;
 const ECHILD = 10;
 const ESRCH = 3;
+const EBADF = 9;
 const F_SETPIPE_SZ = 1031;
 const CLOCK_REALTIME = 0;
 const SYS_PIDFD_SEND_SIGNAL = 424;
 const SYS_PIDFD_OPEN = 434;
+const SYS_PIDFD_GETFD = 438;
 /** `_IOWR(0xFF, 11, struct pidfd_info)` with the 64 bytes of PIDFD_INFO_SIZE_VER0. */
 const PIDFD_GET_INFO = 0xc040ff0b;
 const PIDFD_INFO_EXIT = 8n;
@@ -79,6 +81,24 @@ export function openPidfd(pid: number): number | undefined {
   throw new SystemCallError('pidfd_open', errno);
 }
 
+/**
+ * A descriptor of its own for what another process has open under a number. `undefined`: it has nothing there, or is gone.
+ * @throws {SystemCallError} e.g. `EPERM` where the kernel lets nobody look into other processes
+ */
+export function descriptorOf(pid: number, fd: number): number | undefined {
+  const pidfd = openPidfd(pid);
+  if (pidfd === undefined) return undefined;
+  try {
+    const own = Number(syscall2(SYS_PIDFD_GETFD, pidfd, fd, 0, 0));
+    if (own >= 0) return own;
+    const errno = koffi.errno();
+    if (errno === ESRCH || errno === EBADF) return undefined;
+    throw new SystemCallError('pidfd_getfd', errno);
+  } finally {
+    closeSync(pidfd);
+  }
+}
+
 /** Sends a signal through a pidfd; 0 only asks. `false`: the process has been reaped. @throws {SystemCallError} */
 export function signalPidfd(pidfd: number, signal: number): boolean {
   if (Number(syscall2(SYS_PIDFD_SEND_SIGNAL, pidfd, signal, 0, 0)) >= 0) return true;
@@ -104,14 +124,28 @@ export function exitOfPidfd(pidfd: number): ProcessExit | undefined {
  * or it has ended and waits to be reaped. @see proc_pid_stat(5), fields 3 and 22
  */
 export function startTimeOf(pid: number): string | undefined {
-  let stat: string;
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  } catch {
-    return undefined;
-  }
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const fields = statFields(pid);
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+}
+
+/**
+ * How a process ended that waits to be reaped by somebody else. `undefined`: it runs, or is not there any more, or its number
+ * means another. @see proc_pid_stat(5), fields 22 and 52
+ */
+export function exitOfZombie(pid: number, startTime: string): ProcessExit | undefined {
+  const fields = statFields(pid);
+  if (fields[0] !== 'Z' || fields[19] !== startTime) return undefined;
+  return decodeWaitStatus(Number(fields[49]));
+}
+
+/** From the third field on. */
+function statFields(pid: number): readonly string[] {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return [];
+  }
 }
 
 /** Children of this process, however they came to it. Empty where the kernel has no list (CONFIG_PROC_CHILDREN). */

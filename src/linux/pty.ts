@@ -10,6 +10,7 @@ const SHUT_RDWR = 2;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const TIOCSWINSZ = 0x5414;
+const TIOCGPTN = 0x80045430;
 const SUN_PATH_BYTES = 108;
 
 const socketCall = libc.func('int socket(int domain, int type, int protocol)');
@@ -26,6 +27,12 @@ export function setWindowSize(fd: number, size: { readonly rows: number; readonl
   winsize.writeUInt16LE(size.rows, 0);
   winsize.writeUInt16LE(size.columns, 2);
   check(ioctlCall(fd, TIOCSWINSZ, winsize), 'ioctl TIOCSWINSZ');
+}
+
+/** The number of the terminal (`/dev/pts/N`, in its own devpts) whose master side this is. `undefined`: it is none. */
+export function terminalNumber(fd: number): number | undefined {
+  const number = Buffer.alloc(4);
+  return ioctlCall(fd, TIOCGPTN, number) < 0 ? undefined : number.readUInt32LE(0);
 }
 
 /**

@@ -4,6 +4,7 @@ import type { ExitRecord } from './contract.ts';
 import {
   type Failure,
   type FromMonitor,
+  type Held,
   LineSplitter,
   type Opened,
   type Opening,
@@ -48,19 +49,31 @@ export function openConnection(path: string, opening: Opening): Promise<{ socket
   });
 }
 
+/** What the monitor tells without being asked. */
+export interface MonitorEvents {
+  exit(exit: ExitRecord): void;
+  held(monitorPid: number, held: Held): void;
+  released(what: { readonly containerId: string; readonly execId?: string | undefined }): void;
+}
+
 /** The daemon's end of a control connection. */
 export class MonitorClient {
   readonly #socket: Socket;
   readonly #pending = new Map<number, { resolve: (result: Result) => void; reject: (error: Error) => void }>();
-  readonly #onExit: (exit: ExitRecord) => void;
+  readonly #events: MonitorEvents;
+  /** The monitor's process; 0: one of the first, which does not tell. */
+  readonly pid: number;
+  readonly protocol: number;
   #next = 1;
   #lost = false;
   /** Resolves when the connection has ended. */
   readonly closed: Promise<void>;
 
-  private constructor(socket: Socket, onExit: (exit: ExitRecord) => void) {
+  private constructor(socket: Socket, opened: Opened, events: MonitorEvents) {
     this.#socket = socket;
-    this.#onExit = onExit;
+    this.#events = events;
+    this.pid = opened.pid ?? 0;
+    this.protocol = opened.protocol ?? 1;
     const lines = new LineSplitter();
     socket.setEncoding('utf8');
     socket.on('data', (text) => {
@@ -77,9 +90,9 @@ export class MonitorClient {
     });
   }
 
-  static async connect(path: string, onExit: (exit: ExitRecord) => void): Promise<MonitorClient> {
-    const { socket } = await openConnection(path, { kind: 'control' });
-    return new MonitorClient(socket, onExit);
+  static async connect(path: string, events: MonitorEvents): Promise<MonitorClient> {
+    const { socket, opened } = await openConnection(path, { kind: 'control' });
+    return new MonitorClient(socket, opened, events);
   }
 
   /** @throws {OperationFailed} | {WharfError} `MONITOR_FAILED` */
@@ -97,10 +110,11 @@ export class MonitorClient {
   }
 
   #take(message: FromMonitor): void {
-    if ('exit' in message) {
-      this.#onExit(message.exit);
-      return;
-    }
+    if ('exit' in message) return this.#events.exit(message.exit);
+    if ('held' in message) return this.#events.held(this.pid, message.held);
+    if ('released' in message) return this.#events.released(message.released);
+    // Of a later monitor, which may have more to tell.
+    if (!('id' in message)) return;
     const waiting = this.#pending.get(message.id);
     this.#pending.delete(message.id);
     if ('failure' in message) waiting?.reject(new OperationFailed(message.failure));

@@ -3,9 +3,9 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { errnoOf } from '../core/errors.ts';
+import { PROTOCOL } from './monitor/protocol.ts';
 import { monitorFailed } from './errors.ts';
-import type { ExitRecord } from './contract.ts';
-import { MonitorClient } from './monitor-client.ts';
+import { MonitorClient, type MonitorEvents } from './monitor-client.ts';
 
 const ATTEMPTS = 50;
 const READY_FD = 3;
@@ -16,18 +16,20 @@ export function monitorSocket(execRoot: string): string {
 
 /**
  * Connects to the monitor of this exec root, starting one if none answers. It is in a session of its own and outlives the
- * caller; what it has to say goes to `monitor.log`.
+ * caller; what it has to say goes to `monitor.log`. One of another version that holds no container is replaced.
  * @throws {WharfError} `MONITOR_FAILED`
  */
 export async function connectMonitor(
   execRoot: string,
   command: readonly string[],
-  onExit: (exit: ExitRecord) => void,
+  events: MonitorEvents,
 ): Promise<{ readonly client: MonitorClient; readonly started: boolean }> {
   let started = false;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     try {
-      return { client: await MonitorClient.connect(monitorSocket(execRoot), onExit), started };
+      const client = await MonitorClient.connect(monitorSocket(execRoot), events);
+      if (client.protocol === PROTOCOL || !(await isReplaceable(client))) return { client, started };
+      await client.closed;
     } catch (e) {
       if (errnoOf(e) !== 'ENOENT' && errnoOf(e) !== 'ECONNREFUSED') throw e;
     }
@@ -36,6 +38,12 @@ export async function connectMonitor(
     if (!started) await new Promise((resolve) => setTimeout(resolve, 20));
   }
   throw monitorFailed({ message: `the monitor below "${execRoot}" does not answer` });
+}
+
+/** Ends it if it holds nothing. */
+async function isReplaceable(client: MonitorClient): Promise<boolean> {
+  const { stopped } = await client.call({ op: 'stop' });
+  return stopped === true;
 }
 
 /** `false`: there is one already. */

@@ -29,14 +29,25 @@ import { type KnownContainer, KnownContainers } from './known-containers.ts';
 import { rfc3339Nano } from './logs/encode-lines.ts';
 import { watchLog } from './logs/follow.ts';
 import { readLog } from './logs/read-logs.ts';
+import { HeldStdio, keyOf } from './held-stdio.ts';
 import { type MonitorClient, OperationFailed, openConnection } from './monitor-client.ts';
+import { endCgroup, killRuntimes } from './leftovers.ts';
 import { connectMonitor, monitorSocket } from './monitor-process.ts';
-import type { Operation, Result, RuntimeProgram, Size } from './monitor/protocol.ts';
+import {
+  type CreateOperation,
+  type Operation,
+  PROTOCOL,
+  type Result,
+  type RuntimeProgram,
+  type Size,
+} from './monitor/protocol.ts';
 import { ociFailure } from './oci-failure.ts';
 import { withCompiledSeccomp } from './spec/compiled-seccomp.ts';
 import type { OciResources } from './spec/oci-spec.ts';
 
 const SIGKILL = 9;
+/** How often an operation is asked for when monitors die under it. */
+const ATTEMPTS = 3;
 /** The exit code of what nobody could watch to its end (Docker's). */
 const LOST = 255;
 
@@ -56,6 +67,7 @@ export class MonitoredRuntime implements Runtime {
   readonly #kinds: ReadonlyMap<string, string>;
   readonly #known: KnownContainers;
   readonly #execs = new Map<string, { readonly containerId: string; readonly execId: string }>();
+  readonly #held = new HeldStdio();
   readonly #undelivered: ExitRecord[] = [];
   /** Processes that are being started: their exits wait until the caller knows that they ran. */
   readonly #starting = new Map<string, ExitRecord[]>();
@@ -91,7 +103,7 @@ export class MonitoredRuntime implements Runtime {
     const known: KnownContainer = { program, cgroupPath, tty: request.tty };
     this.#known.set(id, known);
     try {
-      const { pid } = await this.#call({
+      const { pid } = await this.#create(known, {
         op: 'create',
         containerId: id,
         bundleDir,
@@ -109,6 +121,21 @@ export class MonitoredRuntime implements Runtime {
       await this.#removeTraces(id, known);
       this.#known.delete(id);
       throw e instanceof OperationFailed ? ociFailure('create', spec.process?.args[0] ?? '', e.failure) : e;
+    }
+  }
+
+  /** Once more when the monitor dies over it: nothing of the container has run yet. */
+  async #create(known: KnownContainer, operation: CreateOperation): Promise<Result> {
+    const client = await this.#client;
+    try {
+      return await client.call(operation);
+    } catch (e) {
+      if (e instanceof OperationFailed || this.#disposed) throw e;
+      await client.closed;
+      await this.#client;
+      killRuntimes(known.program, operation.containerId);
+      await this.#removeTraces(operation.containerId, known);
+      return await this.#call(operation);
     }
   }
 
@@ -150,8 +177,12 @@ export class MonitoredRuntime implements Runtime {
   }
 
   async delete(containerId: string): Promise<void> {
-    await this.#call({ op: 'forget', containerId });
     const known = this.#known.find(containerId);
+    // A frozen process would never end.
+    if (known !== undefined && isFrozen(this.#cgroups, known.cgroupPath)) {
+      await setFrozen(this.#cgroups, known.cgroupPath, false);
+    }
+    await this.#call({ op: 'forget', containerId });
     if (known === undefined) return;
     await this.#removeTraces(containerId, known);
     this.#known.delete(containerId);
@@ -268,15 +299,41 @@ export class MonitoredRuntime implements Runtime {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
     (await this.#client.catch(() => undefined))?.close();
+    this.#held.keepOnly(new Set());
   }
 
   /** Connects to the monitor, and again when it should die: a new one takes up what runs. */
   async #connect(): Promise<MonitorClient> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#connectOnce();
+      } catch (e) {
+        // It died between two words.
+        if (attempt === ATTEMPTS) throw e;
+      }
+    }
+  }
+
+  async #connectOnce(): Promise<MonitorClient> {
     const { execRoot, monitorCommand, log } = this.#options;
-    const { client } = await connectMonitor(execRoot, monitorCommand, (exit) => this.#exited(exit));
+    const { client } = await connectMonitor(execRoot, monitorCommand, {
+      exit: (exit) => this.#exited(exit),
+      held: (monitorPid, held) => this.#held.take(monitorPid, held),
+      released: (what) => this.#held.release(what),
+    });
+    if (client.protocol !== PROTOCOL) {
+      log.warn('the monitor is of another version; it will be replaced when no container runs', {
+        protocol: client.protocol,
+      });
+    }
+    if (client.protocol >= 2) {
+      await client.call({ op: 'return', daemonPid: process.pid, items: this.#held.returned() });
+    }
     await client.call({ op: 'subscribe' });
     const { running = [] } = await client.call({ op: 'list' });
-    this.#loseExecs(new Set(running.flatMap((r) => r.execIds.map((execId) => `${r.containerId}/${execId}`))));
+    const execs = running.flatMap((r) => r.execIds.map((execId) => keyOf({ containerId: r.containerId, execId })));
+    this.#loseExecs(new Set(execs));
+    this.#held.keepOnly(new Set([...running.map((r) => r.containerId), ...execs]));
     const lost = (): void => {
       if (this.#disposed) return;
       log.warn('the monitor has gone, starting another');
@@ -321,8 +378,20 @@ export class MonitoredRuntime implements Runtime {
     }
   }
 
+  /** With a monitor that dies meanwhile, what may be asked twice is asked of the next. */
   async #call(operation: Operation): Promise<Result> {
-    return (await this.#client).call(operation);
+    let asked = operation;
+    for (let attempt = 1; ; attempt++) {
+      const client = await this.#client;
+      try {
+        return await client.call(asked);
+      } catch (e) {
+        if (e instanceof OperationFailed || this.#disposed || attempt === ATTEMPTS) throw e;
+        if (operation.op === 'create' || operation.op === 'exec') throw e;
+        if (operation.op === 'start') asked = { ...operation, again: true };
+        await client.closed;
+      }
+    }
   }
 
   #get(containerId: string): KnownContainer {
@@ -351,8 +420,10 @@ export class MonitoredRuntime implements Runtime {
   async #removeTraces(containerId: string, known: KnownContainer): Promise<void> {
     const state = join(known.program.root, containerId);
     if (!removeCgroup(this.#cgroups, known.cgroupPath)) {
+      // A runtime that was at work when the monitor died goes on by itself, and would make anew what is removed here.
+      killRuntimes(known.program, containerId);
       if (existsSync(state)) await run(known.program, ['delete', '--force', containerId]);
-      removeCgroup(this.#cgroups, known.cgroupPath);
+      await endCgroup(this.#cgroups, known.cgroupPath);
     }
     rmSync(state, { recursive: true, force: true });
   }

@@ -56,6 +56,11 @@ export class LineEncoder {
     return this.#carry;
   }
 
+  /** Begins with what an encoder before this one had left. */
+  restore(carry: Buffer): void {
+    this.#carry = Buffer.from(carry);
+  }
+
   /** Takes a chunk; `time` is RFC 3339 with nine digits. The chunk may be used again afterwards. */
   push(chunk: Buffer, time: string, sink: RecordSink): void {
     const suffix = this.#suffix(time);

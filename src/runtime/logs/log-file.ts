@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { errnoOf } from '../../core/errors.ts';
 import { realtimeNanos } from '../../linux/index.ts';
 import type { LogTarget } from '../contract.ts';
+import { UnfinishedLines } from './unfinished-lines.ts';
 import { LineEncoder, type RecordSink, rfc3339Nano } from './encode-lines.ts';
 
 const BUFFER_BYTES = 1 << 20;
@@ -21,12 +22,15 @@ export class LogFile {
   readonly #encoders: { readonly stdout: LineEncoder; readonly stderr: LineEncoder };
   readonly #onError: (error: unknown) => void;
   readonly #sink: RecordSink;
+  readonly #unfinished: UnfinishedLines | undefined;
   #fd = -1;
   #size = 0;
+  #inode = 0;
   #last = 0n;
   #lost = 0;
 
-  constructor(target: LogTarget & { readonly path: string }, onError: (error: unknown) => void) {
+  /** @param unfinished where to keep unfinished lines, for a writer that goes on after this one has died */
+  constructor(target: LogTarget & { readonly path: string }, onError: (error: unknown) => void, unfinished?: string) {
     this.#target = target;
     this.#onError = onError;
     const attrs =
@@ -36,6 +40,10 @@ export class LogFile {
     this.#sink = { buffer: shared, offset: 0, limit: this.#room(), flush: () => this.#flush() };
     mkdirSync(dirname(target.path), { recursive: true });
     this.#open();
+    if (unfinished === undefined) return;
+    this.#unfinished = new UnfinishedLines(unfinished);
+    const at = { inode: this.#inode, size: this.#size };
+    for (const [stream, carry] of this.#unfinished.restore(at)) this.#encoders[stream].restore(carry);
   }
 
   /** Bytes of the last line of each stream, so far without an end and so not in the file. */
@@ -46,6 +54,8 @@ export class LogFile {
   write(stream: 'stdout' | 'stderr', chunk: Buffer): void {
     this.#encoders[stream].push(chunk, rfc3339Nano(this.#now()), this.#sink);
     this.#flush();
+    const { stdout, stderr } = this.#encoders;
+    this.#unfinished?.keep({ inode: this.#inode, size: this.#size }, stdout.carry, stderr.carry);
   }
 
   /** A time at or after that of every record so far, and before that of every record to come. */
@@ -68,6 +78,7 @@ export class LogFile {
     this.#flush();
     closeSync(this.#fd);
     this.#fd = -1;
+    this.#unfinished?.remove();
   }
 
   #room(): number {
@@ -106,7 +117,9 @@ export class LogFile {
 
   #open(): void {
     this.#fd = openSync(this.#target.path, 'a', 0o640);
-    this.#size = fstatSync(this.#fd).size;
+    const { size, ino } = fstatSync(this.#fd);
+    this.#size = size;
+    this.#inode = ino;
     this.#sink.limit = this.#room();
   }
 }

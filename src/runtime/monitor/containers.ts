@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Socket } from 'node:net';
 import { errnoOf } from '../../core/errors.ts';
@@ -6,7 +6,9 @@ import {
   cgroupPids,
   type CgroupHost,
   ConsoleSocket,
+  descriptorOf,
   exitOfPidfd,
+  exitOfZombie,
   oomKills,
   openPidfd,
   type ProcessExit,
@@ -19,8 +21,19 @@ import type { ExitRecord } from '../contract.ts';
 import type { Attacher } from './attachers.ts';
 import type { ExitStore } from './exit-store.ts';
 import { ProcessIo } from './process-io.ts';
-import type { CreateOperation, ExecOperation, Failure, Opened, Running, RuntimeProgram, Size } from './protocol.ts';
+import type {
+  CreateOperation,
+  ExecOperation,
+  Failure,
+  Held,
+  Opened,
+  Returned,
+  Running,
+  RuntimeProgram,
+  Size,
+} from './protocol.ts';
 import type { Reaper } from './reaper.ts';
+import { readState, type SavedContainer, type SavedExec, saveState } from './saved-state.ts';
 import { giveUp, releaseThrough, startFifo } from './start-fifo.ts';
 
 const SIGKILL = 9;
@@ -40,12 +53,14 @@ export class RuntimeRefusal extends Error {
 
 interface Exec {
   readonly pid: number;
+  readonly startTime: string;
   readonly io: ProcessIo;
 }
 
 interface Container {
   readonly operation: CreateOperation;
   readonly pid: number;
+  readonly startTime: string;
   readonly io: ProcessIo;
   readonly execs: Map<string, Exec>;
   /** Set for a container that an earlier monitor started. */
@@ -56,10 +71,11 @@ interface Container {
   startFifo?: string;
 }
 
-interface SavedState {
-  readonly operation: CreateOperation;
-  readonly pid: number;
-  readonly startTime: string;
+/** A process that ended while there was no monitor. How, the daemon may know. */
+interface Ended {
+  readonly io: ProcessIo;
+  readonly settle: (exit: ProcessExit) => void;
+  exit?: ProcessExit;
 }
 
 export interface ContainersOptions {
@@ -71,6 +87,8 @@ export interface ContainersOptions {
   readonly reaper: Reaper;
   readonly exits: ExitStore;
   readonly onExit: (exit: ExitRecord) => void;
+  readonly onHeld: (held: Held) => void;
+  readonly onReleased: (what: { readonly containerId: string; readonly execId?: string | undefined }) => void;
   readonly warn: (event: string, fields: Record<string, unknown>) => void;
 }
 
@@ -80,6 +98,7 @@ export class Containers {
   readonly #alive = new Map<string, Container>();
   /** Clients that came before their process, by container or container/exec. */
   readonly #early = new Map<string, Attacher[]>();
+  readonly #unsettled = new Map<string, Ended>();
   #sockets = 0;
 
   constructor(options: ContainersOptions) {
@@ -98,14 +117,7 @@ export class Containers {
     const directory = join(this.#o.directory, containerId);
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const io = new ProcessIo({
-      base: join(directory, 'init'),
-      tty: operation.tty,
-      openStdin: operation.openStdin,
-      stdinOnce: operation.stdinOnce,
-      log: operation.log,
-      onError: (error) => this.#o.warn('log not written', { containerId, error: String(error) }),
-    });
+    const io = this.#containerIo(operation);
     try {
       return await this.#o.reaper.expecting(async () => {
         const pid = await this.#launch(
@@ -116,10 +128,11 @@ export class Containers {
           ['create', '--bundle', operation.bundleDir],
           [containerId],
         );
-        const container: Container = { operation, pid, io, execs: new Map() };
-        const saved: SavedState = { operation, pid, startTime: startTimeOf(pid) ?? '' };
-        writeAtomically(join(directory, 'state.json'), JSON.stringify(saved));
+        const startTime = startTimeOf(pid) ?? '';
+        const container: Container = { operation, pid, startTime, io, execs: new Map() };
+        saveState(join(directory, 'state.json'), { operation, pid, startTime });
         this.#alive.set(containerId, container);
+        this.#tellHeld(containerId);
         this.#admit(containerId, io);
         this.#o.reaper.wait(pid, (exit) => this.#ended(containerId, container, exit));
         return pid;
@@ -131,7 +144,8 @@ export class Containers {
     }
   }
 
-  async start(containerId: string, program: RuntimeProgram): Promise<void> {
+  /** @param again asked for before, of a monitor that may have done it */
+  async start(containerId: string, program: RuntimeProgram, again = false): Promise<void> {
     const container = this.#alive.get(containerId);
     const fifo = startFifo(program, containerId);
     if (container !== undefined && fifo !== undefined) {
@@ -143,6 +157,7 @@ export class Containers {
       }
       return;
     }
+    if (again && program.kind !== '') return;
     const log = join(this.#o.directory, containerId, 'start.log');
     await this.#o.reaper.expecting(() =>
       this.#runtime(program, log, ['start', containerId], ['ignore', 'ignore', 'ignore']),
@@ -155,21 +170,18 @@ export class Containers {
     if (container === undefined) throw new Error(`container ${containerId} is not running`);
     const directory = join(this.#o.directory, containerId, `exec-${execId}`);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const io = new ProcessIo({
-      base: join(directory, 'exec'),
-      tty: operation.tty,
-      openStdin: operation.openStdin,
-      stdinOnce: true,
-      log: undefined,
-      onError: () => undefined,
-    });
+    const io = this.#execIo(operation);
     try {
       return await this.#o.reaper.expecting(async () => {
         const file = join(directory, 'process.json');
         writeFileSync(file, JSON.stringify(operation.process), { mode: 0o600 });
         const command = ['exec', '--detach', '--process', file];
         const pid = await this.#launch(io, operation, program, directory, command, [containerId]);
-        container.execs.set(execId, { pid, io });
+        const startTime = startTimeOf(pid) ?? '';
+        const { process: _, ...rest } = operation;
+        saveState(join(directory, 'state.json'), { operation: rest, pid, startTime });
+        container.execs.set(execId, { pid, startTime, io });
+        this.#tellHeld(containerId, execId);
         this.#admit(`${containerId}/${execId}`, io);
         const known = this.#o.reaper.wait(pid, (exit) => this.#execEnded(container, execId, io, exit));
         if (!known) this.#execEnded(container, execId, io, { code: LOST, signal: undefined });
@@ -265,36 +277,130 @@ export class Containers {
     else io.follow(socket);
   }
 
-  /** Takes up what an earlier monitor, which died, has left running; what ended meanwhile is recorded with the code 255. */
+  /**
+   * Takes up what an earlier monitor, which died, has left running. What ended meanwhile waits for `settle`: the daemon may
+   * have watched it.
+   */
   adopt(): void {
     for (const containerId of readdirSync(this.#o.directory)) {
-      const saved = readState(join(this.#o.directory, containerId, 'state.json'));
+      const saved = readState<SavedContainer>(join(this.#o.directory, containerId, 'state.json'));
       if (saved === undefined) continue;
-      const { operation, pid } = saved;
-      const pidfd = startTimeOf(pid) === saved.startTime ? openPidfd(pid) : undefined;
-      const io = new ProcessIo({
-        base: join(this.#o.directory, containerId, 'init'),
-        tty: operation.tty,
-        openStdin: operation.openStdin,
-        stdinOnce: operation.stdinOnce,
-        log: operation.log,
-        onError: (error) => this.#o.warn('log not written', { containerId, error: String(error) }),
-      });
-      if (pidfd === undefined) {
-        if (this.#o.exits.has(containerId)) io.discard();
-        else this.#ended(containerId, { operation, pid, io, execs: new Map() }, { code: LOST, signal: undefined });
+      const { operation, pid, startTime } = saved;
+      const io = this.#containerIo(operation);
+      const execs = new Map<string, Exec>();
+      if (this.#o.exits.has(containerId)) {
+        io.discard();
         continue;
       }
-      const container: Container = { operation, pid, io, execs: new Map(), pidfd };
       io.reconnect();
+      const pidfd = pidfdOf(saved);
+      if (pidfd === undefined) {
+        const container: Container = { operation, pid, startTime, io, execs };
+        this.#unsettled.set(containerId, {
+          io,
+          settle: (exit) => this.#ended(containerId, container, exit),
+          ...zombie(saved),
+        });
+        continue;
+      }
+      const container: Container = { operation, pid, startTime, io, execs, pidfd };
       this.#alive.set(containerId, container);
       this.#o.warn('container taken up', { containerId, pid });
-      const poll = setInterval(() => {
-        if (signalPidfd(pidfd, 0)) return;
-        clearInterval(poll);
-        this.#ended(containerId, container, exitOfPidfd(pidfd) ?? { code: LOST, signal: undefined });
-      }, ADOPTED_POLL_MS);
+      watch(pidfd, saved, (exit) => this.#ended(containerId, container, exit));
+      this.#adoptExecs(container);
     }
+  }
+
+  #adoptExecs(container: Container): void {
+    const { containerId } = container.operation;
+    for (const name of readdirSync(join(this.#o.directory, containerId))) {
+      const saved = readState<SavedExec>(join(this.#o.directory, containerId, name, 'state.json'));
+      if (saved === undefined) continue;
+      const { operation, pid, startTime } = saved;
+      const { execId } = operation;
+      const io = this.#execIo(operation);
+      io.reconnect();
+      const settle = (exit: ProcessExit): void => this.#execEnded(container, execId, io, exit);
+      const pidfd = pidfdOf(saved);
+      if (pidfd === undefined) {
+        this.#unsettled.set(`${containerId}/${execId}`, { io, settle, ...zombie(saved) });
+        continue;
+      }
+      container.execs.set(execId, { pid, startTime, io });
+      watch(pidfd, saved, settle);
+    }
+  }
+
+  /** Takes over what the daemon held while there was no monitor: terminals, and how processes ended. */
+  takeBack(daemonPid: number, items: readonly Returned[]): void {
+    for (const { containerId, execId, terminal, pidfd } of items) {
+      const container = this.#alive.get(containerId);
+      const ended = this.#unsettled.get(execId === undefined ? containerId : `${containerId}/${execId}`);
+      const io = ended?.io ?? (execId === undefined ? container?.io : container?.execs.get(execId)?.io);
+      const master = terminal === undefined ? undefined : descriptorOf(daemonPid, terminal);
+      if (master !== undefined) {
+        if (io === undefined) closeSync(master);
+        else io.connectTerminal(master, undefined);
+      }
+      const own = pidfd === undefined || ended === undefined ? undefined : descriptorOf(daemonPid, pidfd);
+      if (own === undefined || ended === undefined) continue;
+      const exit = exitOfPidfd(own);
+      if (exit !== undefined) ended.exit = exit;
+      closeSync(own);
+    }
+  }
+
+  /** Records the ends of what ended while there was no monitor; with the code 255 where nobody can know it. */
+  settle(): void {
+    for (const [key, { settle, exit }] of this.#unsettled) {
+      this.#unsettled.delete(key);
+      settle(exit ?? { code: LOST, signal: undefined });
+    }
+  }
+
+  /** Everything that the daemon should hold beside this process. */
+  held(): Held[] {
+    return [...this.#alive].flatMap(([containerId, { execs }]) =>
+      [undefined, ...execs.keys()].flatMap((execId) => this.#heldOf(containerId, execId) ?? []),
+    );
+  }
+
+  #heldOf(containerId: string, execId: string | undefined): Held | undefined {
+    const container = this.#alive.get(containerId);
+    const process = execId === undefined ? container : container?.execs.get(execId);
+    if (process === undefined) return undefined;
+    return { containerId, execId, pid: process.pid, startTime: process.startTime, ...process.io.held };
+  }
+
+  #tellHeld(containerId: string, execId?: string): void {
+    const held = this.#heldOf(containerId, execId);
+    if (held !== undefined) this.#o.onHeld(held);
+  }
+
+  #containerIo(operation: CreateOperation): ProcessIo {
+    const { containerId, tty, openStdin, stdinOnce, log } = operation;
+    return new ProcessIo({
+      base: join(this.#o.directory, containerId, 'init'),
+      tty,
+      openStdin,
+      stdinOnce,
+      log,
+      onError: (error) => this.#o.warn('log not written', { containerId, error: String(error) }),
+      onHeld: () => this.#tellHeld(containerId),
+    });
+  }
+
+  #execIo(operation: Omit<ExecOperation, 'process'>): ProcessIo {
+    const { containerId, execId, tty, openStdin } = operation;
+    return new ProcessIo({
+      base: join(this.#o.directory, containerId, `exec-${execId}`, 'exec'),
+      tty,
+      openStdin,
+      stdinOnce: true,
+      log: undefined,
+      onError: () => undefined,
+      onHeld: () => this.#tellHeld(containerId, execId),
+    });
   }
 
   /** Starts a process through the OCI runtime, its stdio connected. */
@@ -356,8 +462,11 @@ export class Containers {
     container.io.finish();
     for (const [execId, exec] of container.execs) {
       // Its end comes of its own when it is ours to reap; of one that we cannot see any more this is the end.
-      if (!this.#o.reaper.isWaiting(exec.pid)) container.execs.delete(execId);
+      if (this.#o.reaper.isWaiting(exec.pid)) continue;
+      container.execs.delete(execId);
+      this.#o.onReleased({ containerId, execId });
     }
+    this.#o.onReleased({ containerId });
     if (container.forgotten === undefined) {
       const record: ExitRecord = { containerId, code: exit.code, oomKilled, at };
       this.#o.exits.add(record);
@@ -374,6 +483,7 @@ export class Containers {
     const { containerId } = container.operation;
     container.execs.delete(execId);
     io.finish();
+    this.#o.onReleased({ containerId, execId });
     rmSync(join(this.#o.directory, containerId, `exec-${execId}`), { recursive: true, force: true });
     const record: ExitRecord = {
       containerId,
@@ -395,9 +505,31 @@ function signalPid(pid: number, signal: number): void {
   }
 }
 
-function writeAtomically(path: string, text: string): void {
-  writeFileSync(`${path}.tmp`, text, { mode: 0o600 });
-  renameSync(`${path}.tmp`, path);
+/** `undefined`: this process is there no more. */
+function pidfdOf({ pid, startTime }: SavedContainer | SavedExec): number | undefined {
+  return startTimeOf(pid) === startTime ? openPidfd(pid) : undefined;
+}
+
+/** Its new parent may not have got round to reaping it. */
+function zombie({ pid, startTime }: SavedContainer | SavedExec): { exit?: ProcessExit } {
+  const exit = exitOfZombie(pid, startTime);
+  return exit === undefined ? {} : { exit };
+}
+
+/** Calls `ended` once a process that is no child of ours has ended. */
+function watch(
+  pidfd: number,
+  { pid, startTime }: SavedContainer | SavedExec,
+  ended: (exit: ProcessExit) => void,
+): void {
+  const poll = setInterval(() => {
+    const zombie = exitOfZombie(pid, startTime);
+    if (zombie === undefined && signalPidfd(pidfd, 0)) return;
+    clearInterval(poll);
+    const exit = zombie ?? exitOfPidfd(pidfd);
+    closeSync(pidfd);
+    ended(exit ?? { code: LOST, signal: undefined });
+  }, ADOPTED_POLL_MS);
 }
 
 function readIfThere(path: string): string {
@@ -406,9 +538,4 @@ function readIfThere(path: string): string {
   } catch {
     return '';
   }
-}
-
-function readState(path: string): SavedState | undefined {
-  const text = readIfThere(path);
-  return text === '' ? undefined : (JSON.parse(text) as SavedState);
 }

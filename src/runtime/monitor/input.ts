@@ -10,6 +10,8 @@ import { errnoOf } from '../../core/errors.ts';
 export class Input {
   #stream: Socket | undefined;
   readonly #isTerminal: boolean;
+  /** Called when no more will be written. */
+  onEnd: (() => void) | undefined;
 
   private constructor(stream: Socket, isTerminal: boolean) {
     this.#stream = stream;
@@ -49,7 +51,9 @@ export class Input {
 
   /** End of file, once everything before it is written. A terminal has none: its process goes on. */
   end(): void {
-    if (!this.#isTerminal) this.#stream?.end();
+    if (this.#isTerminal) return;
+    this.#stream?.end();
+    this.onEnd?.();
   }
 
   destroy(): void {

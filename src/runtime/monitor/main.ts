@@ -9,6 +9,7 @@ import { ExitStore } from './exit-store.ts';
 import {
   type FromMonitor,
   LineSplitter,
+  PROTOCOL,
   type Opened,
   type Opening,
   type Operation,
@@ -42,6 +43,9 @@ export async function runMonitor(args: readonly string[]): Promise<void> {
   process.on('uncaughtException', (e) => warn('error', { message: messageOf(e), stack: e.stack }));
 
   const subscribers = new Set<Socket>();
+  const tell = (message: FromMonitor): void => {
+    for (const socket of subscribers) send(socket, message);
+  };
   const exits = new ExitStore(join(execRoot, 'exits'));
   const containers = new Containers({
     directory: join(execRoot, 'containers'),
@@ -49,9 +53,9 @@ export async function runMonitor(args: readonly string[]): Promise<void> {
     cgroups: detectCgroups(),
     reaper: new Reaper(),
     exits,
-    onExit: (exit) => {
-      for (const socket of subscribers) send(socket, { exit });
-    },
+    onExit: (exit) => tell({ exit }),
+    onHeld: (held) => tell({ held }),
+    onReleased: (released) => tell({ released }),
     warn,
   });
   containers.adopt();
@@ -116,7 +120,7 @@ function serve(socket: Socket, first: Opening, rest: Buffer, parts: Parts): void
   };
   switch (first.kind) {
     case 'control':
-      answer({ ok: true });
+      answer({ ok: true, protocol: PROTOCOL, pid: process.pid });
       control(socket, parts);
       return;
     case 'attach': {
@@ -161,7 +165,7 @@ async function perform(operation: Operation, socket: Socket, parts: Parts): Prom
     case 'exec':
       return { pid: await containers.exec(operation) };
     case 'start':
-      await containers.start(operation.containerId, operation.program);
+      await containers.start(operation.containerId, operation.program, operation.again);
       return {};
     case 'kill':
       containers.kill(operation.containerId, operation.signal, operation.all);
@@ -180,10 +184,15 @@ async function perform(operation: Operation, socket: Socket, parts: Parts): Prom
       return {};
     case 'list':
       return { running: containers.list() };
+    case 'return':
+      containers.takeBack(operation.daemonPid, operation.items);
+      return {};
     case 'subscribe': {
+      containers.settle();
       const waiting: ExitRecord[] = exits.list();
       parts.subscribers.add(socket);
       for (const exit of waiting) send(socket, { exit });
+      for (const held of containers.held()) send(socket, { held });
       return {};
     }
     case 'stop': {

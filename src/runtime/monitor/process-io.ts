@@ -1,13 +1,13 @@
 import { chmodSync, closeSync, constants, existsSync, openSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { frameHeader, STREAM } from '../../core/frames.ts';
-import { mkfifo, setWindowSize } from '../../linux/index.ts';
+import { mkfifo, setWindowSize, terminalNumber } from '../../linux/index.ts';
 import { LogFile } from '../logs/log-file.ts';
 import type { LogTarget } from '../contract.ts';
 import { type Attacher, Attachers } from './attachers.ts';
 import { Input, reopenInput } from './input.ts';
 import { FifoOutput, type Output, TerminalOutput } from './output.ts';
-import type { Opened, Size } from './protocol.ts';
+import type { Held, Opened, Size } from './protocol.ts';
 
 export interface ProcessIoOptions {
   /** Path before `.stdin`, `.stdout`, `.stderr`. */
@@ -18,6 +18,8 @@ export interface ProcessIoOptions {
   readonly stdinOnce: boolean;
   readonly log: LogTarget | undefined;
   readonly onError: (error: unknown) => void;
+  /** Called when `held` has changed. */
+  readonly onHeld: () => void;
 }
 
 const STREAMS = ['stdout', 'stderr'] as const;
@@ -35,6 +37,7 @@ export class ProcessIo {
   #terminal: TerminalOutput | undefined;
   #input: Input | undefined;
   #given: number[] = [];
+  #held: Pick<Held, 'input' | 'outputs' | 'terminal'> | undefined;
 
   constructor(options: ProcessIoOptions) {
     this.#options = options;
@@ -46,7 +49,7 @@ export class ProcessIo {
     });
     const path = options.log?.path;
     if (options.log !== undefined && path !== null && path !== undefined) {
-      this.#log = new LogFile({ ...options.log, path }, options.onError);
+      this.#log = new LogFile({ ...options.log, path }, options.onError, `${options.base}.unfinished`);
     }
   }
 
@@ -75,8 +78,16 @@ export class ProcessIo {
 
   /** The process has its descriptors: from now on they are read. */
   connect(): void {
-    if (!this.#options.tty) this.#readFifos();
+    if (!this.#options.tty) {
+      this.#readFifos();
+      this.#hold();
+    }
     this.#closeGiven();
+  }
+
+  /** What somebody else should hold open beside this process, in case it dies. `undefined`: nothing. */
+  get held(): Pick<Held, 'input' | 'outputs' | 'terminal'> | undefined {
+    return this.#held;
   }
 
   /** The same for a terminal, whose master side this takes over. */
@@ -85,13 +96,17 @@ export class ProcessIo {
     this.#terminal = new TerminalOutput(master, (chunk) => this.#deliver('stdout', chunk));
     this.#outputs = [this.#terminal];
     if (this.#options.openStdin) this.#input = Input.terminal(this.#terminal.stream);
+    const number = terminalNumber(master);
+    this.#held = number === undefined ? undefined : { terminal: { fd: master, number } };
+    this.#options.onHeld();
   }
 
-  /** Takes up the FIFOs of a process that a monitor before this one started. A terminal died with that one. */
+  /** Takes up the FIFOs of a process that a monitor before this one started. A terminal comes by `connectTerminal`, if at all. */
   reconnect(): void {
     if (this.#options.tty || !existsSync(this.#path('stdout'))) return;
     this.#readFifos();
     if (this.#options.openStdin) this.#input = reopenInput(this.#path('stdin'));
+    this.#hold();
   }
 
   /** What a client that wants the log first must read before it takes live output. */
@@ -149,6 +164,7 @@ export class ProcessIo {
     for (const output of this.#outputs) output.destroy();
     this.#outputs = [];
     this.#log?.close();
+    this.#held = undefined;
     for (const stream of ['stdin', ...STREAMS]) rmSync(this.#path(stream), { force: true });
   }
 
@@ -156,6 +172,23 @@ export class ProcessIo {
     this.#outputs = STREAMS.map(
       (stream) => new FifoOutput(this.#path(stream), (chunk) => this.#deliver(stream, chunk)),
     );
+  }
+
+  #hold(): void {
+    const input = this.#input;
+    if (input !== undefined) {
+      input.onEnd = () => {
+        // Without its name no later monitor can take it for a stdin that goes on.
+        rmSync(this.#path('stdin'), { force: true });
+        this.#held = { ...this.#held, input: undefined };
+        this.#options.onHeld();
+      };
+    }
+    this.#held = {
+      input: input === undefined ? undefined : this.#path('stdin'),
+      outputs: STREAMS.map((stream) => this.#path(stream)),
+    };
+    this.#options.onHeld();
   }
 
   #deliver(stream: 'stdout' | 'stderr', chunk: Buffer): void {

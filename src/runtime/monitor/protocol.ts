@@ -5,6 +5,8 @@ import type { AttachOptions, ExitRecord, LogTarget } from '../contract.ts';
  * line (`Opened`). Then: on a control connection requests and answers, a line of JSON each, and `exit` events in between;
  * on an attach connection the raw bytes of stdio; on a follow connection a newline whenever the log has grown, until its end.
  */
+export const PROTOCOL = 2;
+
 export type Opening =
   | { readonly kind: 'control' }
   | {
@@ -21,6 +23,35 @@ export interface Opened {
   readonly replay?: { readonly path: string; readonly until: string } | undefined;
   /** Follow: `false` when nothing more will come. */
   readonly live?: boolean;
+  /** Control: which protocol the monitor speaks; absent: 1, the first. A newer one has more operations and events, never others. */
+  readonly protocol?: number;
+  /** Control: the monitor's process. */
+  readonly pid?: number;
+}
+
+/**
+ * What a process' stdio needs to survive the monitor: the daemon holds the same open, so that a terminal does not hang up,
+ * stdin does not end and what is in a pipe is not lost while there is no monitor. Sent anew at each change.
+ */
+export interface Held {
+  readonly containerId: string;
+  readonly execId?: string | undefined;
+  readonly pid: number;
+  readonly startTime: string;
+  /** FIFO to keep open for writing. */
+  readonly input?: string | undefined;
+  /** FIFOs to keep open for reading. */
+  readonly outputs?: readonly string[];
+  /** The monitor's descriptor of the terminal's master side, and the terminal's number to know it by. */
+  readonly terminal?: { readonly fd: number; readonly number: number } | undefined;
+}
+
+/** What the daemon held while there was no monitor, as descriptors of the daemon. */
+export interface Returned {
+  readonly containerId: string;
+  readonly execId?: string | undefined;
+  readonly terminal?: number | undefined;
+  readonly pidfd?: number | undefined;
 }
 
 export interface Size {
@@ -67,13 +98,15 @@ export interface ExecOperation {
 export type Operation =
   | CreateOperation
   | ExecOperation
-  | { readonly op: 'start'; readonly containerId: string; readonly program: RuntimeProgram }
+  | { readonly op: 'start'; readonly containerId: string; readonly program: RuntimeProgram; readonly again?: boolean }
   | { readonly op: 'kill'; readonly containerId: string; readonly signal: number; readonly all: boolean }
   | { readonly op: 'forget'; readonly containerId: string }
   | { readonly op: 'abandon'; readonly containerId: string; readonly execId?: string | undefined }
   | { readonly op: 'resize'; readonly containerId: string; readonly execId?: string | undefined; readonly size: Size }
   | { readonly op: 'ack'; readonly exit: ExitRecord }
   | { readonly op: 'list' }
+  /** To a new monitor, before `subscribe`. */
+  | { readonly op: 'return'; readonly daemonPid: number; readonly items: readonly Returned[] }
   | { readonly op: 'subscribe' }
   | { readonly op: 'stop' };
 
@@ -104,7 +137,10 @@ export interface Failure {
 export type FromMonitor =
   | { readonly id: number; readonly result: Result }
   | { readonly id: number; readonly failure: Failure }
-  | { readonly exit: ExitRecord };
+  | { readonly exit: ExitRecord }
+  | { readonly held: Held }
+  /** Nothing has to be held for this process any more. */
+  | { readonly released: { readonly containerId: string; readonly execId?: string | undefined } };
 
 /** Cuts a stream of text into lines, for protocols of a line each. */
 export class LineSplitter {

@@ -1,0 +1,92 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { descriptorOf, openPidfd, startTimeOf, terminalNumber } from '../linux/index.ts';
+import type { Held, Returned } from './monitor/protocol.ts';
+
+interface Holding {
+  readonly what: { readonly containerId: string; readonly execId?: string | undefined };
+  input: number | undefined;
+  terminal: number | undefined;
+  readonly outputs: readonly number[];
+  readonly pidfd: number | undefined;
+}
+
+/**
+ * The daemon's own hold on what the monitor holds: terminals, pipes, processes. Nothing is read or written through it; it
+ * only keeps the kernel from dropping them between a monitor's death and the start of the next.
+ */
+export class HeldStdio {
+  readonly #held = new Map<string, Holding>();
+
+  /** Takes hold of what the monitor tells, and lets go of what it tells no more. */
+  take(monitorPid: number, held: Held): void {
+    const key = keyOf(held);
+    const { containerId, execId } = held;
+    let holding = this.#held.get(key);
+    if (holding === undefined) {
+      holding = {
+        what: { containerId, execId },
+        input: held.input === undefined ? undefined : tryOpen(held.input, constants.O_WRONLY),
+        terminal: undefined,
+        outputs: (held.outputs ?? []).flatMap((path) => tryOpen(path, constants.O_RDONLY) ?? []),
+        pidfd: processOf(held),
+      };
+      this.#held.set(key, holding);
+    } else if (held.input === undefined && holding.input !== undefined) {
+      closeSync(holding.input);
+      holding.input = undefined;
+    }
+    if (held.terminal !== undefined) holding.terminal ??= terminalOf(monitorPid, held.terminal);
+  }
+
+  release(what: { readonly containerId: string; readonly execId?: string | undefined }): void {
+    const holding = this.#held.get(keyOf(what));
+    if (holding === undefined) return;
+    this.#held.delete(keyOf(what));
+    for (const fd of [holding.input, holding.terminal, holding.pidfd, ...holding.outputs]) {
+      if (fd !== undefined) closeSync(fd);
+    }
+  }
+
+  /** What a new monitor needs from here. */
+  returned(): Returned[] {
+    return [...this.#held.values()].map(({ what, terminal, pidfd }) => ({ ...what, terminal, pidfd }));
+  }
+
+  /** Lets go of all but these. */
+  keepOnly(keys: ReadonlySet<string>): void {
+    for (const [key, { what }] of this.#held) if (!keys.has(key)) this.release(what);
+  }
+}
+
+export function keyOf(what: { readonly containerId: string; readonly execId?: string | undefined }): string {
+  return what.execId === undefined ? what.containerId : `${what.containerId}/${what.execId}`;
+}
+
+function tryOpen(path: string, how: number): number | undefined {
+  try {
+    return openSync(path, how | constants.O_NONBLOCK);
+  } catch {
+    // The process, or the monitor, has done with it meanwhile.
+    return undefined;
+  }
+}
+
+function processOf({ pid, startTime }: Held): number | undefined {
+  const pidfd = openPidfd(pid);
+  if (pidfd === undefined || startTimeOf(pid) === startTime) return pidfd;
+  closeSync(pidfd);
+  return undefined;
+}
+
+/** The number is asked for again: the monitor may have closed the terminal and have something else there by now. */
+function terminalOf(monitorPid: number, { fd, number }: NonNullable<Held['terminal']>): number | undefined {
+  let own: number | undefined;
+  try {
+    own = descriptorOf(monitorPid, fd);
+  } catch {
+    return undefined; // a kernel that forbids it: the terminal will hang up with the monitor, as any terminal does
+  }
+  if (own === undefined || terminalNumber(own) === number) return own;
+  closeSync(own);
+  return undefined;
+}
