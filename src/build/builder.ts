@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { errnoOf, messageOf, WharfError } from '../core/errors.ts';
 import type { ProgressMessage } from '../core/wire/resources.ts';
+import { BuildKit } from './buildkit/services.ts';
 import { BuildCache } from './cache/cache.ts';
 import { LayerLeases } from './cache/leases.ts';
 import { StepMemory } from './cache/ingredients.ts';
 import { cacheEntries, pruneCache } from './cache/usage.ts';
-import type { BuildRecord, Builder, BuilderOptions, BuildRequest, CacheEntry, PruneOptions } from './contract.ts';
+import type { BuildRecord, CacheEntry } from '../core/wire/build.ts';
+import type { Builder, BuildKitServices, BuilderOptions, BuildRequest, PruneOptions } from './contract.ts';
 import { tarOf } from './files/tar-of.ts';
 import { BuildHistory } from './records.ts';
 import type { BuildParts } from './solve/build.ts';
@@ -28,6 +30,7 @@ export class LocalBuilder implements Builder {
   readonly #options: BuilderOptions;
   readonly #parts: BuildParts;
   readonly #history: BuildHistory;
+  readonly buildKit: BuildKitServices;
   readonly #running = new Set<{ readonly abort: AbortController; readonly done: Promise<unknown> }>();
 
   constructor(options: BuilderOptions) {
@@ -35,6 +38,7 @@ export class LocalBuilder implements Builder {
     const { storage, runtime } = engine.parts;
     this.#options = options;
     this.#history = new BuildHistory(storage.db);
+    this.buildKit = new BuildKit({ engine, builder: this, instance, log: log.child({ part: 'buildkit' }) });
     this.#parts = {
       run: { engine, exits: new BuildExits(runtime), execRoot, instance },
       cache: new BuildCache(storage.db, storage.layers),

@@ -1,6 +1,7 @@
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { Engine } from '../engine/index.ts';
 import type { Logger } from '../core/log.ts';
+import type { BuildRecord, CacheEntry } from '../core/wire/build.ts';
 import type { ProgressMessage, RegistryAuth } from '../core/wire/resources.ts';
 
 export interface BuilderOptions {
@@ -50,6 +51,9 @@ export interface BuildExtras {
   readonly namedContexts?: Readonly<Record<string, string>>;
   /** A directory in the context's tar that is no part of it: `secrets/ID` and `contexts/NAME/` in it. */
   readonly sideDirectory?: string;
+  /** Text of the Dockerfile, and of the rules of what to leave out: they go before those in the context. */
+  readonly dockerfileText?: string;
+  readonly ignoreText?: string;
   /** The result is needed only until its layers were fetched: keep it in the cache, for the next build. */
   readonly keepInCache?: boolean;
 }
@@ -69,6 +73,20 @@ export interface Builder extends AsyncDisposable {
   history(): readonly BuildRecord[];
   /** The files of an image as a tar, without what containers get in addition. @throws {WharfError} if it is not there */
   files(image: string, signal: AbortSignal): Promise<Readable>;
+  readonly buildKit: BuildKitServices;
+}
+
+/** BuildKit's own interface, which `docker buildx` speaks over connections that were upgraded to HTTP/2. */
+export interface BuildKitServices {
+  /** Serves gRPC to a client until either side closes the connection, or `signal` is aborted. */
+  serve(socket: Duplex, signal: AbortSignal): Promise<void>;
+  /** @throws {WharfError} `INVALID_PARAMETER` unless a session of this ID may be opened */
+  checkSession(id: string): void;
+  /**
+   * Takes up a connection on which the client answers gRPC, until it is over.
+   * @param methods what the client serves: `/package.Service/Method`
+   */
+  openSession(id: string, methods: readonly string[], socket: Duplex, signal: AbortSignal): Promise<void>;
 }
 
 export interface PruneOptions {
@@ -76,39 +94,4 @@ export interface PruneOptions {
   readonly unusedForSeconds?: number | undefined;
   /** Stop when the cache takes no more than this. */
   readonly keepBytes?: number | undefined;
-}
-
-/** One layer that the cache remembers, or one cache mount; in the words of `GET /system/df`. */
-export interface CacheEntry {
-  readonly ID: string;
-  readonly Type: 'regular' | 'exec.cachemount';
-  readonly Description: string;
-  readonly InUse: boolean;
-  readonly Shared: boolean;
-  readonly Size: number;
-  readonly CreatedAt: string;
-  readonly LastUsedAt: string | null;
-  readonly UsageCount: number;
-  readonly Parents?: readonly string[];
-}
-
-export interface BuildRecord {
-  readonly id: string;
-  readonly startedAt: string;
-  readonly ms: number;
-  readonly status: 'completed' | 'failed' | 'canceled';
-  readonly dockerfile: string;
-  readonly target: string;
-  readonly tags: readonly string[];
-  readonly image: string | undefined;
-  readonly error: string | undefined;
-  readonly steps: readonly StepRecord[];
-}
-
-export interface StepRecord {
-  readonly name: string;
-  readonly outcome: 'done' | 'cached' | 'failed' | 'canceled';
-  readonly why: string;
-  readonly ms: number;
-  readonly layerBytes: number | undefined;
 }

@@ -1,6 +1,7 @@
 import { newId } from '../core/ids.ts';
 import type { Collection, Database } from '../storage/index.ts';
-import type { BuildRecord, BuildRequest } from './contract.ts';
+import type { BuildRecord } from '../core/wire/build.ts';
+import type { BuildRequest } from './contract.ts';
 import type { Reporter } from './solve/reporter.ts';
 
 const MOST = 200;

@@ -2,6 +2,7 @@ import type { Route } from '../http/route.ts';
 import { archiveRoutes } from './archive.ts';
 import { attachRoutes } from './attach.ts';
 import { buildRoutes } from './build.ts';
+import { buildKitRoutes } from './buildkit.ts';
 import { containerRoutes } from './containers.ts';
 import { eventRoutes } from './events.ts';
 import { execRoutes } from './exec.ts';
@@ -27,6 +28,7 @@ export const routes: readonly Route[] = [
   ...imageRoutes,
   ...imageTransferRoutes,
   ...buildRoutes,
+  ...buildKitRoutes,
   ...networkRoutes,
   ...volumeRoutes,
   ...eventRoutes,

@@ -6,6 +6,8 @@ export interface HijackHead {
   /** Said when the client did not ask for an upgrade, whatever the payload is. */
   readonly plainContentType: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** What is spoken from here on; `tcp` unless set. */
+  readonly protocol?: string;
 }
 
 /** Turns a request's connection into a plain two-way stream. */

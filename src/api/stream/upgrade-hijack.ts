@@ -31,10 +31,10 @@ export function upgradeHijacker(
     async skipBody() {
       await readBody(request, socket);
     },
-    take({ contentType, headers = {} }) {
+    take({ contentType, headers = {}, protocol = 'tcp' }) {
       const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
       seize().write(
-        `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n${lines.join('')}\r\n`,
+        `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n${lines.join('')}\r\n`,
       );
       return socket;
     },

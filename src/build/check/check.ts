@@ -1,7 +1,7 @@
 import type { IgnoreRules } from '../context/ignore.ts';
 import type { Dockerfile } from '../dockerfile/instructions.ts';
 import { dockerfileUnusable } from '../errors.ts';
-import type { BuildWarning } from '../events.ts';
+import type { BuildWarning } from '../../core/wire/build.ts';
 import type { GivenArgs } from '../graph/variables.ts';
 import { checkFile } from './file-rules.ts';
 import { pageOf, RULES, type RuleName } from './rules.ts';

@@ -7,6 +7,7 @@ import { badContext, dockerfileMissing } from '../errors.ts';
 import { decompressed } from '../files/decompress.ts';
 import { TreeDigests } from '../files/digest-tree.ts';
 import { clamp, resolveInRoot } from '../files/in-root.ts';
+import type { BuildExtras } from '../contract.ts';
 import type { IgnoreRules } from './ignore.ts';
 import { parseIgnore } from './ignore.ts';
 
@@ -21,6 +22,8 @@ export interface BuildContext extends AsyncDisposable {
   readonly side: { readonly secrets: Readonly<Record<string, Uint8Array>>; directory(name: string): string };
 }
 
+type ContextExtras = Pick<BuildExtras, 'sideDirectory' | 'dockerfileText' | 'ignoreText'>;
+
 /**
  * Unpacks a context below `scratch` and drops what its `.dockerignore` excludes. Owners say nothing here: files of a
  * context are root's wherever they are copied to.
@@ -32,7 +35,7 @@ export async function openContext(
   dockerfile: string,
   scratch: string,
   signal: AbortSignal,
-  sideName = '',
+  { sideDirectory: sideName = '', dockerfileText, ignoreText }: ContextExtras = {},
 ): Promise<BuildContext> {
   await using undo = new AsyncDisposableStack();
   await mkdir(scratch, { recursive: true, mode: 0o700 });
@@ -45,10 +48,11 @@ export async function openContext(
   if (sideName !== '' && !sideName.includes('/')) await renameIfThere(join(root, sideName), side);
   const secrets = await takeSecrets(join(side, 'secrets'));
   const text =
+    dockerfileText ??
     (await readText(root, dockerfile)) ??
     (dockerfile === 'Dockerfile' ? await readText(root, 'dockerfile') : undefined);
   if (text === undefined) throw dockerfileMissing({ name: dockerfile });
-  const rules = parseIgnore((await readText(root, '.dockerignore')) ?? '');
+  const rules = parseIgnore(ignoreText ?? (await readText(root, '.dockerignore')) ?? '');
   if (!rules.empty) await prune(root, '', (path) => rules.excludes(path), signal);
   const kept = undo.move();
   return {

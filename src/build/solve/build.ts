@@ -61,7 +61,7 @@ export async function build(
   const platform = request.platform === '' ? hostPlatform() : parsePlatform(request.platform, hostPlatform());
   await using undo = new AsyncDisposableStack();
   const context = undo.use(
-    await openContext(request.context, request.dockerfile, parts.temporary, signal, request.extras?.sideDirectory),
+    await openContext(request.context, request.dockerfile, parts.temporary, signal, request.extras),
   );
   const file = parseDockerfile(context.dockerfile, request.dockerfile);
   const given = {
@@ -148,6 +148,9 @@ export async function build(
     tree: (source, step, lane) =>
       once(trees, JSON.stringify(source), () => openTree(source, step, lane, session, undo)),
     hold: () => undo.use(new StackHold(parts.run.engine.parts.storage.snapshots)),
+    keepLayers: async (top) => {
+      if (top !== null) await parts.leases.keep(top);
+    },
     scratchDirectory: () => mkdtemp(join(context.root, '..', 'scratch-')),
     limited: (work) => slots.run(work),
   };

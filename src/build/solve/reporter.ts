@@ -1,6 +1,5 @@
 import type { ProgressMessage } from '../../core/wire/resources.ts';
-import type { StepRecord } from '../contract.ts';
-import type { BuildEvent } from '../events.ts';
+import type { BuildEvent, StepRecord } from '../../core/wire/build.ts';
 import type { Lane } from './output.ts';
 
 type Outcome = StepRecord['outcome'];

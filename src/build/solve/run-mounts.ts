@@ -36,19 +36,15 @@ export async function findMounts(
     if (mount.type === 'secret') {
       const id = expand(mount.id);
       if (mount.required && session.secrets[id] === undefined) {
-        throw stepFailed(
-          { message: `secret ${id}: not found` },
-          { hint: `give it with --secret id=${id},src=FILE (the classic build of the docker CLI cannot send secrets)` },
-        );
+        const how = `give it with --secret id=${id},src=FILE (a classic build of the docker CLI cannot send secrets)`;
+        throw stepFailed({ message: `secret ${id}: not found: ${how}` });
       }
       found.push({ mount: { ...mount, id }, target, path: '', key: ['secret', target, mount.env, id] });
     } else if (mount.type === 'ssh') {
       const socket = session.request.extras?.sshSockets?.[mount.id];
       if (mount.required && socket === undefined) {
-        throw stepFailed(
-          { message: `unset ssh forward key ${mount.id}` },
-          { hint: `give it with --ssh ${mount.id} (the classic build of the docker CLI cannot forward agents)` },
-        );
+        const how = `give it with --ssh ${mount.id} (a classic build of the docker CLI cannot forward agents)`;
+        throw stepFailed({ message: `unset ssh forward key ${mount.id}: ${how}` });
       }
       const place = target || `/run/buildkit/ssh_agent.${found.filter((f) => f.mount.type === 'ssh').length}`;
       found.push({ mount, target: place, path: socket ?? '', key: ['ssh', place] });

@@ -61,6 +61,8 @@ export interface Session {
   tree(source: Source, step: Instruction, lane: Lane): Promise<SourceTree>;
   /** Keeps what a stage stands on until the build ends. */
   hold(): StackHold;
+  /** Keeps layers in the cache, beyond the build. */
+  keepLayers(top: ChainId | null): Promise<void>;
   /** An empty directory that lasts as long as the build. */
   scratchDirectory(): Promise<string>;
   /** Runs `work` when one of the few places for commands is free. */

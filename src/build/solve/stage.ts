@@ -40,22 +40,36 @@ export async function runStage(
   const names = stepNames(stage, session.plan);
   announce(stage.from);
   const begun = session.reporter.begin({ name: names.next(stage.from), metadata: false, line: stage.from.line });
-  const fromLane = session.reporter.laneOf(lane, begun);
+  let pulled = false;
+  const told = session.reporter.laneOf(lane, begun);
+  const fromLane: Lane = {
+    ...told,
+    send: (message) => {
+      pulled = true;
+      told.send(message);
+    },
+  };
   let state = await at(stage.from, session, lane, begun, () => begin(planned, session, fromLane));
-  begun.end({ outcome: planned.base.kind === 'image' ? 'done' : 'cached', why: whyOfBase(planned) });
+  begun.end({ outcome: pulled ? 'done' : 'cached', why: pulled ? 'its image was fetched' : whyOfBase(planned) });
   lane.say(` ---> ${state.id === undefined ? '' : shortId(state.id)}\n`);
   await hold.move(topOf(state));
   state = await fireTriggers(state, planned, session, lane);
   await hold.move(topOf(state));
-  for (const [i, step] of [...stage.steps, ...extra].entries()) {
-    announce(step);
-    const metadata = !MAKES_FILES.has(step.kind);
-    const report = session.reporter.begin({ name: names.next(step), metadata, line: step.line });
-    const slot = [session.file.file, stage.name ?? stage.index, i];
-    const own = session.reporter.laneOf(lane, report);
-    state = await at(step, session, lane, report, () => runStep(step, state, stage, slot, session, own, report));
-    await hold.move(topOf(state));
-    lane.say(` ---> ${shortId(state.id ?? '')}\n`);
+  try {
+    for (const [i, step] of [...stage.steps, ...extra].entries()) {
+      announce(step);
+      const metadata = !MAKES_FILES.has(step.kind);
+      const report = session.reporter.begin({ name: names.next(step), metadata, line: step.line });
+      const slot = [session.file.file, stage.name ?? stage.index, i];
+      const own = session.reporter.laneOf(lane, report);
+      state = await at(step, session, lane, report, () => runStep(step, state, stage, slot, session, own, report));
+      await hold.move(topOf(state));
+      lane.say(` ---> ${shortId(state.id ?? '')}\n`);
+    }
+  } catch (e) {
+    // What was done so far is to be found by the next try, though no image has it.
+    await session.keepLayers(topOf(state));
+    throw e;
   }
   return state;
 }
@@ -84,7 +98,7 @@ function whyOfBase({ base }: PlannedStage): string {
       return 'continues an earlier stage';
     case 'directory':
     case 'image':
-      return base.kind === 'directory' ? '' : `base image ${base.reference}`;
+      return base.kind === 'directory' ? '' : `the image ${base.reference} is here`;
   }
 }
 
@@ -263,7 +277,7 @@ async function at(
       const lines = excerpt(session.file, step.line);
       lane.say(lines);
       report.end({ outcome, why: '', error: messageOf(e) });
-      session.reporter.tell({ kind: 'failure', excerpt: lines });
+      session.reporter.tell({ kind: 'failure', excerpt: lines, image: undefined });
     } else report.end({ outcome, why: '' });
     throw located(e, positionOf(session, step));
   }

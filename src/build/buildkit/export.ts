@@ -1,0 +1,104 @@
+import { canonical, familiarName, parseReference, withDefaultTag } from '../../core/reference.ts';
+import type { Engine } from '../../engine/index.ts';
+import type { Builder } from '../contract.ts';
+import { openSourceView } from '../solve/source-view.ts';
+import { CODE, RpcError } from './grpc/status.ts';
+import type { Job } from './job.ts';
+import { sendBytes, sendTree } from './session/file-send.ts';
+import type { Session, Sessions } from './session/sessions.ts';
+import type { Exporter } from './wire/messages.ts';
+
+const IMAGE_EXPORTERS = ['moby', 'image', 'docker'];
+
+interface ExportParts {
+  readonly engine: Engine;
+  readonly builder: Pick<Builder, 'files'>;
+  readonly sessions: Sessions;
+}
+
+/** Whether the result stays in the engine as an image. */
+export function exportsImage({ exporters }: Pick<Job, 'exporters'>): boolean {
+  return exporters.some(({ type }) => IMAGE_EXPORTERS.includes(type));
+}
+
+/** @throws {RpcError} if an output is not supported, before anything is built */
+export function checkExporters(exporters: readonly Exporter[]): void {
+  for (const { type, attrs } of exporters) {
+    if (!IMAGE_EXPORTERS.includes(type) && type !== 'local' && type !== 'tar') {
+      throw new RpcError(CODE.unimplemented, `output of type ${type} is not supported: use image, local or tar`);
+    }
+    if (attrs['push'] === 'true' && attrs['push-by-digest'] === 'true') {
+      throw new RpcError(CODE.unimplemented, 'push-by-digest is not supported');
+    }
+  }
+}
+
+/** Brings a result to where the client wants it. Resolves to what the client is told about it. @throws {RpcError} */
+export async function exportResult(job: Job, image: string, parts: ExportParts, signal: AbortSignal) {
+  const response: Record<string, string> = {};
+  for (const [number, exporter] of job.exporters.entries()) {
+    if (IMAGE_EXPORTERS.includes(exporter.type)) {
+      Object.assign(response, await nameImage(job, image, exporter, parts.engine));
+      continue;
+    }
+    const session = await parts.sessions.get(job.session, signal);
+    if (exporter.type === 'local') await exportDirectory(job, image, number, session, parts.engine, signal);
+    else await exportTar(job, image, number, session, parts.builder, signal);
+  }
+  return response;
+}
+
+function nameImage(job: Job, image: string, { attrs }: Exporter, engine: Engine): Promise<Record<string, string>> {
+  const names = (attrs['name'] ?? '').split(',').filter((name) => name !== '');
+  return job.progress.during('exporting to image', async (vertex) => {
+    const references = names.map((name) => withDefaultTag(parseReference(name)));
+    vertex.status('exporting layers', { done: true });
+    vertex.status(`writing image ${image}`, { done: true });
+    for (const ref of references) {
+      if (ref.tag === undefined) throw new RpcError(CODE.invalidArgument, `${canonical(ref)} is no name for an image`);
+      await engine.images.tag(image, familiarName(ref), ref.tag);
+      vertex.status(`naming to ${canonical(ref)}`, { done: true });
+    }
+    return {
+      'containerimage.config.digest': image,
+      'containerimage.digest': image,
+      ...(references.length > 0 ? { 'image.name': references.map(canonical).join(',') } : {}),
+    };
+  });
+}
+
+function exportDirectory(
+  job: Job,
+  image: string,
+  number: number,
+  session: Session,
+  engine: Engine,
+  signal: AbortSignal,
+): Promise<void> {
+  return job.progress.during('exporting to client directory', async (vertex) => {
+    const top = engine.images.get(image).chain.at(-1) ?? null;
+    await using view = await openSourceView(engine.parts.storage, top);
+    let current = 0;
+    await sendTree(session, number, view.root, signal, (bytes) => (current = bytes));
+    vertex.status('copying files', { current, done: true });
+  });
+}
+
+function exportTar(
+  job: Job,
+  image: string,
+  number: number,
+  session: Session,
+  builder: Pick<Builder, 'files'>,
+  signal: AbortSignal,
+): Promise<void> {
+  return job.progress.during('exporting to client tarball', async (vertex) => {
+    const tar = await builder.files(image, signal);
+    try {
+      await sendBytes(session, number, tar, signal, () => undefined);
+    } finally {
+      tar.destroy();
+    }
+    vertex.status('sending tarball', { done: true });
+  });
+}

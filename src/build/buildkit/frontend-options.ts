@@ -1,0 +1,92 @@
+import type { BuildRequest } from '../contract.ts';
+import { CODE, RpcError } from './grpc/status.ts';
+
+/** What the attributes of the Dockerfile frontend ask for. */
+export interface FrontendOptions {
+  /** Names of the client's directories. */
+  readonly contextDirectory: string;
+  readonly dockerfileDirectory: string;
+  /** A context that is no directory of the client's. */
+  readonly contextUrl: string | undefined;
+  readonly checkOnly: boolean;
+  readonly namedContexts: Readonly<Record<string, string>>;
+  readonly request: Omit<BuildRequest, 'context' | 'tags' | 'registryConfig' | 'extras'> & {
+    readonly noCacheStages: readonly string[];
+  };
+}
+
+/** Attributes that change nothing here: caches are always looked into, and names are only for messages. */
+const WITHOUT_EFFECT =
+  /^(cache-from|cache-imports|cmdline|hostname|contextkey|dockerfilekey|context-keep-git-dir|multi-platform|localdir:.*|local-sessionid:.*|vcs:.*|attest:.*|frontend\.caps|source-date-epoch|cgroup-parent|ulimit)$/;
+
+/**
+ * Reads the attributes of `dockerfile.v0`.
+ * @throws {RpcError} at one that asks for what cannot be done
+ * @see https://github.com/moby/buildkit/blob/master/frontend/dockerui/config.go
+ */
+export function readFrontendOptions(attrs: Readonly<Record<string, string>>): FrontendOptions {
+  const refuse = (what: string): never => {
+    throw new RpcError(CODE.unimplemented, `${what} is not supported by this builder`);
+  };
+  const buildArgs: Record<string, string> = {};
+  const labels: Record<string, string> = {};
+  const namedContexts: Record<string, string> = {};
+  const take = (key: string, value: string): boolean => {
+    for (const [prefix, into] of [
+      ['build-arg:', buildArgs],
+      ['label:', labels],
+      ['context:', namedContexts],
+    ] as const) {
+      if (!key.startsWith(prefix)) continue;
+      into[key.slice(prefix.length)] = value;
+      return true;
+    }
+    return WITHOUT_EFFECT.test(key);
+  };
+  const known = new Set([
+    'filename',
+    'target',
+    'no-cache',
+    'image-resolve-mode',
+    'platform',
+    'add-hosts',
+    'force-network-mode',
+    'shm-size',
+    'context',
+    'requestid',
+  ]);
+  for (const [key, value] of Object.entries(attrs)) if (!known.has(key) && !take(key, value)) refuse(`option "${key}"`);
+
+  const { requestid = '', platform = '', context } = attrs;
+  if (requestid !== '' && requestid !== 'frontend.lint') refuse(`request "${requestid}"`);
+  if (platform.includes(',')) refuse('building for several platforms at once');
+  if ((attrs['ulimit'] ?? '') !== '') refuse('option "ulimit"');
+  if ((attrs['cgroup-parent'] ?? '') !== '') refuse('option "cgroup-parent"');
+  const noCache = attrs['no-cache'];
+  return {
+    contextDirectory: attrs['contextkey'] ?? 'context',
+    dockerfileDirectory: attrs['dockerfilekey'] ?? 'dockerfile',
+    contextUrl: context === undefined || context === '' ? undefined : context,
+    checkOnly: requestid === 'frontend.lint',
+    namedContexts,
+    request: {
+      dockerfile: attrs['filename'] || 'Dockerfile',
+      target: attrs['target'] ?? '',
+      buildArgs,
+      labels,
+      noCache: noCache === '',
+      noCacheStages: (noCache ?? '').split(',').filter((name) => name !== ''),
+      pull: attrs['image-resolve-mode'] === 'pull',
+      quiet: false,
+      networkMode: attrs['force-network-mode'] || 'default',
+      extraHosts: (attrs['add-hosts'] ?? '')
+        .split(',')
+        .filter((host) => host !== '')
+        .map((host) => host.replace('=', ':')),
+      cacheFrom: [],
+      shmSizeBytes: Number(attrs['shm-size'] ?? 0) || undefined,
+      memoryBytes: undefined,
+      platform,
+    },
+  };
+}

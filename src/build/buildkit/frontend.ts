@@ -1,0 +1,278 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { hostPlatform } from '../../core/platform.ts';
+import { parseReference } from '../../core/reference.ts';
+import type { ProgressMessage, RegistryAuth } from '../../core/wire/resources.ts';
+import type { BuildEvent, BuildWarning } from '../../core/wire/build.ts';
+import type { BuildExtras, Builder } from '../contract.ts';
+import type { Dockerfile } from '../dockerfile/instructions.ts';
+import { parseDockerfile } from '../dockerfile/parse.ts';
+import { planBuild } from '../graph/plan.ts';
+import { globalScope, platformArgs } from '../graph/variables.ts';
+import { buildError } from './build-error.ts';
+import { type FrontendOptions, readFrontendOptions } from './frontend-options.ts';
+import { exportsImage } from './export.ts';
+import { CODE, RpcError } from './grpc/status.ts';
+import type { Job } from './job.ts';
+import { askCredentials, askSecret, pullUpload } from './session/ask.ts';
+import { type TarPart, tarOf } from './session/context-tar.ts';
+import { syncFiles } from './session/file-sync.ts';
+import type { Session, Sessions } from './session/sessions.ts';
+import { forwardAgent, hasAgent } from './session/ssh-agent.ts';
+import { StepVertices } from './step-vertices.ts';
+
+const SIDE = '.wharf-side';
+
+export interface FrontendResult {
+  /** The image's ID; `''` if the Dockerfile was only checked. */
+  readonly image: string;
+  readonly dockerfile: { readonly filename: string; readonly text: string };
+  readonly warnings: readonly BuildWarning[];
+}
+
+/**
+ * The frontend `dockerfile.v0`: takes the Dockerfile and the context from the client's session and has them built.
+ * @throws {RpcError}
+ */
+export async function runDockerfile(
+  job: Job,
+  attrs: Readonly<Record<string, string>>,
+  { builder, sessions }: { readonly builder: Pick<Builder, 'build'>; readonly sessions: Sessions },
+  signal: AbortSignal,
+): Promise<FrontendResult> {
+  const options = readFrontendOptions(attrs);
+  const filename = options.request.dockerfile;
+  const session = await sessions.get(job.session, signal);
+  await using undo = new AsyncDisposableStack();
+  const definition =
+    options.contextUrl === undefined ? await fetchDefinition(job, session, options, signal) : undefined;
+  const file = definition && tryToParse(definition.text, filename);
+  const source = { filename, data: Buffer.from(definition?.text ?? '') };
+  const vertices = new StepVertices(job.progress, source, definition?.vertex ?? '');
+  const warnings: BuildWarning[] = [];
+  const onMessage = ({ aux }: ProgressMessage): void => {
+    const event = (aux as { Wharf?: BuildEvent } | undefined)?.Wharf;
+    if (event === undefined) return;
+    if (event.kind === 'warning') warnings.push(event);
+    vertices.take(event);
+  };
+  const cancel = new AbortController();
+  undo.defer(() => cancel.abort());
+  const all = AbortSignal.any([signal, cancel.signal]);
+  try {
+    const { named, parts } = namedContexts(options, session, all);
+    const { request, checkOnly } = options;
+    const extras: BuildExtras = {
+      events: true,
+      checkOnly,
+      noCacheStages: request.noCacheStages,
+      secrets: await secretsOf(file, session, all),
+      sshSockets: await agentsOf(file, session, undo, all),
+      namedContexts: named,
+      sideDirectory: SIDE,
+      keepInCache: !exportsImage(job),
+      ...(definition && { dockerfileText: definition.text, ignoreText: definition.ignore }),
+    };
+    const context = openContext(job, session, options, definition?.ignore ?? '', parts, all);
+    const registryConfig = await credentialsOf(file, options, session, all);
+    const image = await builder.build({ ...request, tags: [], context, registryConfig, extras }, onMessage, all);
+    return { image, dockerfile: { filename, text: definition?.text ?? '' }, warnings };
+  } catch (e) {
+    throw buildError(e, filename, definition?.text ?? '');
+  }
+}
+
+/** The Dockerfile, and what it says to leave out of the context: its own rules, or those of the context. */
+async function fetchDefinition(job: Job, session: Session, options: FrontendOptions, signal: AbortSignal) {
+  const { dockerfile: filename } = options.request;
+  const names = [filename, `${filename}.dockerignore`, ...(filename === 'Dockerfile' ? ['dockerfile'] : [])];
+  const directory = options.dockerfileDirectory;
+  const found = await job.progress.during(`[internal] load build definition from ${filename}`, async (vertex) => {
+    let bytes = 0;
+    const texts = await fetchTexts(session, directory, names, signal, (n) => {
+      bytes = n;
+      vertex.status('transferring dockerfile:', { current: n });
+    });
+    vertex.status('transferring dockerfile:', { current: bytes, done: true });
+    const text = texts.get(filename) ?? texts.get('dockerfile');
+    if (text === undefined) {
+      throw new RpcError(CODE.notFound, `failed to read dockerfile: open ${filename}: no such file or directory`);
+    }
+    return { text, vertex: vertex.digest, own: texts.get(`${filename}.dockerignore`) };
+  });
+  const ignore = await job.progress.during('[internal] load .dockerignore', async (vertex) => {
+    const text =
+      found.own ??
+      (await fetchTexts(session, options.contextDirectory, ['.dockerignore'], signal)).get('.dockerignore') ??
+      '';
+    vertex.status('transferring context:', { current: Buffer.byteLength(text) + 2, done: true });
+    return text;
+  });
+  return { text: found.text, vertex: found.vertex, ignore };
+}
+
+async function fetchTexts(
+  session: Session,
+  directory: string,
+  names: readonly string[],
+  signal: AbortSignal,
+  onBytes?: (bytes: number) => void,
+): Promise<Map<string, string>> {
+  const texts = new Map<string, string>();
+  for await (const { stat, content } of syncFiles(session, { directory, follow: names }, signal, onBytes)) {
+    if (content === undefined) continue;
+    const chunks: Buffer[] = [];
+    for await (const chunk of content) chunks.push(chunk);
+    texts.set(stat.path, Buffer.concat(chunks).toString('utf8'));
+  }
+  return texts;
+}
+
+/** The builder reports what is wrong with a Dockerfile; here it only tells what the client will be asked for. */
+function tryToParse(text: string, filename: string): Dockerfile | undefined {
+  try {
+    return parseDockerfile(text, filename);
+  } catch {
+    return undefined;
+  }
+}
+
+function mountsOf(file: Dockerfile | undefined) {
+  return (file?.stages ?? []).flatMap((s) => s.steps).flatMap((step) => (step.kind === 'run' ? step.mounts : []));
+}
+
+async function secretsOf(file: Dockerfile | undefined, session: Session, signal: AbortSignal) {
+  const secrets: Record<string, Uint8Array> = {};
+  for (const mount of mountsOf(file)) {
+    if (mount.type !== 'secret' || secrets[mount.id] !== undefined) continue;
+    const value = await askSecret(session, mount.id, signal);
+    if (value !== undefined) secrets[mount.id] = value;
+  }
+  return secrets;
+}
+
+async function agentsOf(
+  file: Dockerfile | undefined,
+  session: Session,
+  undo: AsyncDisposableStack,
+  signal: AbortSignal,
+): Promise<Record<string, string>> {
+  const ids = new Set(mountsOf(file).flatMap((mount) => (mount.type === 'ssh' ? [mount.id] : [])));
+  const sockets: Record<string, string> = {};
+  if (ids.size === 0) return sockets;
+  const directory = await mkdtemp(join(tmpdir(), 'wharf-ssh-'));
+  undo.defer(() => rm(directory, { recursive: true, force: true }));
+  for (const id of ids) {
+    if (!(await hasAgent(session, id, signal))) continue;
+    const path = join(directory, `agent.${Object.keys(sockets).length}`);
+    undo.use(await forwardAgent(session, id, path, signal));
+    sockets[id] = path;
+  }
+  return sockets;
+}
+
+/** What the client logs in with to the registries of the images that are used. */
+async function credentialsOf(
+  file: Dockerfile | undefined,
+  { request }: FrontendOptions,
+  session: Session,
+  signal: AbortSignal,
+): Promise<Record<string, RegistryAuth>> {
+  const found: Record<string, RegistryAuth> = {};
+  for (const registry of registriesOf(file, request)) {
+    const auth = await askCredentials(session, registry, signal);
+    if (auth !== undefined) found[registry] = auth;
+  }
+  return found;
+}
+
+function registriesOf(file: Dockerfile | undefined, request: FrontendOptions['request']): ReadonlySet<string> {
+  if (file === undefined) return new Set();
+  try {
+    const given = { buildArgs: request.buildArgs, platform: platformArgs(hostPlatform(), hostPlatform(), '') };
+    const { stages } = planBuild(file, request.target, globalScope(file, given), 0);
+    const bases = stages.flatMap(({ base }) => (base.kind === 'image' ? [base.reference] : []));
+    const others = stages.flatMap(({ stage }) =>
+      stage.steps.flatMap((step) => (step.kind === 'copy' && step.from !== undefined ? [step.from] : [])),
+    );
+    const images = [...bases, ...others.filter((from) => /[./:]/.test(from))];
+    return new Set(images.map((reference) => parseReference(reference).registry));
+  } catch {
+    return new Set(); // the builder says what is wrong
+  }
+}
+
+/** `--build-context`: images go by name; directories of the client's come with the context. */
+function namedContexts({ namedContexts }: FrontendOptions, session: Session, signal: AbortSignal) {
+  const named: Record<string, string> = {};
+  const parts: TarPart[] = [];
+  for (const [name, value] of Object.entries(namedContexts)) {
+    const local = /^local:(.+)$/.exec(value)?.[1];
+    if (local === undefined && !value.startsWith('docker-image://')) {
+      throw new RpcError(
+        CODE.unimplemented,
+        `build context ${name}: ${value} is not supported: use a directory or docker-image://`,
+      );
+    }
+    named[name] = local === undefined ? value : `side:${parts.length}`;
+    if (local === undefined) continue;
+    const below = `${SIDE}/contexts/${parts.length}/`;
+    parts.push({ below, files: syncFiles(session, { directory: local }, signal) });
+  }
+  return { named, parts };
+}
+
+function openContext(
+  job: Job,
+  session: Session,
+  options: FrontendOptions,
+  ignore: string,
+  parts: readonly TarPart[],
+  signal: AbortSignal,
+): Readable {
+  const { contextUrl: url } = options;
+  if (url !== undefined) {
+    if (!url.startsWith('http://buildkit-session/')) {
+      throw new RpcError(CODE.unimplemented, `building from ${url} is not supported: give a directory or a tar`);
+    }
+    return pullUpload(session, new URL(url), signal);
+  }
+  const vertex = job.progress.begin('[internal] load build context');
+  const exclude = ignore
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'));
+  let bytes = 0;
+  let shown = 0;
+  const onBytes = (n: number): void => {
+    bytes = n;
+    if (n - shown < 1024 * 1024) return;
+    shown = n;
+    vertex.status('transferring context:', { current: n });
+  };
+  const request = { directory: options.contextDirectory, exclude: normalised(exclude) };
+  const tar = tarOf([{ below: '', files: syncFiles(session, request, signal, onBytes) }, ...parts]);
+  tar.once('end', () => {
+    vertex.status('transferring context:', { current: bytes, done: true });
+    vertex.end();
+  });
+  tar.once('error', (e: Error) => vertex.end({ error: e.message }));
+  return tar;
+}
+
+/** Patterns as fsutil wants them: relative, without slashes at either end. */
+function normalised(patterns: readonly string[]): string[] {
+  return patterns.map((pattern) => {
+    const not = pattern.startsWith('!') ? '!' : '';
+    return (
+      not +
+      pattern
+        .slice(not.length)
+        .trim()
+        .replace(/^\.?\/+/, '')
+        .replace(/(.)\/+$/, '$1')
+    );
+  });
+}

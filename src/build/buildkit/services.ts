@@ -1,0 +1,172 @@
+import { hostname } from 'node:os';
+import type { Duplex } from 'node:stream';
+import type { Logger } from '../../core/log.ts';
+import type { Engine } from '../../engine/index.ts';
+import type { Builder, BuildKitServices } from '../contract.ts';
+import { cacheMethods } from './cache-methods.ts';
+import { buildkitVersion, frontendCapabilities, graphCapabilities, workerOf } from './capabilities.ts';
+import { checkExporters, exportResult, exportsImage } from './export.ts';
+import { type FrontendResult, runDockerfile } from './frontend.ts';
+import { serveGrpc, streaming, unary, type Call, type Methods } from './grpc/server.ts';
+import { CODE, RpcError } from './grpc/status.ts';
+import { type Job, Jobs, keepResult } from './job.ts';
+import { lintMetadata } from './lint.ts';
+import { Sessions } from './session/sessions.ts';
+import * as wire from './wire/messages.ts';
+import type { Of } from './wire/protobuf.ts';
+
+const CONTROL = '/moby.buildkit.v1.Control';
+const GATEWAY = '/moby.buildkit.v1.frontend.LLBBridge';
+
+export interface BuildKitOptions {
+  readonly engine: Engine;
+  readonly builder: Pick<Builder, 'build' | 'files' | 'usage' | 'prune'>;
+  readonly instance: string;
+  readonly log: Logger;
+}
+
+/**
+ * BuildKit's interface on our builder: the `dockerfile.v0` frontend, not arbitrary graphs. A client opens a session, which is
+ * asked for files and secrets; a `Solve`, which ends with the build; a `Status`, which tells of its progress; and drives the
+ * frontend itself by calls of the gateway, which name the `Solve` they are for.
+ */
+export class BuildKit implements BuildKitServices {
+  readonly #options: BuildKitOptions;
+  readonly #sessions: Sessions;
+  readonly #jobs = new Jobs();
+  readonly #methods: Methods;
+
+  constructor(options: BuildKitOptions) {
+    this.#options = options;
+    this.#sessions = new Sessions(options.log);
+    const worker = workerOf(options.instance, hostname());
+    this.#methods = {
+      [`${CONTROL}/Info`]: unary(wire.Empty, wire.InfoResponse, () => ({ buildkitVersion })),
+      [`${CONTROL}/ListWorkers`]: unary(wire.Empty, wire.ListWorkersResponse, () => ({ record: [worker] })),
+      [`${CONTROL}/Solve`]: unary(wire.ControlSolveRequest, wire.ControlSolveResponse, (q, call) =>
+        this.#solve(q, call),
+      ),
+      [`${CONTROL}/Status`]: streaming(wire.StatusRequest, wire.StatusResponse, (q, call) => this.#status(q.ref, call)),
+      ...cacheMethods(CONTROL, options.builder),
+      [`${GATEWAY}/Ping`]: unary(wire.Empty, wire.PongResponse, () => ({
+        frontendApiCaps: frontendCapabilities,
+        llbCaps: graphCapabilities,
+        workers: [worker],
+      })),
+      [`${GATEWAY}/Solve`]: unary(wire.GatewaySolveRequest, wire.GatewaySolveResponse, (q, call) =>
+        this.#gatewaySolve(q, call),
+      ),
+      [`${GATEWAY}/Return`]: unary(wire.ReturnRequest, wire.Empty, async (q, call) => {
+        (await this.#jobOf(call)).returned.resolve(q);
+        return {};
+      }),
+      [`${GATEWAY}/Inputs`]: unary(wire.Empty, wire.Empty, () => ({})),
+      [`${GATEWAY}/Evaluate`]: unary(wire.Empty, wire.Empty, () => ({})),
+      [`${GATEWAY}/Warn`]: unary(wire.Empty, wire.Empty, () => ({})),
+      '/grpc.health.v1.Health/Check': unary(wire.Empty, wire.HealthCheckResponse, () => ({ status: 1 })),
+    };
+  }
+
+  serve(socket: Duplex, signal: AbortSignal): Promise<void> {
+    return serveGrpc(socket, this.#methods, this.#options.log, signal);
+  }
+
+  checkSession(id: string): void {
+    this.#sessions.check(id);
+  }
+
+  openSession(id: string, methods: readonly string[], socket: Duplex, signal: AbortSignal): Promise<void> {
+    return this.#sessions.serve(id, methods, socket, signal);
+  }
+
+  async #solve(request: Of<typeof wire.ControlSolveRequest>, call: Call) {
+    const { ref, session, frontend, frontendAttrs, definition } = request;
+    if ((definition?.def.length ?? 0) > 0) refuseDefinition();
+    const deprecated = { type: request.exporterDeprecated, attrs: request.exporterAttrsDeprecated };
+    const exporters = request.exporters.length > 0 || deprecated.type === '' ? request.exporters : [deprecated];
+    checkExporters(exporters);
+    const over = new AbortController();
+    const signal = AbortSignal.any([call.signal, over.signal]);
+    const job = this.#jobs.add({ ref, session, exporters, signal });
+    try {
+      const image =
+        frontend === '' ? await imageReturned(job) : (await this.#build(job, frontend, frontendAttrs)).image;
+      if (image === '') return {};
+      const exporterResponse = await exportResult(job, image, { ...this.#options, sessions: this.#sessions }, signal);
+      return { exporterResponse };
+    } finally {
+      await this.#drop(job);
+      over.abort(new RpcError(CODE.canceled, 'the build has ended'));
+      job.progress.end();
+    }
+  }
+
+  async *#status(ref: string, call: Call) {
+    const job = await this.#jobs.get(ref, call.signal);
+    yield* job.progress.read(call.signal);
+  }
+
+  async #gatewaySolve(request: Of<typeof wire.GatewaySolveRequest>, call: Call) {
+    if ((request.definition?.def.length ?? 0) > 0 || Object.keys(request.frontendInputs).length > 0) refuseDefinition();
+    const job = await this.#jobOf(call);
+    const result = await this.#build(job, request.frontend, request.frontendOpt, call.signal);
+    if (result.image === '') return { result: { metadata: lintMetadata(result), ref: undefined, refs: undefined } };
+    const id = keepResult(job, result.image);
+    const config = Buffer.from(JSON.stringify(this.#options.engine.images.get(result.image).config));
+    return { result: { ref: { id }, metadata: { 'containerimage.config': config }, refs: undefined } };
+  }
+
+  async #build(
+    job: Job,
+    frontend: string,
+    attrs: Readonly<Record<string, string>>,
+    signal: AbortSignal = job.signal,
+  ): Promise<FrontendResult> {
+    if (frontend !== 'dockerfile.v0') {
+      const what = frontend === 'gateway.v0' ? `frontend ${attrs['source'] ?? frontend}` : `frontend ${frontend}`;
+      throw new RpcError(CODE.unimplemented, `${what} is not supported: the builder reads Dockerfiles itself`);
+    }
+    const parts = { builder: this.#options.builder, sessions: this.#sessions };
+    return runDockerfile(job, attrs, parts, AbortSignal.any([job.signal, signal]));
+  }
+
+  /** A result that is in no engine's hands any more goes, unless it has a name or a container. */
+  async #drop(job: Job): Promise<void> {
+    if (exportsImage(job)) return;
+    const { images } = this.#options.engine;
+    for (const image of new Set(job.results.values())) {
+      try {
+        if ((await images.inspect(image)).RepoTags.length === 0)
+          await images.remove(image, { force: false, noPrune: true });
+      } catch (e) {
+        this.#options.log.debug('the image of a build that exports none stays', { image, error: String(e) });
+      }
+    }
+  }
+
+  #jobOf({ metadata, signal }: Call): Promise<Job> {
+    return this.#jobs.get(String(metadata['buildkit-controlapi-buildid'] ?? ''), signal);
+  }
+}
+
+/** The image that the client's part of a build decided for; `''`: none. @throws {RpcError} what it failed with */
+async function imageReturned(job: Job): Promise<string> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  job.signal.addEventListener('abort', () => reject(job.signal.reason), { once: true });
+  const { result, error } = await Promise.race([job.returned.promise, aborted]);
+  if (error !== undefined) throw new RpcError(error.code || CODE.unknown, error.message, error.details);
+  const refs = Object.values(result?.refs?.refs ?? {});
+  if (refs.length > 1) throw new RpcError(CODE.unimplemented, 'images for several platforms are not supported');
+  const id = (result?.ref ?? refs[0])?.id ?? '';
+  if (id === '') return '';
+  const image = job.results.get(id);
+  if (image === undefined) throw new RpcError(CODE.notFound, `no such result ${id}`);
+  return image;
+}
+
+function refuseDefinition(): never {
+  throw new RpcError(
+    CODE.unimplemented,
+    'low-level build definitions are not supported: only Dockerfiles are built here',
+  );
+}
