@@ -95,7 +95,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     void taken.finally(() => settling.delete(taken));
   });
 
-  await ensurePredefined(book, networks, options.defaultBridge);
+  const alive = new Set((await runtime.alive()).map((c) => c.containerId));
+  const onNetwork = (networkId: string) =>
+    store.all().some((c) => alive.has(c.id) && c.attachments.some((a) => a.networkId === networkId));
+  await ensurePredefined(book, networks, options.defaultBridge, onNetwork);
   await recover(ctx, async () => {
     await Promise.all(settling);
   });

@@ -138,6 +138,8 @@ export interface Networks extends AsyncDisposable {
   /** @throws {WharfError} `ADDRESS_IN_USE`, `ADDRESSES_EXHAUSTED`, `INVALID_PARAMETER`; nothing is left then */
   attach(request: EndpointRequest): Promise<Endpoint>;
   detach(containerId: string, networkId: string): Promise<void>;
+  /** Gives the default route to the endpoint on this network. Success means "it has it, and no other one". */
+  moveGateway(containerId: string, networkId: string): void;
   /** The names of an endpoint after a rename of its container. */
   rename(containerId: string, networkId: string, names: readonly string[]): void;
   /**

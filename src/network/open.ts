@@ -31,7 +31,7 @@ import { renderResolvConf } from './resolv-conf.ts';
 import type { Publication, Sandbox } from './sandbox.ts';
 import { checkPort, closeDns, emptySandbox, openDns } from './sandbox.ts';
 import { sweepStrays } from './sweep.ts';
-import { configureWire, createWire, ensureGateway, shutEndpoint } from './wire.ts';
+import { configureWire, createWire, useGateway, shutEndpoint } from './wire.ts';
 
 /** Opens the networks of one engine. Touches nothing in the kernel until it is asked to. */
 export async function openNetworks(options: NetworksOptions): Promise<Networks> {
@@ -149,7 +149,19 @@ class KernelNetworks implements Networks {
       (e) => this.#networks.get(e.request.networkId)?.network.internal === false,
     );
     const next = rest.findLast((e) => e.request.gateway) ?? rest[0];
-    if (next !== undefined) ensureGateway(sandbox.path, next);
+    if (next !== undefined) this.moveGateway(containerId, next.request.networkId);
+  }
+
+  moveGateway(containerId: string, networkId: string): void {
+    const sandbox = this.#sandbox(containerId);
+    const chosen = sandbox.endpoints.get(networkId);
+    if (chosen === undefined) throw networkNotOpen({ networkId });
+    useGateway(sandbox.path, chosen);
+    for (const [id, endpoint] of sandbox.endpoints) {
+      const moved: Endpoint = { ...endpoint, request: { ...endpoint.request, gateway: id === networkId } };
+      sandbox.endpoints.set(id, moved);
+      this.#networks.get(id)?.endpoints.set(containerId, moved);
+    }
   }
 
   rename(containerId: string, networkId: string, names: readonly string[]): void {

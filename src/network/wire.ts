@@ -35,11 +35,10 @@ export function configureWire(routes: RouteSocket, netns: string, network: Bridg
   routes.setBridgePort(routes.getLink(hostVeth).index, { hairpin: true, isolated });
 }
 
-/** Gives a container that has lost its default route another one, by way of this endpoint. */
-export function ensureGateway(netns: string, endpoint: Endpoint): void {
+/** Makes this endpoint the way out of its container, in place of another one. */
+export function useGateway(netns: string, endpoint: Endpoint): void {
   inNetns(netns, () => {
     using inside = new RouteSocket();
-    if (inside.routes().some((route) => route.destination === undefined)) return;
     setGateway(inside, inside.getLink(endpoint.ifname).index, endpoint);
   });
 }

@@ -8,8 +8,9 @@ import { hostGateway } from './endpoints.ts';
 import type { HostsLine } from './etc-files.ts';
 import { extraHostLines, hostsText, ownNames } from './etc-files.ts';
 import type { LinkedContainer } from './links.ts';
-import { linkHostsLine } from './links.ts';
+import { linkHostsLine, parseLink } from './links.ts';
 import type { Attachment, ContainerRecord } from './record.ts';
+import { isLive } from './state.ts';
 
 /** Writes a container's /etc/hosts in place: the file may be bound into it already. */
 export function writeHosts(
@@ -25,13 +26,51 @@ export function writeHosts(
     writeFileSync(path, hostFile('/etc/hosts') + lines);
     return;
   }
-  const names = ownNames(record.config.Hostname || shortId(record.id), record.config.Domainname ?? '');
-  const own: HostsLine[] = attachments.flatMap(({ endpoint }) =>
-    endpoint === null
-      ? []
-      : [endpoint.ipv4, ...(endpoint.ipv6 ? [endpoint.ipv6] : [])].map((address) => ({ address, names })),
-  );
+  const own = attachments.flatMap((attachment) => ownLines(record, attachment));
   writeFileSync(path, hostsText({ extra, own, links: links.map(linkHostsLine) }));
+}
+
+/**
+ * Changes a running container's /etc/hosts in place, line by line: what the container itself wrote there stays.
+ */
+export function changeHosts(
+  ctx: Context,
+  record: ContainerRecord,
+  change: { readonly gone?: readonly HostsLine[]; readonly added?: readonly HostsLine[] },
+): void {
+  const path = join(containerDirectory(ctx, record.id), 'hosts');
+  const textOf = ({ address, names }: HostsLine) => `${address}\t${names.join(' ')}`;
+  const gone = new Set([...(change.gone ?? []), ...(change.added ?? [])].map(textOf));
+  const kept = hostFile(path)
+    .split('\n')
+    .filter((line) => line !== '' && !gone.has(line));
+  writeFileSync(path, [...kept, ...(change.added ?? []).map(textOf), ''].join('\n'));
+}
+
+/** What one network adds to a container's /etc/hosts. */
+export function ownLines(record: ContainerRecord, { endpoint }: Attachment): HostsLine[] {
+  if (endpoint === null) return [];
+  const names = ownNames(record.config.Hostname || shortId(record.id), record.config.Domainname ?? '');
+  return [endpoint.ipv4, ...(endpoint.ipv6 ? [endpoint.ipv6] : [])].map((address) => ({ address, names }));
+}
+
+/** Containers that are linked to this one, and run, learn its address, which may be another one than before. */
+export function tellLinked(ctx: Context, started: ContainerRecord, address: string | undefined): void {
+  if (address === undefined) return;
+  for (const other of ctx.store.all()) {
+    if (!isLive(other.state) || other.id === started.id || other.hostConfig.NetworkMode !== 'bridge') continue;
+    for (const text of other.hostConfig.Links ?? []) {
+      const { target, alias } = parseLink(text);
+      if (target !== started.name) continue;
+      const line = linkHostsLine({ alias, record: started, address });
+      const path = join(containerDirectory(ctx, other.id), 'hosts');
+      const gone = hostFile(path)
+        .split('\n')
+        .map((old): HostsLine => ({ address: old.split('\t')[0] ?? '', names: (old.split('\t')[1] ?? '').split(' ') }))
+        .filter((old) => old.names.join(' ') === line.names.join(' '));
+      changeHosts(ctx, other, { gone, added: [line] });
+    }
+  }
 }
 
 /** Writes a container's /etc/resolv.conf in place. On a user's network the engine answers at 127.0.0.11. */

@@ -25,7 +25,7 @@ import {
   namespaceOwner,
   publishNetworkEvents,
 } from './endpoints.ts';
-import { writeHosts, writeResolvConf } from './etc.ts';
+import { tellLinked, writeHosts, writeResolvConf } from './etc.ts';
 import { DEFAULT_SHM_BYTES, logSettings } from './host-config.ts';
 import type { LinkedContainer } from './links.ts';
 import { linkEnv } from './links.ts';
@@ -179,6 +179,7 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
     },
   );
   undo.move(); // what runs owns them now; its end, or the next daemon's open, gives them back
+  tellLinked(ctx, record, connected.attachments.find((a) => a.network === 'bridge')?.endpoint?.ipv4);
   ctx.health.begin(id);
   publish(ctx, ctx.store.get(id), 'start');
 }

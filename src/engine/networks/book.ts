@@ -91,14 +91,25 @@ export function isPredefined(name: string): boolean {
 
 /**
  * Records `bridge`, `host` and `none` on first use; they keep their IDs. `defaultBridge`: address of the default bridge in
- * CIDR form, or `undefined` for 172.17.0.1/16 or, if that is taken, a free subnet.
+ * CIDR form, or `undefined` for 172.17.0.1/16 or, if that is taken, a free subnet. While nobody is on it (`isUsed`), the
+ * default bridge moves where its address was changed, or where the host by now uses its addresses elsewhere.
  */
 export async function ensurePredefined(
   book: NetworkBook,
   networks: Networks,
   defaultBridge: string | undefined,
+  isUsed: (networkId: string) => boolean,
 ): Promise<void> {
-  if (book.named('bridge') === undefined) book.put(await planDefaultBridge(book, networks, defaultBridge));
+  const before = book.named('bridge');
+  if (before === undefined) book.put(await planDefaultBridge(book, networks, defaultBridge, undefined));
+  else if (before.bridge !== null && !isUsed(before.id)) {
+    const [subnet] = before.bridge.subnets;
+    const wanted = defaultBridge === undefined ? undefined : subnetOfAddress(defaultBridge);
+    const isElsewhere = wanted !== undefined && (wanted.subnet !== subnet?.subnet || wanted.gateway !== subnet.gateway);
+    if (isElsewhere || (wanted === undefined && networks.conflicts(before.bridge))) {
+      book.put(await planDefaultBridge(book, networks, defaultBridge, before));
+    }
+  }
   for (const [name, driver] of [
     ['host', 'host'],
     ['none', 'null'],
@@ -127,17 +138,19 @@ async function planDefaultBridge(
   book: NetworkBook,
   networks: Networks,
   defaultBridge: string | undefined,
+  before: NetworkRecord | undefined,
 ): Promise<NetworkRecord> {
-  const id = newId();
+  const id = before?.id ?? newId();
+  const others = book.bridges().filter((b) => b.id !== id);
   const request = { id, name: 'bridge', isDefault: true, internal: false, enableIpv6: false, options: {} };
   const plan = (cidr: string | undefined) =>
-    networks.plan({ ...request, subnets: cidr === undefined ? [] : [subnetOfAddress(cidr)] }, book.bridges());
+    networks.plan({ ...request, subnets: cidr === undefined ? [] : [subnetOfAddress(cidr)] }, others);
   // Without an address: the first free block of the pools, which is 172.17.0.0/16 unless the host routes it.
   const bridge = await plan(defaultBridge);
   return {
     id,
     name: 'bridge',
-    created: nowRfc3339(),
+    created: before?.created ?? nowRfc3339(),
     driver: 'bridge',
     internal: false,
     attachable: false,

@@ -12,7 +12,7 @@ import {
   publishNetworkEvents,
   publishPorts,
 } from '../containers/endpoints.ts';
-import { writeHosts } from '../containers/etc.ts';
+import { changeHosts, ownLines } from '../containers/etc.ts';
 import type { Attachment, ContainerRecord } from '../containers/record.ts';
 import { isOwnNetworkMode } from '../containers/record.ts';
 import { isLive } from '../containers/state.ts';
@@ -120,8 +120,6 @@ export function createNetworkService(ctx: Context): NetworkService {
           if (isPredefined(network.name) || endpointsOn(ctx, network).length > 0) continue;
           if (until !== undefined && millisOf(network.created) >= until) continue;
           if (!hasLabels(network.labels, filters['label']) || !lacksLabels(network.labels, filters['label!'])) continue;
-          // A stopped container that will want it again keeps it, as in Docker.
-          if (ctx.store.all().some((c) => c.attachments.some((a) => a.networkId === network.id))) continue;
           try {
             await removeRecord(network);
             deleted.push(network.name);
@@ -298,7 +296,7 @@ async function connect(ctx: Context, network: NetworkRecord, id: string, given: 
   const endpoint = await ctx.options.networks.attach(endpointRequest(ctx, wanted, mine, gateway === mine));
   const now = attachments.map((a) => (a === added ? { ...a, endpoint } : a));
   const changed = ctx.store.change(id, { attachments: now });
-  writeHosts(ctx, changed, now, []);
+  changeHosts(ctx, changed, { added: ownLines(changed, { ...added, endpoint }) });
   publishNetworkEvents(ctx, changed, [{ ...added, endpoint }], 'connect');
   await republish(ctx, record, changed);
 }
@@ -319,7 +317,7 @@ async function disconnect(ctx: Context, network: NetworkRecord, id: string): Pro
   if (live && gone.endpoint !== null) await ctx.options.networks.detach(id, network.id);
   const changed = ctx.store.change(id, { attachments });
   if (!live) return;
-  writeHosts(ctx, changed, attachments, []);
+  changeHosts(ctx, changed, { gone: ownLines(changed, gone) });
   publishNetworkEvents(ctx, changed, disconnected([gone]), 'disconnect');
   await republish(ctx, record, changed);
 }
@@ -330,7 +328,20 @@ async function republish(ctx: Context, before: ContainerRecord, after: Container
   const joined = joinedNetworks(ctx, after);
   const gateway = gatewayOf(joined);
   if (old?.network.id === gateway?.network.id) return;
+  if (gateway !== undefined) ctx.options.networks.moveGateway(after.id, gateway.network.id);
   await ctx.options.networks.unpublish(after.id);
-  const ports = await publishPorts(ctx, after, gateway, after.attachments);
-  ctx.store.change(after.id, { ports });
+  // What is published goes where the default route goes, also when the next daemon takes this container up.
+  const attachments = after.attachments.map((a) =>
+    a.endpoint === null
+      ? a
+      : {
+          ...a,
+          endpoint: {
+            ...a.endpoint,
+            request: { ...a.endpoint.request, gateway: a.networkId === gateway?.network.id },
+          },
+        },
+  );
+  const ports = await publishPorts(ctx, after, gateway, attachments);
+  ctx.store.change(after.id, { attachments, ports });
 }

@@ -34,3 +34,11 @@ export async function runToEnd(
   await api(daemon.socket, 'DELETE', `/containers/${id}?v=1`);
   return String(output).replaceAll('\r', '').trim();
 }
+
+/** Runs a command in a running container; its output, trimmed. */
+export async function execIn(daemon: TestDaemon, id: string, command: readonly string[]): Promise<string> {
+  const body = { Cmd: command, AttachStdout: true, AttachStderr: true, Tty: true };
+  const { Id } = (await api(daemon.socket, 'POST', `/containers/${id}/exec`, body)) as { Id: string };
+  const output = await api(daemon.socket, 'POST', `/exec/${Id}/start`, { Tty: true });
+  return String(output).replaceAll('\r', '').trim();
+}
