@@ -22,6 +22,8 @@ const io: CliIo = {
   },
   env: process.env,
   cwd: process.cwd(),
+  // The launcher lies beside the bundle or the sources that Node was given.
+  program: (process.argv[1] ?? 'wharf').replace(/\/(dist\/wharf\.js|src\/bin\/wharf\.ts)$/, '/bin/wharf'),
   get signal() {
     heeded = true;
     return aborter.signal;

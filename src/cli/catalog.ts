@@ -85,6 +85,18 @@ export const CATALOG: readonly Entry[] = [
     'common',
   ),
 
+  ...(['install', 'uninstall'] as const).flatMap((key) => [
+    entry(
+      `alias ${key}`,
+      key === 'install' ? 'Write short aliases into the start-up files of bash and zsh' : 'Take the aliases out again',
+      async () => (await import('./commands/alias.ts'))[key],
+    ),
+    entry(
+      `docker-shim ${key}`,
+      key === 'install' ? 'Make docker and docker-compose call wharf' : 'Take that back',
+      async () => (await import('./commands/docker-shim.ts'))[key],
+    ),
+  ]),
   entry(
     'completion',
     'Generate completion for bash, zsh or fish',
@@ -297,10 +309,12 @@ export const CATALOG: readonly Entry[] = [
 
 /** Commands that have commands. `compose` is one too, with a grammar of its own. */
 export const GROUPS: Readonly<Record<string, string>> = {
+  alias: 'Short aliases for compose commands',
   builder: 'Manage builds',
   compose: 'Define and run multi-container applications',
   container: 'Manage containers',
   context: 'Manage contexts: engines by name',
+  'docker-shim': 'The names docker and docker-compose',
   image: 'Manage images',
   network: 'Manage networks',
   registry: 'Run a registry',

@@ -10,6 +10,8 @@ export interface CliIo {
   readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  /** Path of the program that was called, for files that are to call it again. */
+  readonly program: string;
   /** Aborted at the first Ctrl-C, unless the command takes signals itself. */
   readonly signal: AbortSignal;
   /** Hands signals to the listener instead of letting them end the program; the result undoes that. */

@@ -84,6 +84,7 @@ export async function runCli(argv: readonly string[], given: CliIo): Promise<num
       stderr: io.stderr,
       env: io.env,
       cwd: io.cwd,
+      program: io.program,
       onSignals: io.onSignals,
       path,
       print,

@@ -1,91 +1,180 @@
-import { randomBytes } from 'node:crypto';
-import { rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import type { Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
-import { packContext, type BuildQuery } from '../../client/index.ts';
-import { parseReference } from '../../core/reference.ts';
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { BuildQuery } from '../../client/index.ts';
+import { familiarName, parseReference, withDefaultTag } from '../../core/reference.ts';
+import { prepareContext } from '../build/context.ts';
+import { parseOutput, staysInEngine, writeOutput, type Output } from '../build/outputs.ts';
+import { checkReport, progressMode, showBuild } from '../build/show.ts';
+import { withSide } from '../build/side-context.ts';
 import { arity, command, type CommandContext } from '../command.ts';
 import { ExitError } from '../errors.ts';
 import { flag, type Values } from '../flags.ts';
-import { showProgress } from '../progress.ts';
 import { allAuths } from '../registry-auth.ts';
 import { extraHost } from '../spec/container-request.ts';
+import { csvFields } from '../spec/csv.ts';
 import { pairs } from '../spec/pairs.ts';
 
 const options = {
-  addHost: flag.list('--add-host', 'Add a custom host-to-IP mapping ("host:ip")'),
+  addHost: flag.list('--add-host', 'Add a custom host-to-IP mapping (format: "host:ip")'),
   buildArg: flag.list('--build-arg', 'Set build-time variables'),
+  buildContext: flag.list('--build-context', 'Additional build contexts (e.g., name=path)'),
   cacheFrom: flag.list('--cache-from', 'Images to consider as cache sources'),
-  file: flag.string('-f, --file', 'Name of the Dockerfile (default is "PATH/Dockerfile")'),
+  cacheTo: flag.list('--cache-to', 'Cache export destinations', { hidden: true }),
+  call: flag.string('--call', 'Set method for evaluating build ("check")'),
+  check: flag.bool('--check', 'Shorthand for "--call=check"'),
+  compress: flag.bool('--compress', 'Compress the build context', false, { hidden: true }),
+  explain: flag.bool('--explain', 'Say for each step why it was cached or not, and what it adds'),
+  file: flag.string('-f, --file', 'Name of the Dockerfile (default: "PATH/Dockerfile")'),
   forceRm: flag.bool('--force-rm', 'Always remove intermediate containers', false, { hidden: true }),
-  iidfile: flag.string('--iidfile', 'Write the image ID to the file'),
+  iidfile: flag.string('--iidfile', 'Write the image ID to a file'),
   label: flag.list('--label', 'Set metadata for an image'),
+  load: flag.bool('--load', 'Shorthand for "--output=type=docker"', false, { hidden: true }),
+  metadataFile: flag.string('--metadata-file', 'Write build result metadata to a file'),
   network: flag.string('--network', 'Set the networking mode for the "RUN" instructions during build', {
     default: '"default"',
   }),
   noCache: flag.bool('--no-cache', 'Do not use cache when building the image'),
+  noCacheFilter: flag.list('--no-cache-filter', 'Do not cache specified stages'),
+  output: flag.list('-o, --output', 'Output destination (format: "type=local,dest=path")'),
   platform: flag.string('--platform', 'Set target platform for build'),
-  progress: flag.string('--progress', 'Set type of progress output', { hidden: true }),
-  pull: flag.bool('--pull', 'Always attempt to pull a newer version of the image'),
+  progress: flag.string('--progress', 'Set type of progress output ("auto", "plain", "tty", "quiet", "rawjson")', {
+    default: '"auto"',
+  }),
+  pull: flag.bool('--pull', 'Always attempt to pull all referenced images'),
+  push: flag.bool('--push', 'Shorthand for "--output=type=registry"', false, { hidden: true }),
   quiet: flag.bool('-q, --quiet', 'Suppress the build output and print image ID on success'),
   rm: flag.bool('--rm', 'Remove intermediate containers after a successful build', true, { hidden: true }),
-  shmSize: flag.bytes('--shm-size', 'Size of "/dev/shm"'),
-  tag: flag.list('-t, --tag', 'Name and optionally a tag for the image ("name:tag")'),
+  secret: flag.list('--secret', 'Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")'),
+  shmSize: flag.bytes('--shm-size', 'Shared memory size for build containers'),
+  squash: flag.bool('--squash', 'Squash newly built layers into a single new layer', false, { hidden: true }),
+  ssh: flag.list('--ssh', 'SSH agent socket to expose to the build (format: "default|<id>[=<socket>]")'),
+  tag: flag.list('-t, --tag', 'Name and optionally a tag (format: "name:tag")'),
   target: flag.string('--target', 'Set the target build stage to build'),
 };
 
 export const build = command({
-  usage: '[OPTIONS] PATH | -',
+  usage: '[OPTIONS] PATH | URL | -',
   arity: arity.exactly(1),
   options,
   async run({ args, options: given }, context) {
-    for (const tag of given.tag) parseReference(tag);
+    refuse(given);
+    const outputs = given.output.map(parseOutput);
+    const tags = [...given.tag, ...outputs.flatMap((o) => o.name ?? [])];
+    for (const tag of tags) parseReference(tag);
+    const check = given.check || given.call === 'check';
+    const mode = progressMode(given.progress, given.quiet, context);
     await using undo = new AsyncDisposableStack();
-    const source = await contextOf(args[0] ?? '', given.file, context, undo);
+    const source = await prepareContext(args[0] ?? '', given.file, context, undo);
+    const side = await withSide(source.tar, { secrets: given.secret, contexts: given.buildContext }, context);
+    const fetched = outputs.filter((o) => !staysInEngine(o));
+    const temporary = fetched.length > 0 && fetched.length === outputs.length && given.tag.length === 0;
     const query: BuildQuery = {
       ...queryOf(given, context.env),
-      ...source,
+      tags,
+      dockerfile: source.dockerfile,
       registryConfig: await allAuths(context.env),
+      extras: {
+        ...side.extras,
+        events: true,
+        checkOnly: check,
+        keepInCache: temporary,
+        noCacheStages: given.noCacheFilter.flatMap((names) => names.split(',')).map((name) => name.toLowerCase()),
+        sshSockets: sshSockets(given.ssh, context),
+      },
     };
-    let id = '';
-    const messages = context.client.images.build(source.tar, { ...query, signal: context.signal });
-    let last = '';
-    const onAux = (aux: unknown) => {
-      if (typeof aux === 'object' && aux !== null && 'ID' in aux && typeof aux.ID === 'string') id = aux.ID;
-    };
-    try {
-      if (given.quiet) {
-        for await (const m of messages) {
-          if (m.error !== undefined) throw new Error(m.errorDetail?.message ?? m.error);
-          if (m.aux !== undefined) onAux(m.aux);
-          if (m.stream !== undefined) last += m.stream;
-        }
-        await context.print(`${id || last.trim()}\n`);
-      } else await showProgress(messages, context.stdout, onAux);
-    } catch (e) {
-      const code = exitCodeOf(e);
-      throw code === undefined ? e : new ExitError((e as Error).message, code, e);
+    const messages = context.client.images.build(side.tar, { ...query, signal: context.signal });
+    const shown = await showBuild(
+      messages,
+      check ? 'quiet' : mode,
+      { explain: given.explain && !given.quiet, tags: tags.map(fullName) },
+      context,
+    );
+    if (check) {
+      await context.print(checkReport(shown.warnings, source.shown, source.lines));
+      return shown.warnings.length === 0 ? 0 : 1;
     }
-    if (given.iidfile !== undefined) await writeFile(resolve(context.cwd, given.iidfile), id || last.trim());
+    await handOver(fetched, shown.imageId, tags, temporary, context);
+    if (mode === 'quiet') await context.print(`${shown.imageId}\n`);
+    const { iidfile, metadataFile } = given;
+    if (iidfile !== undefined) await writeFile(resolve(context.cwd, iidfile), shown.imageId);
+    if (metadataFile !== undefined) {
+      const metadata = {
+        'containerimage.config.digest': shown.imageId,
+        'containerimage.digest': shown.imageId,
+        ...(tags.length === 0 ? {} : { 'image.name': tags.map(fullName).join(',') }),
+      };
+      await writeFile(resolve(context.cwd, metadataFile), `${JSON.stringify(metadata, null, 2)}\n`);
+    }
     return 0;
   },
 });
 
-/** A failing RUN gives its own exit code. */
-function exitCodeOf(e: unknown): number | undefined {
-  const m = e instanceof Error ? /returned a non-zero code: (\d+)/.exec(e.message) : null;
-  return m === null ? undefined : Number(m[1]);
+/** Writes the outputs; an image that was only made for them goes. */
+async function handOver(
+  outputs: readonly Output[],
+  image: string,
+  tags: readonly string[],
+  temporary: boolean,
+  context: CommandContext,
+): Promise<void> {
+  try {
+    for (const output of outputs) await writeOutput(output, image, tags, context);
+  } finally {
+    if (temporary) {
+      const { RepoTags } = await context.client.images.inspect(image);
+      if (RepoTags.length === 0) await context.client.images.remove(image);
+    }
+  }
+}
+
+/** @throws {ExitError} at options that ask for what this builder does not do */
+function refuse(given: Values<typeof options>): void {
+  const no = (message: string) => new ExitError(message, 1);
+  if (given.squash) {
+    throw no(
+      '--squash is not supported: put the commands into one RUN, or copy the result into a new stage (COPY --from)',
+    );
+  }
+  if (given.push) throw no('--push is not done by the build: use -t NAME, then "wharf push NAME"');
+  const cacheTo = given.cacheTo.find((text) => !/^(type=)?inline$/.test(text));
+  if (cacheTo !== undefined) throw no(`--cache-to ${cacheTo} is not supported: this engine keeps its cache itself`);
+  if (given.call !== undefined && !['build', 'check'].includes(given.call)) {
+    throw no(`--call ${given.call} is not supported: build and check are`);
+  }
+}
+
+/** `default`, `id`, `id=/path/of/socket`. The engine opens the socket itself, so both have to be on one machine. */
+function sshSockets(given: readonly string[], { env, client, cwd }: CommandContext): Record<string, string> {
+  if (given.length > 0 && !client.host.startsWith('unix://')) {
+    throw new ExitError('--ssh needs an engine on this machine: the agent is reached by its socket', 1);
+  }
+  return Object.fromEntries(
+    given.map((text) => {
+      const [id = '', path = ''] = text.split(/=(.*)/s);
+      const socket = path || env['SSH_AUTH_SOCK'];
+      if (!socket)
+        throw new ExitError(`--ssh ${text}: SSH_AUTH_SOCK is not set: start an agent, or give its socket`, 1);
+      return [id, resolve(cwd, socket)];
+    }),
+  );
+}
+
+function fullName(tag: string): string {
+  const ref = withDefaultTag(parseReference(tag));
+  const name = familiarName(ref);
+  const full = name.includes('/') ? name : `library/${name}`;
+  return `${full.startsWith(ref.registry) ? full : `${ref.registry}/${full}`}:${ref.tag ?? 'latest'}`;
 }
 
 function queryOf(given: Values<typeof options>, env: CommandContext['env']): BuildQuery {
-  const buildArgs = Object.fromEntries(
+  const buildArgs: Record<string, string | null> = Object.fromEntries(
     given.buildArg.map((arg) => {
       const equals = arg.indexOf('=');
       return equals < 0 ? [arg, env[arg] ?? null] : [arg.slice(0, equals), arg.slice(equals + 1)];
     }),
   );
+  const epoch = env['SOURCE_DATE_EPOCH'];
+  if (epoch && buildArgs['SOURCE_DATE_EPOCH'] === undefined) buildArgs['SOURCE_DATE_EPOCH'] = epoch;
   return {
     tags: given.tag,
     buildArgs,
@@ -93,57 +182,21 @@ function queryOf(given: Values<typeof options>, env: CommandContext['env']): Bui
     target: given.target,
     noCache: given.noCache,
     pull: given.pull,
-    quiet: given.quiet,
     networkMode: given.network,
     extraHosts: given.addHost.map(extraHost),
-    cacheFrom: given.cacheFrom,
+    cacheFrom: given.cacheFrom.map(cacheSource),
     shmSizeBytes: given.shmSize,
     platform: given.platform ?? (env['DOCKER_DEFAULT_PLATFORM'] || undefined),
     removeIntermediate: given.rm,
   };
 }
 
-/** The context to send: a folder, or with `-` a Dockerfile or a tar from stdin. */
-async function contextOf(
-  where: string,
-  file: string | undefined,
-  context: CommandContext,
-  undo: AsyncDisposableStack,
-): Promise<{ readonly tar: Readable; readonly dockerfile: string | undefined }> {
-  if (where === '-' && file === '-')
-    throw new ExitError("invalid argument: can't use stdin for both build context and dockerfile", 1);
-  if (/^(https?:\/\/|git@|git:\/\/|github\.com\/)/.test(where)) {
-    throw new ExitError(
-      `unable to prepare context: remote contexts are not supported: ${where}; clone it and build the folder`,
-      1,
-    );
+/** An image, as it is or as `type=registry,ref=IMAGE`. */
+function cacheSource(text: string): string {
+  if (!text.includes('=')) return text;
+  const keys = new Map(csvFields(text).map((field) => field.split(/=(.*)/s) as [string, string]));
+  if (keys.get('type') !== 'registry') {
+    throw new ExitError(`--cache-from ${text} is not supported: an image, or type=registry,ref=IMAGE, is`, 1);
   }
-  if (where === '-') {
-    const { stdinContext } = await import('../stdin-context.ts');
-    return stdinContext(context.stdin, file);
-  }
-  const directory = resolve(context.cwd, where);
-  if (file === '-') {
-    const path = join(tmpdir(), `Dockerfile.${randomBytes(8).toString('hex')}`);
-    undo.defer(() => rm(path, { force: true }));
-    await writeFile(path, await text(context.stdin), { mode: 0o600 });
-    return packContext({ directory, dockerfile: path });
-  }
-  const dockerfile = file === undefined ? join(directory, 'Dockerfile') : resolve(context.cwd, file);
-  return packContext({ directory, dockerfile: await existing(dockerfile, file, directory) });
-}
-
-/** `-f` is relative to where we are; a file of that name in the context is what older versions meant. */
-async function existing(path: string, given: string | undefined, directory: string): Promise<string> {
-  const { stat } = await import('node:fs/promises');
-  const there = (p: string) =>
-    stat(p).then(
-      () => true,
-      () => false,
-    );
-  if (await there(path)) return path;
-  if (given !== undefined && (await there(join(directory, given)))) return join(directory, given);
-  // A case that a file system elsewhere would have forgiven.
-  if (given === undefined && (await there(join(directory, 'dockerfile')))) return join(directory, 'dockerfile');
-  return path;
+  return keys.get('ref') ?? '';
 }

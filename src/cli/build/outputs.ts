@@ -1,0 +1,94 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { nearest } from '../../core/nearest.ts';
+import type { CommandContext } from '../command.ts';
+import { ExitError } from '../errors.ts';
+import { csvFields } from '../spec/csv.ts';
+
+const TYPES = ['local', 'tar', 'oci', 'docker', 'image'] as const;
+
+/** Where a result goes (`-o`). `dest` `-` is stdout. */
+export interface Output {
+  readonly type: (typeof TYPES)[number];
+  readonly dest: string | undefined;
+  /** Of `type=image`. */
+  readonly name: string | undefined;
+}
+
+/**
+ * `type=tar,dest=out.tar`; a bare path is a directory, a bare `-` a tar to stdout.
+ * @throws {ExitError} at what cannot be done
+ */
+export function parseOutput(text: string): Output {
+  if (text === '-') return { type: 'tar', dest: '-', name: undefined };
+  const fields = csvFields(text);
+  if (fields.length === 1 && !text.includes('=')) return { type: 'local', dest: text, name: undefined };
+  const keys = new Map(fields.map((field) => field.split(/=(.*)/s) as [string, string | undefined]));
+  const type = keys.get('type') ?? '';
+  const dest = keys.get('dest');
+  if (type === 'registry' || keys.get('push') === 'true') {
+    throw new ExitError(`--output ${text}: pushing is not done by the build: use -t NAME, then "wharf push NAME"`, 1);
+  }
+  if (!isType(type)) {
+    const near = nearest(type, TYPES);
+    throw new ExitError(
+      `--output: unknown type ${JSON.stringify(type)}${near === undefined ? '' : ` (did you mean ${near}?)`}`,
+      1,
+    );
+  }
+  if (type === 'local' && (dest === undefined || dest === '-')) {
+    throw new ExitError('--output type=local: dest is required, and has to be a directory', 1);
+  }
+  for (const key of keys.keys()) {
+    if (!['type', 'dest', 'name'].includes(key)) throw new ExitError(`--output: the key ${key} is not supported`, 1);
+  }
+  return { type, dest, name: keys.get('name') };
+}
+
+function isType(text: string): text is Output['type'] {
+  return (TYPES as readonly string[]).includes(text);
+}
+
+/** Whether the engine keeps the image anyway, so that nothing has to be fetched. */
+export function staysInEngine({ type, dest }: Output): boolean {
+  return type === 'image' || (type === 'docker' && dest === undefined);
+}
+
+/**
+ * Fetches the result of a build.
+ * @param tags names that an archive gives the image
+ */
+export async function writeOutput(
+  output: Output,
+  image: string,
+  tags: readonly string[],
+  context: CommandContext,
+): Promise<void> {
+  const { client, cwd, stdout } = context;
+  const { type } = output;
+  const dest = output.dest ?? '-';
+  if (dest === '-' && stdout.isTTY === true) {
+    throw new ExitError(`dest file is required for ${type} exporter. refusing to write to console`, 1);
+  }
+  const tar =
+    type === 'local' || type === 'tar'
+      ? await client.images.files(image)
+      : await client.images.save(tags.length === 0 ? [image] : tags);
+  if (type === 'local') {
+    const directory = resolve(cwd, dest);
+    await mkdir(directory, { recursive: true });
+    const child = spawn('tar', ['--extract', '--preserve-permissions', '--no-same-owner', '-C', directory], {
+      stdio: ['pipe', 'inherit', 'inherit'],
+    });
+    const ended = once(child, 'close');
+    await pipeline(tar, child.stdin);
+    const [code] = (await ended) as [number | null];
+    if (code !== 0) throw new ExitError(`the files could not be written to ${dest}: tar ended with ${code}`, 1);
+  } else if (dest === '-') {
+    for await (const chunk of tar) if (!stdout.write(chunk)) await once(stdout, 'drain');
+  } else await pipeline(tar, createWriteStream(resolve(cwd, dest)));
+}
