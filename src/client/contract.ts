@@ -137,6 +137,8 @@ export interface Client {
     ): AsyncIterable<res.ProgressMessage>;
     load(tar: Readable, options?: { quiet?: boolean; signal?: AbortSignal }): AsyncIterable<res.ProgressMessage>;
     save(names: readonly string[]): Promise<Readable>;
+    /** The files of an image as a tar, as a build's `-o` gives them; only Wharf's engine has this. */
+    files(name: string): Promise<Readable>;
     import(
       tar: Readable,
       options: { repository?: string; tag?: string; message?: string; changes?: readonly string[] },

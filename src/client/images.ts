@@ -62,6 +62,7 @@ export function imageCalls(http: Transport): Client['images'] {
         },
         json: {},
       }),
+    files: (name) => http.call('GET', '/build/files', { query: { image: name } }),
     build: async function* (context, options) {
       const answer = await http.call('POST', '/build', {
         query: buildQuery(options),
