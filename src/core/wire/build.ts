@@ -1,0 +1,90 @@
+/** What a build tells while it runs, for clients that asked for it: one step is one `step`, then output, then one `done`. */
+export type BuildEvent =
+  | {
+      readonly kind: 'plan';
+      readonly file: string;
+      /** Steps that this build will take. */
+      readonly steps: number;
+    }
+  | {
+      readonly kind: 'step';
+      readonly id: number;
+      /** As a progress display names it: `[stage 2/4] RUN make`. */
+      readonly name: string;
+      /** Only describes the image: ENV, CMD and the like. */
+      readonly metadata: boolean;
+      readonly line: number;
+    }
+  | { readonly kind: 'output'; readonly id: number; readonly stream: 'stdout' | 'stderr'; readonly text: string }
+  | {
+      readonly kind: 'transfer';
+      readonly id: number;
+      readonly what: string;
+      readonly status: string;
+      readonly current?: number | undefined;
+      readonly total?: number | undefined;
+    }
+  | {
+      readonly kind: 'done';
+      readonly id: number;
+      readonly outcome: 'done' | 'cached' | 'failed' | 'canceled';
+      readonly ms: number;
+      /** Why it was taken from the cache, or was not. */
+      readonly why: string;
+      /** Bytes of the layer; `undefined`: it made none. */
+      readonly layerBytes?: number | undefined;
+      readonly error?: string | undefined;
+    }
+  | ({ readonly kind: 'warning' } & BuildWarning)
+  | {
+      readonly kind: 'failure';
+      /** The lines around the one that failed, that one marked. */
+      readonly excerpt: string;
+      /** An image of what the failed command left, if that was asked for. */
+      readonly image: string | undefined;
+    };
+
+/** A finding of a build check. */
+export interface BuildWarning {
+  readonly rule: string;
+  readonly message: string;
+  readonly description: string;
+  readonly url: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** One layer that the cache remembers, or one cache mount; in the words of `GET /system/df`. */
+export interface CacheEntry {
+  readonly ID: string;
+  readonly Type: 'regular' | 'exec.cachemount';
+  readonly Description: string;
+  readonly InUse: boolean;
+  readonly Shared: boolean;
+  readonly Size: number;
+  readonly CreatedAt: string;
+  readonly LastUsedAt: string | null;
+  readonly UsageCount: number;
+  readonly Parents?: readonly string[];
+}
+
+export interface BuildRecord {
+  readonly id: string;
+  readonly startedAt: string;
+  readonly ms: number;
+  readonly status: 'completed' | 'failed' | 'canceled';
+  readonly dockerfile: string;
+  readonly target: string;
+  readonly tags: readonly string[];
+  readonly image: string | undefined;
+  readonly error: string | undefined;
+  readonly steps: readonly StepRecord[];
+}
+
+export interface StepRecord {
+  readonly name: string;
+  readonly outcome: 'done' | 'cached' | 'failed' | 'canceled';
+  readonly why: string;
+  readonly ms: number;
+  readonly layerBytes: number | undefined;
+}
