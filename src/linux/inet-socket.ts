@@ -68,6 +68,15 @@ export function bindInetSocket(options: BindOptions): BoundSocket {
   }
 }
 
+/**
+ * A socket without address in the network namespace of this thread, non-blocking and closed on exec, to connect from there.
+ * @throws {SystemCallError}
+ */
+export function openInetSocket(protocol: 'tcp' | 'udp', family: 4 | 6): number {
+  const type = (protocol === 'udp' ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC_NONBLOCK;
+  return check(socket(family === 6 ? AF_INET6 : AF_INET, type, 0), 'socket', protocol);
+}
+
 /** Closes a socket that no object of Node owns. */
 export function closeSocket(fd: number): void {
   if (close(fd) !== 0 && koffi.errno() === 9) throw new SystemCallError('close', 9, `fd ${fd}`);

@@ -42,9 +42,11 @@ export async function openDns(
     names: namesFor(containerId, networks),
     forwarder,
     upstreams: () => {
+      // A server that the user named is where the container would find it: perhaps a container itself.
+      if (dns.length > 0) return { servers: dns, netns: sandbox.path };
       // Names of the world are no business of a container that cannot reach it.
-      if (networks().every((n) => n.network.internal)) return [];
-      return dns.length > 0 ? dns : hostResolvConf().servers;
+      if (networks().every((n) => n.network.internal)) return { servers: [], netns: undefined };
+      return { servers: hostResolvConf().servers, netns: undefined };
     },
   }));
   try {

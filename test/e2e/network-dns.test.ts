@@ -74,6 +74,7 @@ test('names of containers resolve on the networks they share', { timeout: 60_000
 test('other names are asked elsewhere, and answers come back as they are', { timeout: 60_000 }, async (t) => {
   const lab = await NetworkLab.open(t, POOL);
   const network = await lab.network();
+  const host = network.subnets[0]?.gateway ?? '';
   // A resolver on the host that knows one long answer, refuses one name, and knows nothing else.
   const answerTo = (message: Buffer, udp: boolean) => {
     const query = dnsPacket.decode(message);
@@ -86,7 +87,7 @@ test('other names are asked elsewhere, and answers come back as they are', { tim
     return dnsPacket.encode({ ...whole, flags, answers: code === 0 ? many : [] });
   };
   const udp = createSocket('udp4', (message, from) => udp.send(answerTo(message, true), from.port, from.address));
-  udp.bind(0, '127.0.0.1');
+  udp.bind(0, host);
   await once(udp, 'listening');
   const { port } = udp.address();
   const tcp = createServer((client) => {
@@ -94,7 +95,7 @@ test('other names are asked elsewhere, and answers come back as they are', { tim
       const answer = answerTo(Buffer.from(data).subarray(2), false);
       client.end(Buffer.concat([Buffer.from([answer.length >> 8, answer.length & 255]), answer]));
     });
-  }).listen(port, '127.0.0.1');
+  }).listen(port, host);
   await once(tcp, 'listening');
   t.after(() => {
     udp.close();
@@ -103,7 +104,7 @@ test('other names are asked elsewhere, and answers come back as they are', { tim
 
   const open = (dns: readonly string[]) => lab.container(network, ['me'], {}, dns);
   // The first resolver is not there: the second is asked.
-  const client = await open(['127.0.0.1#1', `127.0.0.1#${port}`]);
+  const client = await open(['127.0.0.1#1', `${host}#${port}`]);
   assert.equal(await lookUp(client, 'nobody.test'), 'NXDOMAIN');
   assert.equal(await lookUp(client, 'refused.test'), 'REFUSED');
   assert.equal(await lookUp(client, 'long.test'), 'NOERROR TC');
@@ -112,6 +113,39 @@ test('other names are asked elsewhere, and answers come back as they are', { tim
   const alone = await open(['127.0.0.1#1']);
   assert.equal(await lookUp(alone, 'nobody.test'), 'SERVFAIL');
 });
+
+test('a resolver that is named is asked from where the container is, also on a network that is shut', {
+  timeout: 60_000,
+}, async (t) => {
+  const lab = await NetworkLab.open(t, POOL);
+  const network = await lab.network({ internal: true });
+  const resolver = await lab.container(network, ['resolver']);
+  const library = createRequire(import.meta.url).resolve('dns-packet');
+  await lab.program(resolver.netns, RESOLVER, library, '5353');
+  const client = await lab.container(network, ['me'], {}, [`${resolver.endpoint.ipv4}#5353`]);
+  for (const transport of ['udp', 'tcp'] as const) {
+    assert.equal(await lookUp(client, 'x.test', 'A', transport), `NOERROR ${client.endpoint.ipv4}`, 'it sees who asks');
+  }
+  const other = await lab.container(network, ['other']);
+  assert.equal(await lookUp(other, 'x.test'), 'SERVFAIL', "the host's are not asked for who cannot reach the world");
+  // Its own loopback is meant, not the host's.
+  const own = await lab.container(network, ['own'], {}, ['127.0.0.1#5353']);
+  await lab.program(own.netns, RESOLVER, library, '5353');
+  assert.equal(await lookUp(own, 'x.test'), 'NOERROR 127.0.0.1');
+});
+
+/** Answers every question with the address of who asks. */
+const RESOLVER = `
+const [library, port] = process.argv.slice(1);
+const dns = require(library);
+const answer = (query, address) => dns.encode({ type: 'response', id: query.id, flags: dns.RECURSION_AVAILABLE, questions: query.questions,
+  answers: [{ type: 'A', name: query.questions[0].name, ttl: 1, data: address.replace('::ffff:', '') }] });
+const udp = require('dgram').createSocket('udp4', (message, from) => udp.send(answer(dns.decode(message), from.address), from.port, from.address));
+require('net').createServer((client) => client.once('data', (data) => {
+  const text = answer(dns.decode(data.subarray(2)), client.remoteAddress);
+  client.end(Buffer.concat([Buffer.from([text.length >> 8, text.length & 255]), text]));
+})).listen(Number(port), () => udp.bind(Number(port), () => console.log('ready')));
+`;
 
 test('a container may itself serve port 53, on 127.0.0.11 too', { timeout: 60_000 }, async (t) => {
   const lab = await NetworkLab.open(t, POOL);

@@ -8,7 +8,7 @@ import type { DecodedPacket } from 'dns-packet';
 import { Nft, bindInetSocket, closeSocket, inNetns } from '../../linux/index.ts';
 import type { NameSource } from './answer.ts';
 import { REFUSED, SERVFAIL, answerLocally, fitUdp, reply } from './answer.ts';
-import type { Forwarder, Transport } from './forward.ts';
+import type { Forwarder, Transport, Upstreams } from './forward.ts';
 import { framed } from './forward.ts';
 
 /** Where containers ask for names. */
@@ -19,8 +19,8 @@ const TCP_IDLE_MS = 10_000;
 export interface DnsOptions {
   readonly names: NameSource;
   readonly forwarder: Forwarder;
-  /** Resolvers for the rest, in order; read anew for each question. */
-  readonly upstreams: () => readonly string[];
+  /** Resolvers for the rest; read anew for each question. */
+  readonly upstreams: () => Upstreams;
 }
 
 /**
