@@ -45,3 +45,9 @@ export const cannotListen = defineError(
   'internal',
   (f: { address: string; reason: string }) => `cannot listen on ${f.address}: ${f.reason}`,
 );
+export const insecureAddress = defineError(
+  'INSECURE_ADDRESS',
+  'invalid',
+  (f: { address: string }) =>
+    `refusing to listen on ${f.address} without TLS: whoever reaches it is root here; use --tlsverify with certificates, or --tls=false to do it all the same`,
+);

@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ApiOptions, ApiServer } from './contract.ts';
+import type { ApiOptions, ApiServer, ListenOptions } from './contract.ts';
 import { pageNotFound, shuttingDown } from './errors.ts';
 import { Exchange } from './http/exchange.ts';
-import { type Bound, listenOn } from './http/listen.ts';
+import { type Bound, listenOn, splitAddress } from './http/listen.ts';
 import { COMMON_HEADERS, send, sendError } from './http/respond.ts';
 import { createRoutes } from './http/router.ts';
 import { checkVersion, splitVersion } from './http/version.ts';
@@ -69,16 +70,20 @@ export function createApi(options: ApiOptions): ApiServer {
     }
   }
 
-  function newServer(): Server {
-    const server = createServer({
+  function newServer(tls: ListenOptions['tls']): Server {
+    const options = {
       // Requests may stream for days; a client that sends its headers slowly is still cut.
       requestTimeout: 0,
       keepAliveTimeout: 60_000,
-      shouldUpgradeCallback: (request) => lookUp(request).found?.route.hijacks === true,
-    });
+      shouldUpgradeCallback: (request: IncomingMessage) => lookUp(request).found?.route.hijacks === true,
+    };
+    const server: Server =
+      tls === undefined
+        ? createServer(options)
+        : createTlsServer({ ...options, ...tls, requestCert: tls.ca !== undefined, minVersion: 'TLSv1.2' });
     // A client may close its writing half and still wait for the answer (`nc`, hijacked streams).
     Object.assign(server, { httpAllowHalfOpen: true });
-    server.on('connection', (socket: Socket) => {
+    server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
       connections.add(socket);
       socket.once('close', () => connections.delete(socket));
       socket.on('error', () => undefined);
@@ -124,10 +129,15 @@ export function createApi(options: ApiOptions): ApiServer {
   }
 
   return {
-    async listen(address, { group } = {}) {
-      const one = await listenOn(newServer(), address, group, log);
-      bound.add(one);
-      return one.address;
+    async listen(address, options = {}) {
+      const addresses: string[] = [];
+      for (const each of splitAddress(address)) {
+        const tls = each.startsWith('tcp:') ? options.tls : undefined;
+        const one = await listenOn(newServer(tls), each, { ...options, tls, log });
+        bound.add(one);
+        addresses.push(one.address);
+      }
+      return addresses.join(', ');
     },
     close,
     [Symbol.asyncDispose]: () => close(0),

@@ -1,5 +1,5 @@
 import { errnoOf, messageOf } from '../core/errors.ts';
-import { startDaemon } from './daemon/daemon.ts';
+import { type Daemon, startDaemon } from './daemon/daemon.ts';
 import { createLogger } from './daemon/logging.ts';
 import { readSettings } from './daemon/options.ts';
 
@@ -11,9 +11,12 @@ async function main(): Promise<void> {
     const settings = readSettings(process.argv.slice(2));
     log = createLogger({ level: settings.logLevel, format: settings.logFormat });
     watchForBugs();
+    process.on('SIGHUP', () => log.info('SIGHUP came before the daemon was ready'));
     const stopping = nextSignal();
     const daemon = await startDaemon(settings, process.argv[1] ?? '', log);
     process.stdout.write(`${daemon.readyLine}\n`);
+    process.removeAllListeners('SIGHUP');
+    process.on('SIGHUP', () => reload(daemon));
     const signal = await stopping;
     log.info('stopping', { signal });
     void nextSignal().then(() => {
@@ -41,7 +44,18 @@ async function main(): Promise<void> {
       // A connection that broke where nobody listened says nothing about the rest of the program; anything else does.
       if (!['EPIPE', 'ECONNRESET'].includes(errnoOf(e) ?? '')) process.exit(1);
     });
-    process.on('SIGHUP', () => log.info('SIGHUP: nothing is configured that can be read again'));
+  }
+
+  /** Reads the configuration again. What is wrong in it changes nothing. */
+  function reload(daemon: Daemon): void {
+    try {
+      const settings = readSettings(process.argv.slice(2));
+      log.setLevel(settings.logLevel);
+      daemon.reload(settings);
+      log.info('configuration read again');
+    } catch (e) {
+      log.error('the configuration could not be read again; nothing was changed', { error: messageOf(e) });
+    }
   }
 }
 

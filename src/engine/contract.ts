@@ -23,8 +23,33 @@ export interface EngineOptions {
   /** Subnet of the default bridge in CIDR with the gateway's address, e.g. `172.17.0.1/16`; `undefined`: that, or a free one. */
   readonly defaultBridge: string | undefined;
   readonly labels: readonly string[];
+  /** What containers get that say nothing else. */
+  readonly defaults?: Partial<ContainerDefaults> | undefined;
+  /** How long all containers together may take to stop at the end; negative: for ever. 15 unless given. */
+  readonly shutdownTimeoutSeconds?: number | undefined;
   readonly log: Logger;
 }
+
+/** What a container gets whose request leaves it open. */
+export interface ContainerDefaults {
+  readonly logDriver: string;
+  readonly logOptions: Readonly<Record<string, string>>;
+  readonly init: boolean;
+  readonly ulimits: readonly wire.Ulimit[];
+  readonly shmSizeBytes: number;
+  readonly ipcMode: 'private' | 'shareable';
+  readonly cgroupns: 'private' | 'host' | undefined;
+  readonly noNewPrivileges: boolean;
+  readonly dns: readonly string[];
+  readonly dnsOptions: readonly string[];
+  readonly dnsSearch: readonly string[];
+}
+
+/** What can be changed while the engine is open. */
+export type Reconfiguration = Pick<
+  EngineOptions,
+  'labels' | 'liveRestore' | 'insecureRegistries' | 'registryMirrors' | 'defaults' | 'shutdownTimeoutSeconds'
+>;
 
 /**
  * The domain: what containers, images, networks and volumes are, and what may be done with them in which state. Speaks in the
@@ -41,6 +66,8 @@ export interface Engine extends AsyncDisposable {
   readonly system: System;
   /** What the builder stands on. */
   readonly parts: { readonly storage: Storage; readonly runtime: Runtime; readonly networks: Networks };
+  /** Takes new settings; containers that are there keep theirs. `settings` is what the event tells of it. */
+  reconfigure(change: Reconfiguration, settings: Readonly<Record<string, string>>): void;
   /** Graceful end: stops containers (unless live-restore), keeps what is to be kept. */
   shutdown(): Promise<void>;
 }
@@ -257,6 +284,8 @@ export interface Events {
     readonly id: string;
     readonly attributes: Readonly<Record<string, string>>;
   }): void;
+  /** How many listen now. */
+  listenerCount(): number;
   /** Past events from `sinceNanos` (of those still remembered), then live ones until `untilNanos` or abort. */
   subscribe(options: {
     readonly sinceNanos?: bigint | undefined;

@@ -54,6 +54,11 @@ export const pathNotFound = defineError(
   'notFound',
   (f: { path: string; container: string }) => `Could not find the file ${f.path} in container ${f.container}`,
 );
+export const networkUnsupported = defineError(
+  'NETWORK_UNSUPPORTED',
+  'unsupported',
+  (f: { what: string }) => `${f.what} is not supported by this engine: use a bridge network`,
+);
 export const pluginNotFound = defineError(
   'PLUGIN_NOT_FOUND',
   'notFound',

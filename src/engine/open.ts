@@ -1,17 +1,19 @@
 import { messageOf } from '../core/errors.ts';
 import type { ExitRecord } from '../runtime/index.ts';
 import type { ContainerConfig } from '../core/wire/container.ts';
-import type { Context } from './containers/context.ts';
+import type { Context, EngineSettings } from './containers/context.ts';
 import { handleExit } from './containers/exit.ts';
+import { DEFAULTS } from './containers/host-config.ts';
 import { HealthMonitor } from './containers/health-monitor.ts';
 import { KeyedMutex } from './containers/mutex.ts';
 import { recover } from './containers/recovery.ts';
 import { usersOfVolume } from './containers/remove-locked.ts';
 import { createContainers } from './containers/service.ts';
 import { isLive } from './containers/state.ts';
-import { stop } from './containers/stop.ts';
+import { killNow, stop } from './containers/stop.ts';
 import { ContainerStore } from './containers/store.ts';
 import { Waiters } from './containers/waiters.ts';
+import { within } from './containers/within.ts';
 import type { Engine, EngineOptions } from './contract.ts';
 import { createEvents } from './events/events.ts';
 import { ExecTable } from './exec/execs.ts';
@@ -21,8 +23,21 @@ import { createNetworkService } from './networks/service.ts';
 import { createSystem } from './system/system.ts';
 import { createVolumes } from './volumes/volumes.ts';
 
+/** Docker's time for all containers to stop when the daemon does. */
+const SHUTDOWN_SECONDS = 15;
+
 /** Opens the engine on its parts and brings the records in line with the kernel. */
-export async function openEngine(options: EngineOptions): Promise<Engine> {
+export async function openEngine(given: EngineOptions): Promise<Engine> {
+  // Read by those who pull and push, and changed in place.
+  const insecureRegistries = [...given.insecureRegistries];
+  const registryMirrors = [...given.registryMirrors];
+  const options: EngineSettings = {
+    ...given,
+    insecureRegistries,
+    registryMirrors,
+    shutdownTimeoutSeconds: given.shutdownTimeoutSeconds ?? SHUTDOWN_SECONDS,
+    defaults: { ...DEFAULTS, ...given.defaults },
+  };
   const { storage, runtime, networks } = options;
   const log = options.log.child({ part: 'engine' });
   const store = new ContainerStore(storage.db);
@@ -42,8 +57,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     snapshotKeyOf: (containerId) => containerId,
     containerForCommit: (ref) => containerForCommit(ref),
     log,
-    insecureRegistries: options.insecureRegistries,
-    registryMirrors: options.registryMirrors,
+    insecureRegistries,
+    registryMirrors,
   });
   const execs = new ExecTable(() => ctx);
   const health = new HealthMonitor(() => ctx, execs);
@@ -103,6 +118,20 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     await Promise.all(settling);
   });
 
+  /** All at once; those that have not ended when the time is up are killed. */
+  async function stopAll(): Promise<void> {
+    const running = store.all().filter((c) => isLive(c.state));
+    const graces = running.map((c) => c.config.StopTimeout ?? 10);
+    const endless = options.shutdownTimeoutSeconds < 0 || graces.some((seconds) => seconds < 0);
+    const limitMs = endless ? Infinity : Math.max(options.shutdownTimeoutSeconds, ...graces.map((s) => s + 5)) * 1000;
+    const stopped = Promise.allSettled(running.map((c) => stop(ctx, c.id, {}, false)));
+    if (await within(stopped, limitMs)) return;
+    await Promise.allSettled(running.map((c) => killNow(ctx, c.id)));
+    await stopped;
+  }
+
+  const system = createSystem({ options, containers, images, volumes, events });
+
   let shutDown: Promise<void> | undefined;
   async function shutdown(): Promise<void> {
     ctx.closing = true;
@@ -110,8 +139,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     ctx.retries.clear();
     health.stop();
     if (!options.liveRestore) {
-      const running = store.all().filter((c) => isLive(c.state));
-      await Promise.allSettled(running.map((c) => stop(ctx, c.id, {}, false)));
+      await stopAll();
     }
     await lock.idle();
     await Promise.all(settling);
@@ -125,8 +153,17 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     volumes,
     events,
     networks: createNetworkService(ctx),
-    system: createSystem({ options, containers, images, volumes }),
+    system,
     parts: { storage, runtime, networks },
+    reconfigure(change, settings) {
+      options.labels = [...change.labels];
+      options.liveRestore = change.liveRestore;
+      options.shutdownTimeoutSeconds = change.shutdownTimeoutSeconds ?? SHUTDOWN_SECONDS;
+      options.defaults = { ...DEFAULTS, ...change.defaults };
+      insecureRegistries.splice(0, Infinity, ...change.insecureRegistries);
+      registryMirrors.splice(0, Infinity, ...change.registryMirrors);
+      system.reloaded(settings);
+    },
     shutdown: () => (shutDown ??= shutdown()),
     async [Symbol.asyncDispose]() {
       // Without a shutdown before: containers go on, the next open takes them up.

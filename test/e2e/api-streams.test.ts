@@ -104,7 +104,7 @@ test('statuses and messages that scripts match on', async () => {
     assert.deepEqual(await refusal(daemon, 'GET', '/volumes/nope'), [404, 'get nope: no such volume']);
     assert.deepEqual(await refusal(daemon, 'POST', '/containers/create'), [
       400,
-      'config cannot be empty in order to create a container',
+      'invalid JSON: got EOF while reading request body',
     ]);
     assert.deepEqual(await refusal(daemon, 'GET', '/containers/json?filters={"colour":["x"]}'), [
       400,

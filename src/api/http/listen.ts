@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process';
 import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { type AddressInfo, connect, type ListenOptions } from 'node:net';
+import { type AddressInfo, connect, type ListenOptions as SocketOptions } from 'node:net';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { errnoOf, invalidParameter, messageOf } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
-import { cannotListen, socketInUse } from '../errors.ts';
+import type { ListenOptions } from '../contract.ts';
+import { cannotListen, insecureAddress, socketInUse } from '../errors.ts';
 
 /** A server that accepts connections at an address. */
 export interface Bound {
@@ -16,15 +17,33 @@ export interface Bound {
   close(): Promise<void>;
 }
 
+/** The first descriptor that systemd hands over. @see sd_listen_fds(3) */
+const FIRST_HANDED_OVER = 3;
+
 /**
- * Listens on `unix:///path` (mode 0660, of `group` if it exists) or `tcp://ip:port`.
- * @throws {WharfError} `SOCKET_IN_USE`, `CANNOT_LISTEN`, `INVALID_PARAMETER`
+ * An address as several where it stands for several: `fd://` is every socket that systemd handed over, `fd://N` one of them.
+ * @throws {WharfError} `CANNOT_LISTEN` if there is none
+ */
+export function splitAddress(address: string, environment: NodeJS.ProcessEnv = process.env): string[] {
+  const match = /^fd:\/\/(\d*)$/.exec(address);
+  if (match === null) return [address];
+  const isForUs = environment['LISTEN_PID'] === undefined || Number(environment['LISTEN_PID']) === process.pid;
+  const count = isForUs ? Number(environment['LISTEN_FDS'] ?? 0) : 0;
+  if (!(count > 0)) throw cannotListen({ address, reason: 'no sockets were handed over by socket activation' });
+  const all = Array.from({ length: count }, (_, i) => FIRST_HANDED_OVER + i);
+  const wanted = match[1] === '' ? all : all.filter((fd) => fd === Number(match[1]));
+  if (wanted.length === 0) throw cannotListen({ address, reason: 'this socket was not handed over' });
+  return wanted.map((fd) => `fd://${fd}`);
+}
+
+/**
+ * Listens on `unix:///path` (mode 0660, of `group` if it exists), `tcp://ip:port` or `fd://N`.
+ * @throws {WharfError} `SOCKET_IN_USE`, `CANNOT_LISTEN`, `INSECURE_ADDRESS`, `INVALID_PARAMETER`
  */
 export async function listenOn(
   server: Server,
   address: string,
-  group: string | undefined,
-  log: Logger,
+  { group, tls, allowPlainTcp, log }: ListenOptions & { readonly log: Logger },
 ): Promise<Bound> {
   const close = () => new Promise<void>((resolve) => server.close(() => resolve()));
   const unix = /^unix:\/\/(\/.*)$/.exec(address)?.[1];
@@ -32,13 +51,20 @@ export async function listenOn(
     await listenOnPath(server, unix, address, group, log);
     return { server, address, close };
   }
+  const fd = /^fd:\/\/(\d+)$/.exec(address)?.[1];
+  if (fd !== undefined) {
+    await bind(server, { fd: Number(fd) } as SocketOptions, address);
+    return { server, address, close };
+  }
   const tcp = /^tcp:\/\/(?:\[([0-9a-fA-F:]+)\]|([^:/[\]]*)):(\d{1,5})\/?$/.exec(address);
   if (tcp === null)
     throw invalidParameter({ message: `invalid host "${address}": unix:///path or tcp://address:port is expected` });
   const host = (tcp[1] ?? tcp[2]) || '127.0.0.1';
+  const isLocal = /^(127\.|::1$|localhost$)/.test(host);
+  if (tls === undefined && !isLocal && !allowPlainTcp) throw insecureAddress({ address });
   await bind(server, { host, port: Number(tcp[3]) }, address);
   const { port } = server.address() as AddressInfo;
-  if (!/^(127\.|::1$|localhost$)/.test(host))
+  if (tls === undefined && !isLocal)
     log.warn('the API listens on the network without encryption: whoever reaches it is root here', { address });
   return { server, address: `tcp://${host.includes(':') ? `[${host}]` : host}:${port}`, close };
 }
@@ -63,7 +89,7 @@ async function listenOnPath(
   else chownSync(path, 0, gid);
 }
 
-function bind(server: Server, where: ListenOptions, address: string): Promise<void> {
+function bind(server: Server, where: SocketOptions, address: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (e: Error) => {
       const reason = errnoOf(e) === 'EADDRINUSE' ? 'the address is already in use' : messageOf(e);

@@ -4,8 +4,11 @@ import { didYouMean } from '../../core/nearest.ts';
 import { badConfigFile } from './errors.ts';
 import { SOURCES } from './settings.ts';
 
-/** By key of `SOURCES`. */
-export type ConfigFile = Readonly<Record<string, unknown>>;
+/** What a configuration file says: values by key of `SOURCES`, and keys of dockerd's that mean nothing here. */
+export interface ConfigFile {
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly ignored: readonly string[];
+}
 
 /**
  * Reads the configuration file. One that nobody named may be missing.
@@ -13,7 +16,7 @@ export type ConfigFile = Readonly<Record<string, unknown>>;
  */
 export function readConfigFile(path: string, mustExist: boolean): ConfigFile {
   const text = read(path, mustExist);
-  if (text === undefined || text.trim() === '') return {};
+  if (text === undefined || text.trim() === '') return { values: {}, ignored: [] };
   let content: unknown;
   try {
     content = JSON.parse(text);
@@ -36,9 +39,14 @@ function read(path: string, mustExist: boolean): string | undefined {
 
 function checked(path: string, content: object): ConfigFile {
   const result: Record<string, unknown> = {};
+  const ignored: string[] = [];
   for (const [name, value] of Object.entries(content)) {
     if (name === 'debug' && typeof value === 'boolean') {
       if (value) result['log-level'] ??= 'debug';
+      continue;
+    }
+    if (FOR_DOCKER_ONLY.has(name)) {
+      ignored.push(name);
       continue;
     }
     const source = SOURCES.find((s) => s.key === name || s.flag === name);
@@ -64,7 +72,20 @@ function checked(path: string, content: object): ConfigFile {
       });
     result[source.key] = value;
   }
-  return result;
+  return { values: result, ignored };
 }
+
+/** Keys of dockerd's file about what is done otherwise here or not at all; a file made for it can be used as it is. */
+const FOR_DOCKER_ONLY = new Set(
+  `allow-nondistributable-artifacts api-cors-header authorization-plugins bridge builder cdi-spec-dirs cgroup-parent
+  containerd containerd-namespace containerd-plugin-namespace data-root-migration default-gateway default-gateway-v6
+  default-network-opts default-runtime-opts exec-opts experimental features fixed-cidr fixed-cidr-v6 firewall-backend
+  host-gateway-ip host-gateway-ips http-proxy https-proxy icc ip ip-forward ip-forward-no-drop ip-masq ip6tables iptables
+  ipv6 max-concurrent-downloads max-concurrent-uploads max-download-attempts metrics-addr mtu no-proxy node-generic-resources
+  oom-score-adjust proxies raw-logs rootless seccomp-profile selinux-enabled storage-driver storage-opts swarm-default-advertise-addr
+  userland-proxy userland-proxy-path userns-remap validate bip6 allow-direct-routing`
+    .trim()
+    .split(/\s+/),
+);
 
 const EXPECTED = { text: 'a text', flag: 'true or false', texts: 'a list of texts' } as const;

@@ -1,12 +1,14 @@
-import { createApi } from '../../api/index.ts';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createApi, type ListenOptions } from '../../api/index.ts';
 import { type Builder, openBuilder } from '../../build/index.ts';
+import { messageOf } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import { API_VERSION } from '../../core/version.ts';
 import { type Engine, openEngine } from '../../engine/index.ts';
 import { openNetworks } from '../../network/index.ts';
 import { openRuntime } from '../../runtime/index.ts';
 import { openStorage } from '../../storage/index.ts';
-import { notRoot } from './errors.ts';
+import { badOption, notRoot } from './errors.ts';
 import { takeExecRoot } from './exec-root.ts';
 import { instanceOf } from './instance.ts';
 import { monitorCommand } from './monitor-command.ts';
@@ -22,6 +24,8 @@ export interface Daemon {
   readonly readyLine: string;
   /** Ends gracefully: no new requests, containers stopped (unless live-restore), everything released. */
   stop(): Promise<void>;
+  /** Takes new settings, as far as they can be changed while it runs. */
+  reload(settings: Settings): void;
   /** Shortens a stop that is under way: containers are killed. */
   hurry(): Promise<void>;
 }
@@ -30,6 +34,8 @@ export interface Daemon {
 export async function startDaemon(settings: Settings, program: string, log: Logger): Promise<Daemon> {
   if (process.geteuid?.() !== 0) throw notRoot({});
   process.umask(0o022);
+  if (settings.ignoredKeys.length > 0)
+    log.warn('the configuration file has keys for dockerd that mean nothing here', { keys: settings.ignoredKeys });
   const { dataRoot, execRoot } = settings;
   await using opened = new AsyncDisposableStack();
   opened.use(takeExecRoot(execRoot));
@@ -66,13 +72,21 @@ export async function startDaemon(settings: Settings, program: string, log: Logg
       liveRestore: settings.liveRestore,
       defaultBridge: settings.bip,
       labels: settings.labels,
+      defaults: settings,
+      shutdownTimeoutSeconds: settings.shutdownTimeoutSeconds,
       log: part('engine'),
     }),
   );
   const builder: Builder = opened.use(await openBuilder({ engine, dataRoot, execRoot, instance, log: part('build') }));
   const api = opened.use(createApi({ engine, builder, log }));
   const addresses: string[] = [];
-  for (const host of settings.hosts) addresses.push(await api.listen(host, { group: settings.group }));
+  const listening = {
+    group: settings.group,
+    tls: readTls(settings),
+    allowPlainTcp: settings.tls === false || settings.tlsVerify === false,
+  };
+  for (const host of settings.hosts) addresses.push(await api.listen(host, listening));
+  if (settings.pidFile !== undefined) opened.use(writePidFile(settings.pidFile));
 
   const { name, version } = runtime.info();
   started = true;
@@ -86,8 +100,48 @@ export async function startDaemon(settings: Settings, program: string, log: Logg
       await api.close(LAST_WORDS_MS);
       await closing;
     },
+    reload: (changed) => engine.reconfigure({ ...changed, defaults: changed }, reportOf(changed)),
     hurry: () => killAll(engine),
   };
+}
+
+/** What the event of a reload tells. */
+function reportOf(settings: Settings): Record<string, string> {
+  return {
+    debug: String(settings.logLevel === 'debug'),
+    labels: JSON.stringify(settings.labels),
+    'live-restore': String(settings.liveRestore),
+    'insecure-registries': JSON.stringify(settings.insecureRegistries),
+    'registry-mirrors': JSON.stringify(settings.registryMirrors),
+    'shutdown-timeout': String(settings.shutdownTimeoutSeconds),
+  };
+}
+
+/** Certificates and key of tcp addresses; `undefined` without TLS. @throws {WharfError} `BAD_OPTION` */
+function readTls(settings: Settings): ListenOptions['tls'] {
+  if (!settings.tls && !settings.tlsVerify) return undefined;
+  const read = (path: string, what: string) => {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch (cause) {
+      throw badOption({ message: `cannot read the TLS ${what}: ${messageOf(cause)}` }, { cause });
+    }
+  };
+  return {
+    cert: read(settings.tlsCert, 'certificate (--tlscert)'),
+    key: read(settings.tlsKey, 'key (--tlskey)'),
+    ...(settings.tlsVerify ? { ca: read(settings.tlsCaCert, 'certificate authority (--tlscacert)') } : {}),
+  };
+}
+
+/** @throws {WharfError} `BAD_OPTION` if another process of that ID runs */
+function writePidFile(path: string): Disposable {
+  const before = Number(existsSync(path) ? readFileSync(path, 'utf8').trim() : 0);
+  if (before > 0 && before !== process.pid && existsSync(`/proc/${before}`)) {
+    throw badOption({ message: `process with PID ${before} is still running, says ${path}` });
+  }
+  writeFileSync(path, String(process.pid));
+  return { [Symbol.dispose]: () => rmSync(path, { force: true }) };
 }
 
 async function killAll(engine: Engine): Promise<void> {

@@ -2,15 +2,20 @@ import { styleText } from 'node:util';
 import { type Logger as Pino, pino } from 'pino';
 import type { Logger, LogLevel } from '../../core/log.ts';
 
+/** A log whose level can be changed while the program runs; that of its children changes with it. */
+export interface DaemonLog extends Logger {
+  setLevel(level: LogLevel): void;
+}
+
 /** The daemon's log on stderr: lines for people, or JSON. */
-export function createLogger(options: { readonly level: LogLevel; readonly format: 'text' | 'json' }): Logger {
+export function createLogger(options: { readonly level: LogLevel; readonly format: 'text' | 'json' }): DaemonLog {
   // Whoever read the log may have gone; that is no reason to end.
   process.stderr.on('error', () => undefined);
   const write = options.format === 'json' ? (line: string) => line : readable;
   const sink = { write: (line: string) => void process.stderr.write(write(line)) };
   const root = pino(
     {
-      level: options.level,
+      level: 'debug',
       base: null,
       messageKey: 'event',
       timestamp: pino.stdTimeFunctions.isoTime,
@@ -18,16 +23,22 @@ export function createLogger(options: { readonly level: LogLevel; readonly forma
     },
     sink,
   );
-  return wrap(root);
+  const threshold = { level: options.level };
+  return { ...wrap(root, threshold), setLevel: (level) => void (threshold.level = level) };
 }
 
-function wrap(log: Pino): Logger {
+const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+
+function wrap(log: Pino, threshold: { readonly level: LogLevel }): Logger {
+  const say = (level: LogLevel) => (event: string, fields?: Record<string, unknown>) => {
+    if (LEVELS.indexOf(level) >= LEVELS.indexOf(threshold.level)) log[level](fields ?? {}, event);
+  };
   return {
-    debug: (event, fields) => log.debug(fields ?? {}, event),
-    info: (event, fields) => log.info(fields ?? {}, event),
-    warn: (event, fields) => log.warn(fields ?? {}, event),
-    error: (event, fields) => log.error(fields ?? {}, event),
-    child: (fields) => wrap(log.child(fields)),
+    debug: say('debug'),
+    info: say('info'),
+    warn: say('warn'),
+    error: say('error'),
+    child: (fields) => wrap(log.child(fields), threshold),
   };
 }
 

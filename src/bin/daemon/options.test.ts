@@ -69,6 +69,9 @@ const refused: [what: string, args: string[], file: string, message: RegExp][] =
     '',
     /^invalid default-address-pool/,
   ],
+  ['a ulimit without number', ['--default-ulimit', 'nofile'], '', /^invalid default-ulimit/],
+  ['a driver that is not there', ['--log-driver', 'journald'], '', /^invalid log-driver "journald"/],
+  ['neither true nor false', ['--init=maybe'], '', /^invalid argument "maybe" for "--init"/],
   ['a runtime without path', ['--add-runtime', 'x'], '', /^invalid runtime/],
 ];
 for (const [what, args, content, message] of refused)
@@ -91,4 +94,24 @@ test('log lines for people', () => {
     stack: 's\n at x',
   });
   assert.equal(readable(line).replace(/\x1b\[\d+m/g, ''), 'T warn  api: it failed url="/a b" n=1\ns\n at x\n');
+});
+
+test('what containers get by default, from flags and in the forms of the file', (t) => {
+  const line = '--default-ulimit nofile=10:20 --log-opt max-size=1m --init --tls=false --shutdown-timeout -1';
+  const flags = readSettings(['--config-file', configFile(t, ''), ...line.split(' ')]);
+  assert.deepEqual(flags.ulimits, [{ Name: 'nofile', Soft: 10, Hard: 20 }]);
+  assert.deepEqual(flags.logOptions, { 'max-size': '1m' });
+  assert.deepEqual([flags.init, flags.tls, flags.shutdownTimeoutSeconds], [true, false, -1]);
+  const content = {
+    'default-ulimits': { nofile: { Name: 'nofile', Soft: 10, Hard: 20 } },
+    'log-opts': { 'max-size': '1m' },
+    'default-shm-size': '1G',
+    'shutdown-timeout': 30,
+    init: true,
+    iptables: false,
+  };
+  const file = readSettings(['--config-file', configFile(t, JSON.stringify(content))]);
+  assert.deepEqual([file.ulimits, file.logOptions, file.init], [flags.ulimits, flags.logOptions, true]);
+  assert.deepEqual([file.shmSizeBytes, file.shutdownTimeoutSeconds], [2 ** 30, 30]);
+  assert.deepEqual(file.ignoredKeys, ['iptables']);
 });

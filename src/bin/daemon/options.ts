@@ -2,8 +2,9 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { API_VERSION, VERSION } from '../../core/version.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
-import { badConfigFile } from './errors.ts';
-import { DEFAULT_CONFIG_FILE, DEFAULTS, type Settings, SOURCES, type SettingSource } from './settings.ts';
+import { badConfigFile, badOption } from './errors.ts';
+import type { SettingSource } from './setting-source.ts';
+import { DEFAULT_CONFIG_FILE, DEFAULTS, type Settings, SOURCES } from './settings.ts';
 
 /**
  * Settings from flags, then the configuration file, then defaults.
@@ -16,10 +17,10 @@ export function readSettings(args: readonly string[]): Settings {
   const file = readConfigFile(path, explicit);
   refuseConflicts(flags, file, path);
   const given = SOURCES.flatMap((source) => {
-    const value = flags[source.flag] ?? file[source.key];
+    const value = flags[source.flag] ?? file.values[source.key];
     return value === undefined ? [] : [[source.setting, source.convert?.(value) ?? value]];
   });
-  const settings: Settings = { ...DEFAULTS, ...Object.fromEntries(given) };
+  const settings: Settings = { ...DEFAULTS, ...Object.fromEntries(given), ignoredKeys: file.ignored };
   return { ...settings, dataRoot: resolve(settings.dataRoot), execRoot: resolve(settings.execRoot) };
 }
 
@@ -40,9 +41,17 @@ function parseFlags(args: readonly string[]): { flags: Record<string, unknown>; 
 
 function optionOf({ flag, short, argument, help, kind }: SettingSource): Option {
   const dashes = `${short === undefined ? '' : `-${short}, `}--${flag}`;
-  const option = new Option(kind === 'flag' ? dashes : `${dashes} <${argument}>`, help);
+  const option = new Option(kind === 'flag' ? `${dashes} [bool]` : `${dashes} <${argument}>`, help);
+  if (kind === 'flag') option.argParser((value: string) => yesOrNo(flag, value));
   if (kind === 'texts') option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
   return option;
+}
+
+/** `--init`, `--init=false`. */
+function yesOrNo(flag: string, text: string): boolean {
+  if (['true', '1', 't'].includes(text)) return true;
+  if (['false', '0', 'f'].includes(text)) return false;
+  throw badOption({ message: `invalid argument ${JSON.stringify(text)} for "--${flag}": true or false is expected` });
 }
 
 function camel(flag: string): string {
@@ -51,8 +60,8 @@ function camel(flag: string): string {
 
 /** As with Docker, what is set twice is a mistake that must not be decided silently. */
 function refuseConflicts(flags: Record<string, unknown>, file: ConfigFile, path: string): void {
-  const twice = SOURCES.filter((s) => flags[s.flag] !== undefined && file[s.key] !== undefined).map(
-    (s) => `${s.key}: (from flag: ${show(flags[s.flag])}, from file: ${show(file[s.key])})`,
+  const twice = SOURCES.filter((s) => flags[s.flag] !== undefined && file.values[s.key] !== undefined).map(
+    (s) => `${s.key}: (from flag: ${show(flags[s.flag])}, from file: ${show(file.values[s.key])})`,
   );
   if (twice.length === 0) return;
   const reason = `the following directives are specified both as a flag and in the configuration file: ${twice.join(', ')}`;

@@ -1,4 +1,8 @@
+import type { Ulimit } from '../../core/wire/container.ts';
+import { CONTAINER_SOURCES } from './container-settings.ts';
+import { oneOf, type SettingSource, wholeNumber } from './setting-source.ts';
 import { badOption } from './errors.ts';
+import { TLS_SOURCES } from './tls-settings.ts';
 
 /** What can be set, by flag or in the configuration file. */
 export interface Settings {
@@ -16,6 +20,29 @@ export interface Settings {
   readonly bip: string | undefined;
   readonly labels: readonly string[];
   readonly liveRestore: boolean;
+  readonly logDriver: string;
+  readonly logOptions: Readonly<Record<string, string>>;
+  readonly ulimits: readonly Ulimit[];
+  readonly init: boolean;
+  readonly shmSizeBytes: number;
+  readonly ipcMode: 'private' | 'shareable';
+  readonly cgroupns: 'private' | 'host' | undefined;
+  readonly noNewPrivileges: boolean;
+  readonly dns: readonly string[];
+  readonly dnsOptions: readonly string[];
+  readonly dnsSearch: readonly string[];
+  /** Negative: for ever. */
+  readonly shutdownTimeoutSeconds: number;
+  readonly pidFile: string | undefined;
+  /** `undefined`: nothing was said, which refuses plain TCP beyond this machine; `false` allows it. */
+  readonly tls: boolean | undefined;
+  /** Clients must show a certificate of the authority. */
+  readonly tlsVerify: boolean | undefined;
+  readonly tlsCaCert: string;
+  readonly tlsCert: string;
+  readonly tlsKey: string;
+  /** Keys of the file that dockerd would obey and that mean nothing here. */
+  readonly ignoredKeys: readonly string[];
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly logFormat: (typeof LOG_FORMATS)[number];
 }
@@ -50,24 +77,28 @@ export const DEFAULTS: Settings = {
   bip: undefined,
   labels: [],
   liveRestore: false,
+  logDriver: 'json-file',
+  logOptions: {},
+  ulimits: [],
+  init: false,
+  shmSizeBytes: 64 * 1024 * 1024,
+  ipcMode: 'private',
+  cgroupns: undefined,
+  noNewPrivileges: false,
+  dns: [],
+  dnsOptions: [],
+  dnsSearch: [],
+  shutdownTimeoutSeconds: 15,
+  pidFile: undefined,
+  tls: undefined,
+  tlsVerify: undefined,
+  tlsCaCert: '/etc/wharf/ca.pem',
+  tlsCert: '/etc/wharf/server-cert.pem',
+  tlsKey: '/etc/wharf/server-key.pem',
+  ignoredKeys: [],
   logLevel: 'info',
   logFormat: 'text',
 };
-
-/** How one setting is read: its flag, its key in the file, its value from either. */
-export interface SettingSource {
-  readonly setting: keyof Settings;
-  /** Name of the flag, without dashes. */
-  readonly flag: string;
-  /** Key in the file; Docker's where it has one. */
-  readonly key: string;
-  readonly help: string;
-  readonly kind: 'text' | 'texts' | 'flag';
-  readonly short?: string;
-  readonly argument?: string;
-  /** Checks and converts what flag or file gave. @throws {WharfError} `BAD_OPTION` */
-  readonly convert?: (value: unknown) => unknown;
-}
 
 export const SOURCES: readonly SettingSource[] = [
   {
@@ -169,6 +200,26 @@ export const SOURCES: readonly SettingSource[] = [
     kind: 'flag',
     help: 'leave containers running when the daemon stops',
   },
+  ...CONTAINER_SOURCES,
+  ...TLS_SOURCES,
+  {
+    setting: 'pidFile',
+    flag: 'pidfile',
+    key: 'pidfile',
+    kind: 'text',
+    short: 'p',
+    argument: 'path',
+    help: "file for the daemon's process ID",
+  },
+  {
+    setting: 'shutdownTimeoutSeconds',
+    flag: 'shutdown-timeout',
+    key: 'shutdown-timeout',
+    kind: 'text',
+    argument: 'seconds',
+    help: 'how long containers may take to stop with the daemon (default: 15; -1: for ever)',
+    convert: wholeNumber('shutdown-timeout'),
+  },
   {
     setting: 'logLevel',
     flag: 'log-level',
@@ -189,13 +240,6 @@ export const SOURCES: readonly SettingSource[] = [
     convert: oneOf('log-format', LOG_FORMATS),
   },
 ];
-
-function oneOf(name: string, words: readonly string[]): (value: unknown) => unknown {
-  return (value) => {
-    if (typeof value === 'string' && words.includes(value)) return value;
-    throw badOption({ message: `invalid ${name} "${String(value)}": ${words.join(', ')} are known` });
-  };
-}
 
 /** `name=path` each, or Docker's form of the file: `{"name": {"path": "/usr/bin/x"}}`. */
 function runtimes(value: unknown): Record<string, string> {

@@ -2,16 +2,24 @@ import { join } from 'node:path';
 import type { Logger } from '../../core/log.ts';
 import type { HealthState } from '../../core/wire/container.ts';
 import type { OciSpec } from '../../runtime/index.ts';
-import type { EngineOptions, Events, Images, VolumeService } from '../contract.ts';
+import type { ContainerDefaults, EngineOptions, Events, Images, VolumeService } from '../contract.ts';
 import type { NetworkBook } from '../networks/book.ts';
 import type { KeyedMutex } from './mutex.ts';
 import type { ContainerRecord } from './record.ts';
 import type { ContainerStore } from './store.ts';
 import type { Waiters } from './waiters.ts';
 
+/** The engine's options with the defaults filled in; `reconfigure` changes what can be changed. */
+export type EngineSettings = Omit<EngineOptions, 'defaults' | 'labels' | 'liveRestore' | 'shutdownTimeoutSeconds'> & {
+  labels: readonly string[];
+  liveRestore: boolean;
+  shutdownTimeoutSeconds: number;
+  defaults: ContainerDefaults;
+};
+
 /** What the operations on containers share. One for each open engine. */
 export interface Context {
-  readonly options: EngineOptions;
+  readonly options: EngineSettings;
   readonly store: ContainerStore;
   /** Operations on one container queue by its ID; who waits for an exit must not hold it. */
   readonly lock: KeyedMutex;

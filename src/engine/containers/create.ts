@@ -47,6 +47,7 @@ export async function create(
     withDefaults(
       config.NetworkDisabled ? { ...request.hostConfig, NetworkMode: 'none' } : request.hostConfig,
       cgroupns,
+      ctx.options.defaults,
     ),
     readLimitFacts(ctx.options.runtime.info()),
   );

@@ -66,6 +66,7 @@ export function endpointRequest(
     names: dnsNames(record, attachment),
     links: userLinks(ctx, record, attachment, network),
     gateway,
+    options: settings.DriverOpts ?? undefined,
   };
 }
 

@@ -1,5 +1,6 @@
-import type { HostConfig } from '../../core/wire/container.ts';
+import type { HostConfig, Ulimit } from '../../core/wire/container.ts';
 import { invalidParameter } from '../../core/errors.ts';
+import type { ContainerDefaults } from '../contract.ts';
 import { requestFailed } from '../errors.ts';
 import { normalCapability } from './validate.ts';
 
@@ -19,15 +20,39 @@ const LOG_OPTIONS = new Set([
   'cache-disabled',
 ]);
 
-/** The host config with every default that inspect shows filled in. `cgroupns`: what this host's cgroups suggest. */
-export function withDefaults(host: HostConfig, cgroupns: 'private' | 'host'): HostConfig {
+export const DEFAULTS: ContainerDefaults = {
+  logDriver: 'json-file',
+  logOptions: {},
+  init: false,
+  ulimits: [],
+  shmSizeBytes: DEFAULT_SHM_BYTES,
+  ipcMode: 'private',
+  cgroupns: undefined,
+  noNewPrivileges: false,
+  dns: [],
+  dnsOptions: [],
+  dnsSearch: [],
+};
+
+/**
+ * The host config with every default that inspect shows filled in: the daemon's where it has one, else Docker's.
+ * `cgroupns`: what this host's cgroups suggest.
+ */
+export function withDefaults(
+  host: HostConfig,
+  cgroupns: 'private' | 'host',
+  defaults: ContainerDefaults = DEFAULTS,
+): HostConfig {
   const memory = host.Memory ?? 0;
   const pidsLimit = host.PidsLimit ?? 0;
+  const joinsNetwork = (host.NetworkMode ?? '').startsWith('container:');
+  const orDefault = (own: string[] | null | undefined, others: readonly string[]) =>
+    own?.length ? own : joinsNetwork ? [] : [...others];
   return {
     ...host,
     Binds: host.Binds ?? null,
     ContainerIDFile: host.ContainerIDFile ?? '',
-    LogConfig: { Type: host.LogConfig?.Type || 'json-file', Config: host.LogConfig?.Config ?? {} },
+    LogConfig: logConfigOf(host, defaults),
     NetworkMode: !host.NetworkMode || host.NetworkMode === 'default' ? 'bridge' : host.NetworkMode,
     PortBindings: host.PortBindings ?? {},
     RestartPolicy: {
@@ -40,13 +65,13 @@ export function withDefaults(host: HostConfig, cgroupns: 'private' | 'host'): Ho
     ConsoleSize: host.ConsoleSize ?? [0, 0],
     CapAdd: host.CapAdd?.map(normalCapability) ?? null,
     CapDrop: host.CapDrop?.map(normalCapability) ?? null,
-    CgroupnsMode: host.CgroupnsMode || cgroupns,
-    Dns: host.Dns ?? [],
-    DnsOptions: host.DnsOptions ?? [],
-    DnsSearch: host.DnsSearch ?? [],
+    CgroupnsMode: host.CgroupnsMode || (host.Privileged ? 'host' : (defaults.cgroupns ?? cgroupns)),
+    Dns: orDefault(host.Dns, defaults.dns),
+    DnsOptions: orDefault(host.DnsOptions, defaults.dnsOptions),
+    DnsSearch: orDefault(host.DnsSearch, defaults.dnsSearch),
     ExtraHosts: host.ExtraHosts ?? null,
     GroupAdd: host.GroupAdd ?? null,
-    IpcMode: host.IpcMode || 'private',
+    IpcMode: host.IpcMode || defaults.ipcMode,
     Cgroup: host.Cgroup ?? '',
     Links: host.Links ?? null,
     OomScoreAdj: host.OomScoreAdj ?? 0,
@@ -57,7 +82,7 @@ export function withDefaults(host: HostConfig, cgroupns: 'private' | 'host'): Ho
     SecurityOpt: host.SecurityOpt ?? null,
     UTSMode: host.UTSMode ?? '',
     UsernsMode: host.UsernsMode ?? '',
-    ShmSize: host.ShmSize || DEFAULT_SHM_BYTES,
+    ShmSize: host.ShmSize || defaults.shmSizeBytes,
     Runtime: host.Runtime ?? '',
     Isolation: host.Isolation ?? '',
     CpuShares: host.CpuShares ?? 0,
@@ -86,9 +111,23 @@ export function withDefaults(host: HostConfig, cgroupns: 'private' | 'host'): Ho
       host.MemorySwappiness === undefined || host.MemorySwappiness === -1 ? null : host.MemorySwappiness,
     OomKillDisable: host.OomKillDisable || null,
     PidsLimit: pidsLimit > 0 ? pidsLimit : null,
-    Ulimits: host.Ulimits ?? null,
+    Ulimits: ulimitsOf(host, defaults),
     Init: host.Init ?? null,
   };
+}
+
+/** The daemon's options go with its driver: another driver might not know them. */
+function logConfigOf({ LogConfig }: HostConfig, defaults: ContainerDefaults): NonNullable<HostConfig['LogConfig']> {
+  const Type = LogConfig?.Type || defaults.logDriver;
+  const own = LogConfig?.Config ?? {};
+  return { Type, Config: Type === defaults.logDriver ? { ...defaults.logOptions, ...own } : own };
+}
+
+/** The container's, and those of the daemon that it does not name itself. */
+function ulimitsOf(host: HostConfig, defaults: ContainerDefaults): Ulimit[] | null {
+  if (defaults.ulimits.length === 0) return host.Ulimits ?? null;
+  const own = host.Ulimits ?? [];
+  return [...own, ...defaults.ulimits.filter((d) => !own.some((u) => u.Name === d.Name))];
 }
 
 /** Where output is recorded, and how it is rotated. */

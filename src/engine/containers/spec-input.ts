@@ -9,6 +9,7 @@ import type {
   ResourceInput,
   SpecInput,
 } from '../../runtime/index.ts';
+import type { ContainerDefaults } from '../contract.ts';
 import { argvOf } from './merge-config.ts';
 import type { ContainerRecord } from './record.ts';
 import { splitOnce } from './validate.ts';
@@ -26,12 +27,12 @@ export interface SpecParts {
 }
 
 /** A container's record in the words of the runtime. Pure but for looking for an init program. */
-export function specInput(record: ContainerRecord, parts: SpecParts): SpecInput {
+export function specInput(record: ContainerRecord, parts: SpecParts, defaults: ContainerDefaults): SpecInput {
   const { config, hostConfig: host } = record;
-  const security = securityOf(host);
+  const security = securityOf(host, defaults.noNewPrivileges);
   const [rows = 0, columns = 0] = host.ConsoleSize ?? [];
   // It makes sense only as the first process of a PID namespace.
-  const init = host.Init === true && !host.PidMode ? findInit() : undefined;
+  const init = (host.Init ?? defaults.init) && !host.PidMode ? findInit() : undefined;
   return {
     containerId: record.id,
     rootfs: parts.rootfs,
@@ -128,8 +129,8 @@ interface Security {
   readonly unmasked: boolean;
 }
 
-function securityOf(host: HostConfig): Security {
-  let noNewPrivileges = false;
+function securityOf(host: HostConfig, defaultNoNewPrivileges: boolean): Security {
+  let noNewPrivileges = defaultNoNewPrivileges;
   let seccomp: SpecInput['seccomp'] = host.Privileged ? 'unconfined' : 'default';
   let unmasked = false;
   for (const option of host.SecurityOpt ?? []) {

@@ -218,17 +218,25 @@ function specFor(ctx: Context, record: ContainerRecord, facts: SpecFacts): OciSp
     : { path: facts.peerPid === undefined ? (facts.sandbox ?? '') : `/proc/${facts.peerPid}/ns/net` };
   const parent = host.CgroupParent || `/wharf-${ctx.options.instance}`;
   return buildSpec(
-    specInput(record, {
-      rootfs: facts.rootfs,
-      user,
-      mounts: [...etcMounts(record, facts.directory), ...shmMounts(ctx, record), ...mountInputs(record, facts.volumes)],
-      env: environment(record, facts),
-      hostname: isHostNetwork && !config.Hostname ? machineName() : facts.hostname,
-      network,
-      ipc: ipcOf(ctx, host.IpcMode ?? ''),
-      pid: pidOf(ctx, host.PidMode ?? ''),
-      cgroupsPath: `${parent.startsWith('/') ? '' : '/'}${parent}/${record.id}`,
-    }),
+    specInput(
+      record,
+      {
+        rootfs: facts.rootfs,
+        user,
+        mounts: [
+          ...etcMounts(record, facts.directory),
+          ...shmMounts(ctx, record),
+          ...mountInputs(record, facts.volumes),
+        ],
+        env: environment(record, facts),
+        hostname: isHostNetwork && !config.Hostname ? machineName() : facts.hostname,
+        network,
+        ipc: ipcOf(ctx, host.IpcMode ?? ''),
+        pid: pidOf(ctx, host.PidMode ?? ''),
+        cgroupsPath: `${parent.startsWith('/') ? '' : '/'}${parent}/${record.id}`,
+      },
+      ctx.options.defaults,
+    ),
   );
 }
 

@@ -1,9 +1,11 @@
+import { wallNanos } from '../clock.ts';
+
 /** The zero time of Docker's API: "never". */
 export const NEVER = '0001-01-01T00:00:00Z';
 
-/** Now, as RFC 3339 in UTC with as many digits as the clock has (microseconds); no trailing zeros, as Go prints it. */
+/** Now, as RFC 3339 in UTC with nanoseconds; no trailing zeros, as Go prints it. */
 export function nowRfc3339(): string {
-  return formatNanos(BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e3)) * 1000n);
+  return formatNanos(wallNanos());
 }
 
 /** RFC 3339 in UTC of nanoseconds since 1970. */

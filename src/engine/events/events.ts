@@ -1,6 +1,7 @@
 import { defineError } from '../../core/errors.ts';
 import type { EventMessage } from '../../core/wire/resources.ts';
 import type { Events } from '../contract.ts';
+import { wallNanos } from '../clock.ts';
 import { eventMatcher } from './match.ts';
 import { Subscription } from './subscription.ts';
 
@@ -22,7 +23,7 @@ export function createEvents(): Events {
 
   /** Strictly rising in steps that survive a JavaScript number, which holds 2^53 exactly and these only to 256 ns. */
   const now = (): bigint => {
-    const wall = BigInt(Date.now()) * 1_000_000n;
+    const wall = wallNanos();
     last = wall > last ? wall : last + 1000n;
     return last;
   };
@@ -44,6 +45,8 @@ export function createEvents(): Events {
       if (remembered.length > REMEMBERED) remembered.shift();
       for (const subscription of subscriptions) subscription.offer(message);
     },
+
+    listenerCount: () => subscriptions.size,
 
     subscribe({ sinceNanos, untilNanos, filters, signal }) {
       if (sinceNanos !== undefined && untilNanos !== undefined && sinceNanos > untilNanos)

@@ -3,7 +3,9 @@ import { DEFAULT_REGISTRY } from '../../core/reference.ts';
 import type { EngineOptions } from '../contract.ts';
 
 /** `RegistryConfig` of `GET /info`: what is configured about registries. Loopback is always taken as insecure. */
-export function registryConfig(options: EngineOptions): Record<string, unknown> {
+export function registryConfig(
+  options: Pick<EngineOptions, 'insecureRegistries' | 'registryMirrors'>,
+): Record<string, unknown> {
   const mirrors = [...options.registryMirrors];
   const cidrs = options.insecureRegistries.filter((r) => isIP(r.split('/')[0] ?? '') !== 0 && r.includes('/'));
   const hosts = options.insecureRegistries.filter((r) => !cidrs.includes(r));

@@ -1,24 +1,35 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { basename } from 'node:path';
 import { hostPlatform } from '../../core/platform.ts';
 import { API_VERSION, MIN_API_VERSION, VERSION } from '../../core/version.ts';
 import type { SystemInfo, VersionInfo } from '../../core/wire/resources.ts';
-import type { Containers, EngineOptions, Images, System, VolumeService } from '../contract.ts';
+import type { EngineOptions, System } from '../contract.ts';
+import { findInit } from '../containers/spec-input.ts';
 import type { SystemDependencies } from './dependencies.ts';
 import { diskUsage } from './disk-usage.ts';
 import { fileSystemOf, openFiles, readHost } from './host.ts';
 import { registryConfig } from './registry-config.ts';
 
 /** What `info`, `version` and `system df` tell. */
-export function createSystem(deps: SystemDependencies): System {
+export function createSystem(
+  deps: SystemDependencies,
+): System & { reloaded(settings: Readonly<Record<string, string>>): void } {
   return {
     info: () => info(deps),
     version: async () => version(deps),
     diskUsage: (types) => diskUsage(deps, types),
+    reloaded: (settings) =>
+      deps.events.publish({
+        type: 'daemon',
+        action: 'reload',
+        id: daemonId(deps.options),
+        attributes: { name: hostname(), ...settings },
+      }),
   };
 }
 
-async function info({ options, containers, images }: SystemDependencies): Promise<SystemInfo> {
+async function info({ options, containers, images, events }: SystemDependencies): Promise<SystemInfo> {
   const host = readHost();
   const runtime = options.runtime.info();
   const has = (controller: string) => runtime.controllers.includes(controller);
@@ -26,6 +37,17 @@ async function info({ options, containers, images }: SystemDependencies): Promis
     containers.list({ all: true, size: false, filters: {} }),
     images.list({ all: false, filters: {}, sharedSize: false }),
   ]);
+  const missing: [boolean, string][] = [
+    [has('memory'), 'memory limit'],
+    [runtime.limits.swap, 'swap limit'],
+    [has('cpu'), 'cpu cfs quota'],
+    [has('cpuset'), 'cpuset'],
+    [has('pids'), 'pids limit'],
+  ];
+  const warnings = [
+    ...missing.flatMap(([isThere, what]) => (isThere ? [] : [`WARNING: No ${what} support`])),
+    ...options.networks.warnings(),
+  ];
   const inState = (...states: string[]) => all.filter((c) => states.includes(c.State)).length;
   const running = inState('running', 'restarting');
   const paused = inState('paused');
@@ -45,10 +67,10 @@ async function info({ options, containers, images }: SystemDependencies): Promis
       Volume: ['local'],
       Network: ['bridge', 'host', 'null'],
       Authorization: null,
-      Log: ['json-file', 'none'],
+      Log: ['json-file', 'local', 'none'],
     },
     MemoryLimit: has('memory'),
-    SwapLimit: has('memory'),
+    SwapLimit: runtime.limits.swap,
     CpuCfsPeriod: has('cpu'),
     CpuCfsQuota: has('cpu'),
     CPUShares: has('cpu'),
@@ -57,13 +79,13 @@ async function info({ options, containers, images }: SystemDependencies): Promis
     IPv4Forwarding: host.ipForwarding,
     Debug: false,
     NFd: openFiles(),
-    OomKillDisable: runtime.cgroupMode !== 'v2' && has('memory'),
+    OomKillDisable: runtime.limits.oomKillDisable,
     NGoroutines: 0,
     SystemTime: new Date().toISOString(),
-    LoggingDriver: 'json-file',
+    LoggingDriver: options.defaults.logDriver,
     CgroupDriver: 'cgroupfs',
     CgroupVersion: runtime.cgroupMode === 'v2' ? '2' : '1',
-    NEventsListener: 0,
+    NEventsListener: events.listenerCount(),
     KernelVersion: host.kernelVersion,
     OperatingSystem: host.operatingSystem,
     OSVersion: host.osVersion,
@@ -94,14 +116,14 @@ async function info({ options, containers, images }: SystemDependencies): Promis
     },
     LiveRestoreEnabled: options.liveRestore,
     Isolation: '',
-    InitBinary: '',
+    InitBinary: basename(findInit() ?? ''),
     ContainerdCommit: { ID: '' },
     RuncCommit: { ID: runtime.version },
     InitCommit: { ID: '' },
     SecurityOptions: ['name=seccomp,profile=builtin', ...(runtime.cgroupMode === 'v2' ? ['name=cgroupns'] : [])],
     FirewallBackend: { Driver: 'nftables' },
     CDISpecDirs: [],
-    Warnings: options.networks.warnings().length > 0 ? [...options.networks.warnings()] : null,
+    Warnings: warnings.length > 0 ? warnings : null,
   };
 }
 
@@ -143,7 +165,7 @@ function version({ options }: SystemDependencies): VersionInfo {
 }
 
 /** Stays the same for a data root's whole life. */
-function daemonId({ storage }: EngineOptions): string {
+function daemonId({ storage }: Pick<EngineOptions, 'storage'>): string {
   const daemon = storage.db.collection<{ id: string }>('daemon');
   const known = daemon.get('identity');
   if (known !== undefined) return known.id;
