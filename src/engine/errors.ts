@@ -49,6 +49,12 @@ export const networkExists = defineError(
   'conflict',
   (f: { name: string }) => `network with name ${f.name} already exists`,
 );
+export const imageOfOtherPlatform = defineError(
+  'IMAGE_OF_OTHER_PLATFORM',
+  'notFound',
+  (f: { reference: string; has: string; asked: string }) =>
+    `image with reference ${f.reference} was found but its platform (${f.has}) does not match the specified platform (${f.asked})`,
+);
 export const pathNotFound = defineError(
   'CONTAINER_PATH_NOT_FOUND',
   'notFound',

@@ -34,6 +34,14 @@ export interface BridgeNetwork {
   readonly isDefault: boolean;
   /** Address that published ports bind to when none is given. */
   readonly hostBinding: string;
+  /** Ports that are not published can be reached from outside too (not from other bridges): gateway mode nat-unprotected. */
+  readonly unprotected?: boolean;
+  /** Interfaces of the host from which every port can be reached. */
+  readonly trustedInterfaces?: readonly string[];
+  /** Addresses of the host that packets of containers get on their way out, instead of the one of the way they take. */
+  readonly sourceAddresses?: readonly string[];
+  /** What names of interfaces in containers begin with; `eth` if not given. */
+  readonly interfacePrefix?: string;
 }
 
 export interface NetworkRequest {
@@ -72,6 +80,8 @@ export interface EndpointRequest {
   readonly links?: Readonly<Record<string, string>> | undefined;
   /** Whether this endpoint gives the default route. */
   readonly gateway: boolean;
+  /** Driver options: `com.docker.network.endpoint.ifname`, `.sysctls`. */
+  readonly options?: Readonly<Record<string, string>> | undefined;
 }
 
 /** One container's attachment to one network, as the kernel has it. The engine keeps it for `recover`. */

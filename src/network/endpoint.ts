@@ -20,6 +20,9 @@ export interface OpenNetwork {
  * @throws {WharfError} `ADDRESS_IN_USE`, `ADDRESSES_EXHAUSTED`, `INVALID_PARAMETER`; nothing is taken then
  */
 export function decideEndpoint(request: EndpointRequest, open: OpenNetwork, ifnames: ReadonlySet<string>): Endpoint {
+  // Refused before anything is taken.
+  interfaceName(request, open.network, ifnames);
+  endpointSysctls(request, 'eth0');
   if (request.mac !== undefined && !/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i.test(request.mac)) {
     throw invalidParameter({ message: `invalid MAC address: ${request.mac}` });
   }
@@ -36,11 +39,9 @@ export function decideEndpoint(request: EndpointRequest, open: OpenNetwork, ifna
     allocatorFor(open, v4.address)?.release(v4.address);
     throw error;
   }
-  let number = 0;
-  while (ifnames.has(`eth${number}`)) number++;
   return {
     request,
-    ifname: `eth${number}`,
+    ifname: interfaceName(request, open.network, ifnames),
     hostVeth: `veth${request.endpointId.slice(0, 7)}`,
     mac: request.mac?.toLowerCase() ?? macOf(parseAddress(v4.address)),
     ipv4: v4.address,
@@ -48,6 +49,39 @@ export function decideEndpoint(request: EndpointRequest, open: OpenNetwork, ifna
     gateway: v4.gateway,
     ...(v6 && { ipv6: v6.address, ipv6PrefixLength: v6.prefixLength, ipv6Gateway: v6.gateway }),
   };
+}
+
+/** The name asked for, or the first free one. @throws {WharfError} `INVALID_PARAMETER` */
+function interfaceName(
+  { options }: EndpointRequest,
+  { interfacePrefix = 'eth' }: OpenNetwork['network'],
+  ifnames: ReadonlySet<string>,
+): string {
+  const asked = options?.['com.docker.network.endpoint.ifname'];
+  if (asked !== undefined && asked !== '') {
+    if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/.test(asked) || asked === 'lo' || ifnames.has(asked)) {
+      throw invalidParameter({ message: `invalid interface name "${asked}" for an endpoint` });
+    }
+    return asked;
+  }
+  let number = 0;
+  while (ifnames.has(`${interfacePrefix}${number}`)) number++;
+  return `${interfacePrefix}${number}`;
+}
+
+/**
+ * Settings of the interface below /proc/sys/net, from `net.ipv4.conf.IFNAME.log_martians=1,...`.
+ * @throws {WharfError} `INVALID_PARAMETER` at anything that is not of this interface
+ */
+export function endpointSysctls({ options }: EndpointRequest, ifname: string): { key: string; value: string }[] {
+  const text = options?.['com.docker.network.endpoint.sysctls'] ?? '';
+  return text.split(',').flatMap((setting) => {
+    if (setting === '') return [];
+    const match = /^net\.(ipv4|ipv6|mpls)\.(conf|neigh)\.IFNAME\.([a-z0-9_]+)=(.*)$/.exec(setting);
+    if (match === null) throw invalidParameter({ message: `unrecognised endpoint sysctl: ${setting}` });
+    const [, family, kind, name, value = ''] = match;
+    return [{ key: `${family}/${kind}/${ifname}/${name}`, value }];
+  });
 }
 
 /** Gives an endpoint's addresses back. */

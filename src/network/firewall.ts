@@ -94,20 +94,35 @@ function forwardChain(networks: readonly BridgeNetwork[]): string[] {
     'ct state established,related accept',
     'ct status dnat accept',
     ...networks.filter((n) => !n.icc).map(({ bridge }) => `iifname "${bridge}" oifname "${bridge}" drop`),
-    ...networks.filter((n) => !n.internal).map(({ bridge }) => `iifname != "${bridge}" oifname "${bridge}" drop`),
+    ...networks.flatMap(({ bridge, trustedInterfaces = [] }) =>
+      trustedInterfaces.map((name) => `iifname "${name}" oifname "${bridge}" accept`),
+    ),
+    ...networks.filter((n) => !n.internal).flatMap((n) => guard(n, networks)),
   ]);
 }
 
-function masqueradeRules({ bridge, subnets, masquerade, internal }: BridgeNetwork, family: 4 | 6): string[] {
+/** What may not come into a network: all but its own, or (unprotected) what comes from our other networks. */
+function guard({ bridge, unprotected }: BridgeNetwork, networks: readonly BridgeNetwork[]): string[] {
+  if (!unprotected) return [`iifname != "${bridge}" oifname "${bridge}" drop`];
+  const others = networks.filter((n) => n.bridge !== bridge).map((n) => `"${n.bridge}"`);
+  return others.length === 0 ? [] : [`iifname { ${others.join(', ')} } oifname "${bridge}" drop`];
+}
+
+function masqueradeRules(
+  { bridge, subnets, masquerade, internal, sourceAddresses = [] }: BridgeNetwork,
+  family: 4 | 6,
+): string[] {
   if (internal) return [];
   const word = family === 4 ? 'ip' : 'ip6';
+  const source = sourceAddresses.find((address) => address.includes(':') === (family === 6));
+  const away = source === undefined ? 'masquerade' : `snat to ${source}`;
   const loopback = family === 4 ? [`ip saddr 127.0.0.0/8 oifname "${bridge}" masquerade`] : [];
   return [
     ...loopback,
     ...subnets
       .filter((s) => s.subnet.includes(':') === (family === 6))
       .flatMap(({ subnet }) => [
-        ...(masquerade ? [`${word} saddr ${subnet} oifname != "${bridge}" masquerade`] : []),
+        ...(masquerade ? [`${word} saddr ${subnet} oifname != "${bridge}" ${away}`] : []),
         // A neighbour that came by a published port: unless the answer comes back through us it is not recognised.
         `${word} saddr ${subnet} ${word} daddr ${subnet} ct status dnat masquerade`,
       ]),

@@ -61,6 +61,7 @@ export function planNetwork(
     mtu: mtu(options),
     isDefault: request.isDefault,
     hostBinding: hostBinding(options),
+    ...fromOptions(options, request.internal),
   };
 }
 
@@ -120,6 +121,45 @@ function hostBinding(options: Readonly<Record<string, string>>): string {
     });
   }
   return text;
+}
+
+/** What only a few networks have. @throws {WharfError} `INVALID_PARAMETER`, also at what is not done yet */
+function fromOptions(options: Readonly<Record<string, string>>, internal: boolean): Partial<BridgeNetwork> {
+  const refuse = (key: string, value: string, why: string) =>
+    invalidParameter({ message: `invalid value for ${OPTION}${key}: "${value}" ${why}` });
+  let unprotected = false;
+  for (const family of ['4', '6']) {
+    const key = `bridge.gateway_mode_ipv${family}`;
+    const mode = options[OPTION + key] ?? '';
+    if (mode === 'routed' || mode === 'isolated') throw refuse(key, mode, 'is not supported by this engine');
+    if (!['', 'nat', 'nat-unprotected'].includes(mode)) throw refuse(key, mode, 'is no gateway mode');
+    unprotected ||= mode === 'nat-unprotected' && !internal;
+  }
+  if (flag(options, 'bridge.inhibit_ipv4', false)) {
+    throw refuse('bridge.inhibit_ipv4', 'true', 'is not supported by this engine');
+  }
+  const trusted = (options[`${OPTION}bridge.trusted_host_interfaces`] ?? '').split(':').filter(Boolean);
+  const prefix = options[`${OPTION}container_iface_prefix`] ?? '';
+  for (const [key, name] of [
+    ...trusted.map((name) => ['bridge.trusted_host_interfaces', name] as const),
+    ...(prefix === '' ? [] : [['container_iface_prefix', prefix] as const]),
+  ]) {
+    if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/.test(name)) throw refuse(key, name, 'is no name of an interface');
+  }
+  const sources: string[] = [];
+  for (const family of [4, 6]) {
+    const address = options[`${OPTION}host_ipv${family}`] ?? '';
+    if (address === '') continue;
+    if (findAddress(address)?.family !== family)
+      throw refuse(`host_ipv${family}`, address, `is no IPv${family} address`);
+    sources.push(address);
+  }
+  return {
+    ...(unprotected ? { unprotected } : {}),
+    ...(trusted.length > 0 ? { trustedInterfaces: trusted } : {}),
+    ...(sources.length > 0 ? { sourceAddresses: sources } : {}),
+    ...(prefix === '' ? {} : { interfacePrefix: prefix }),
+  };
 }
 
 /** A /48 of unique local addresses (RFC 4193) that is this engine's by its hash. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { errnoOf } from '../core/errors.ts';
 import { RouteSocket, inNetns, setNetSysctl } from '../linux/index.ts';
 import type { BridgeNetwork, Endpoint } from './contract.ts';
+import { endpointSysctls } from './endpoint.ts';
 
 /** Makes the veth pair that joins a namespace to a bridge; all of it, or nothing. @throws {SystemCallError} `EEXIST` */
 export function createWire(
@@ -27,6 +28,7 @@ export function configureWire(routes: RouteSocket, netns: string, network: Bridg
     inside.addAddress(index, endpoint.ipv4, endpoint.prefixLength);
     if (endpoint.ipv6 !== undefined) inside.addAddress(index, endpoint.ipv6, endpoint.ipv6PrefixLength ?? 64);
     if (endpoint.request.gateway && !network.internal) setGateway(inside, index, endpoint);
+    for (const { key, value } of endpointSysctls(endpoint.request, ifname)) setNetSysctl(key, value);
   });
   // Where bridged packets pass the firewall, a container reaches its own published port only by hairpin, and the firewall
   // keeps neighbours apart; isolated ports would also keep them from each other's published ports. Where they do not pass

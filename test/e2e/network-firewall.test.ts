@@ -1,46 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
-
-/** A host of its own: a network namespace in which nobody is disturbed by what is done to the firewall. */
-async function onOwnHost(script: string): Promise<string[]> {
-  const lab = fileURLToPath(new URL('./network-lab.ts', import.meta.url));
-  const child = spawn(
-    'unshare',
-    ['--net', process.execPath, '--disable-warning=ExperimentalWarning', '--input-type=module', '-e', PRELUDE + script],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LAB: lab } },
-  );
-  let output = '';
-  let errors = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
-  const [code] = (await once(child, 'close')) as [number];
-  assert.equal(code, 0, errors);
-  return output.trim().split('\n');
-}
-
-const PRELUDE = `
-import { execFileSync } from 'node:child_process';
-const { NetworkLab } = await import(process.env.LAB);
-const sh = (command) => execFileSync('sh', ['-c', command], { encoding: 'utf8' }).trim();
-const say = (...words) => console.log(...words);
-sh('ip link set lo up');
-const ends = [];
-const openLab = () => NetworkLab.open({ after: (end) => ends.push(end) }, '10.213.64.0/20');
-/** One container that serves port 80, published as 28380; another one, on another network, that asks there. */
-async function pair(lab) {
-  const [near, far] = [await lab.network({ name: 'near' }), await lab.network({ name: 'far' })];
-  const [server, client] = [await lab.container(near), await lab.container(far)];
-  await lab.serve(server.netns, 80, 'served');
-  await lab.networks.publish(server.containerId, near.id, [{ containerPort: 80, protocol: 'tcp', hostIp: '0.0.0.0', hostPort: 28380 }]);
-  const gateway = near.subnets[0].gateway;
-  const ask = async () => (await lab.ask(client.netns, gateway, 28380)).split(' ')[0];
-  const until = async (answer) => { while ((await ask()) !== answer); };
-  return { near, far, ask, until };
-}
-`;
+import { onOwnHost } from './network-host.ts';
 
 test('a firewall that drops what is forwarded lets our bridges through, and is as before afterwards', {
   timeout: 60_000,

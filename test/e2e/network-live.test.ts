@@ -173,6 +173,28 @@ test('addresses that are asked for are given, and what cannot be is refused in k
   });
 });
 
+test('kinds of networks that are not there are refused clearly', { timeout: 60_000 }, async () => {
+  await withDaemon(async (daemon) => {
+    const option = (key: string, value: string) => ({ Options: { [`com.docker.network.${key}`]: value } });
+    const refused: [object, RegExp][] = [
+      [{ Driver: 'macvlan' }, /501 .*the network driver \\"macvlan\\" is not supported by this engine/],
+      [{ Driver: 'ipvlan' }, /501 .*is not supported by this engine/],
+      [{ Driver: 'nope' }, /404 .*plugin \\"nope\\" not found/],
+      [{ Driver: 'host' }, /403 .*only one instance of \\"host\\" network is allowed/],
+      [{ EnableIPv4: false }, /501 .*a network without IPv4 is not supported/],
+      [{ ConfigOnly: true }, /501 /],
+      [{ Ingress: true }, /501 /],
+      [{ IPAM: { Driver: 'other' } }, /400 .*ipam driver/],
+      [option('bridge.gateway_mode_ipv4', 'routed'), /400 .*\\"routed\\" is not supported by this engine/],
+      [option('bridge.gateway_mode_ipv4', 'natt'), /400 .*is no gateway mode/],
+      [option('bridge.inhibit_ipv4', 'true'), /400 .*is not supported by this engine/],
+      [{ IPAM: { Config: [{ Subnet: '10.213.9.1/24' }] } }, /400 .*it should be 10\.213\.9\.0\/24/],
+    ];
+    for (const [request, message] of refused)
+      await assert.rejects(makeNetwork(daemon, { Name: 'odd', ...request }), message);
+  });
+});
+
 test('networks nobody is on are pruned, also those that a stopped container was on', { timeout: 120_000 }, async () => {
   await withDaemon(async (daemon) => {
     await importBusybox(daemon.socket);

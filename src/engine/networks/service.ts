@@ -17,7 +17,14 @@ import type { Attachment, ContainerRecord } from '../containers/record.ts';
 import { isOwnNetworkMode } from '../containers/record.ts';
 import { isLive } from '../containers/state.ts';
 import { millisOf, nowRfc3339 } from '../containers/time.ts';
-import { networkExists, networkForbidden, networkNotFound, pluginNotFound, requestFailed } from '../errors.ts';
+import {
+  networkExists,
+  networkForbidden,
+  networkNotFound,
+  networkUnsupported,
+  pluginNotFound,
+  requestFailed,
+} from '../errors.ts';
 import { booleanFilter, checkFilters, hasLabels, lacksLabels, matchesExactly } from '../filters.ts';
 import { parseUntil } from '../containers/until.ts';
 import type { NetworkRecord } from './book.ts';
@@ -133,6 +140,22 @@ export function createNetworkService(ctx: Context): NetworkService {
   };
 }
 
+/** Docker's other drivers, which are known not to be here. */
+const UNSUPPORTED_DRIVERS = new Set(['macvlan', 'ipvlan', 'overlay']);
+
+/** @throws {WharfError} at what a bridge of this engine cannot be */
+function checkKinds(request: NetworkCreateRequest): void {
+  if (request.ConfigOnly === true || request.ConfigFrom?.Network) {
+    throw networkUnsupported({ what: "a network that holds or takes another network's configuration" });
+  }
+  if (request.Ingress === true || request.Scope === 'swarm' || request.Scope === 'global') {
+    throw networkUnsupported({ what: 'a network of a swarm' });
+  }
+  if (request.EnableIPv4 === false) throw networkUnsupported({ what: 'a network without IPv4' });
+  const ipam = request.IPAM?.Driver || 'default';
+  if (ipam !== 'default') throw invalidParameter({ message: `invalid ipam driver: "${ipam}" not found` });
+}
+
 /** Checks a request and decides everything of the network, touching nothing. */
 async function planned(ctx: Context, request: NetworkCreateRequest): Promise<NetworkRecord> {
   const name = request.Name;
@@ -145,7 +168,9 @@ async function planned(ctx: Context, request: NetworkCreateRequest): Promise<Net
   if (driver === 'host' || driver === 'null') {
     throw networkForbidden({ message: `only one instance of "${driver}" network is allowed` });
   }
+  if (UNSUPPORTED_DRIVERS.has(driver)) throw networkUnsupported({ what: `the network driver "${driver}"` });
   if (driver !== 'bridge') throw pluginNotFound({ name: driver });
+  checkKinds(request);
   const pools = request.IPAM?.Config ?? [];
   const id = newId();
   const options = request.Options ?? {};
