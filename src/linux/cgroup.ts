@@ -142,6 +142,24 @@ export interface CgroupStats {
   readonly pidsLimit: number;
   readonly ioReadBytes: number;
   readonly ioWriteBytes: number;
+  /** Time on each processor, in nanoseconds; only version 1 counts it. */
+  readonly cpuPerProcessorNanos: readonly number[];
+  /** Periods of the CPU quota, those in which it was used up, and how long processes had to wait for it. */
+  readonly cpuPeriods: number;
+  readonly cpuThrottledPeriods: number;
+  readonly cpuThrottledNanos: number;
+  /** How often the memory limit was hit. */
+  readonly memoryFailures: number;
+  readonly ioBytes: readonly IoCounter[];
+  readonly ioOperations: readonly IoCounter[];
+}
+
+/** What went through one block device. */
+export interface IoCounter {
+  readonly major: number;
+  readonly minor: number;
+  readonly operation: 'read' | 'write';
+  readonly value: number;
 }
 
 /** What the group has used. Files that are not there (no such controller) count as 0. */
@@ -152,12 +170,7 @@ export function cgroupStats(host: CgroupHost, path: string): CgroupStats {
 function statsV2(directory: string): CgroupStats {
   const file = (name: string) => readText(join(directory, name));
   const cpu = flatKeys(file('cpu.stat'));
-  let ioReadBytes = 0;
-  let ioWriteBytes = 0;
-  for (const [, key, value] of (file('io.stat') ?? '').matchAll(/\b(rbytes|wbytes)=(\d+)/g)) {
-    if (key === 'rbytes') ioReadBytes += Number(value);
-    else ioWriteBytes += Number(value);
-  }
+  const ioBytes = ioV2(file('io.stat'), 'rbytes', 'wbytes');
   return {
     cpuTotalNanos: (cpu['usage_usec'] ?? 0) * 1000,
     cpuUserNanos: (cpu['user_usec'] ?? 0) * 1000,
@@ -168,8 +181,15 @@ function statsV2(directory: string): CgroupStats {
     memoryStat: flatKeys(file('memory.stat')),
     pids: amount(file('pids.current')),
     pidsLimit: amount(file('pids.max')),
-    ioReadBytes,
-    ioWriteBytes,
+    ioReadBytes: sumOf(ioBytes, 'read'),
+    ioWriteBytes: sumOf(ioBytes, 'write'),
+    cpuPerProcessorNanos: [],
+    cpuPeriods: cpu['nr_periods'] ?? 0,
+    cpuThrottledPeriods: cpu['nr_throttled'] ?? 0,
+    cpuThrottledNanos: (cpu['throttled_usec'] ?? 0) * 1000,
+    memoryFailures: flatKeys(file('memory.events'))['max'] ?? 0,
+    ioBytes,
+    ioOperations: ioV2(file('io.stat'), 'rios', 'wios'),
   };
 }
 
@@ -185,14 +205,8 @@ function statsV1(host: CgroupHost, path: string): CgroupStats {
   };
   const cpu = flatKeys(file('cpuacct', 'cpuacct.stat'));
   const limit = amount(file('memory', 'memory.limit_in_bytes'));
-  let ioReadBytes = 0;
-  let ioWriteBytes = 0;
-  for (const [, key, value] of (file('blkio', 'blkio.throttle.io_service_bytes') ?? '').matchAll(
-    /\b(Read|Write) (\d+)$/gm,
-  )) {
-    if (key === 'Read') ioReadBytes += Number(value);
-    else ioWriteBytes += Number(value);
-  }
+  const throttle = flatKeys(file('cpu', 'cpu.stat'));
+  const ioBytes = ioV1(file('blkio', 'blkio.throttle.io_service_bytes_recursive'));
   return {
     cpuTotalNanos: amount(file('cpuacct', 'cpuacct.usage')),
     cpuUserNanos: (cpu['user'] ?? 0) * NANOS_PER_TICK,
@@ -203,9 +217,50 @@ function statsV1(host: CgroupHost, path: string): CgroupStats {
     memoryStat: flatKeys(file('memory', 'memory.stat')),
     pids: amount(file('pids', 'pids.current')),
     pidsLimit: amount(file('pids', 'pids.max')),
-    ioReadBytes,
-    ioWriteBytes,
+    ioReadBytes: sumOf(ioBytes, 'read'),
+    ioWriteBytes: sumOf(ioBytes, 'write'),
+    cpuPerProcessorNanos: (file('cpuacct', 'cpuacct.usage_percpu') ?? '')
+      .trim()
+      .split(/\s+/)
+      .filter(Boolean)
+      .map(Number),
+    cpuPeriods: throttle['nr_periods'] ?? 0,
+    cpuThrottledPeriods: throttle['nr_throttled'] ?? 0,
+    cpuThrottledNanos: throttle['throttled_time'] ?? 0,
+    memoryFailures: amount(file('memory', 'memory.failcnt')),
+    ioBytes,
+    ioOperations: ioV1(file('blkio', 'blkio.throttle.io_serviced_recursive')),
   };
+}
+
+/** `254:0 Read 4096` a line. */
+function ioV1(text: string | undefined): IoCounter[] {
+  return [...(text ?? '').matchAll(/^(\d+):(\d+) (Read|Write) (\d+)$/gm)].map(([, major, minor, way, value]) => ({
+    major: Number(major),
+    minor: Number(minor),
+    operation: way === 'Read' ? 'read' : 'write',
+    value: Number(value),
+  }));
+}
+
+/** `254:0 rbytes=4096 wbytes=0 rios=1 wios=0 ...` a line. */
+function ioV2(text: string | undefined, read: string, write: string): IoCounter[] {
+  return (text ?? '').split('\n').flatMap((line) => {
+    const device = /^(\d+):(\d+) (.*)$/.exec(line);
+    if (device === null) return [];
+    const fields = new Map((device[3] ?? '').split(' ').map((f) => f.split('=', 2) as [string, string]));
+    const counter = (key: string, operation: IoCounter['operation']) => ({
+      major: Number(device[1]),
+      minor: Number(device[2]),
+      operation,
+      value: Number(fields.get(key) ?? 0),
+    });
+    return [counter(read, 'read'), counter(write, 'write')];
+  });
+}
+
+function sumOf(counters: readonly IoCounter[], operation: IoCounter['operation']): number {
+  return counters.reduce((sum, c) => (c.operation === operation ? sum + c.value : sum), 0);
 }
 
 function amount(text: string | undefined): number {

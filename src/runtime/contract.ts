@@ -125,6 +125,23 @@ export interface ContainerStats {
   readonly pidsLimit: number;
   readonly ioReadBytes: number;
   readonly ioWriteBytes: number;
+  /** Time on each processor; empty where it is not counted (cgroup v2). */
+  readonly cpuPerProcessorNanos: readonly number[];
+  readonly cpuPeriods: number;
+  readonly cpuThrottledPeriods: number;
+  readonly cpuThrottledNanos: number;
+  /** How often the memory limit was hit. */
+  readonly memoryFailures: number;
+  readonly ioBytes: readonly IoCounter[];
+  readonly ioOperations: readonly IoCounter[];
+}
+
+/** What went through one block device. */
+export interface IoCounter {
+  readonly major: number;
+  readonly minor: number;
+  readonly operation: 'read' | 'write';
+  readonly value: number;
 }
 
 /**

@@ -3,7 +3,8 @@ import { invalidParameter, messageOf } from '../../core/errors.ts';
 import { newId, shortId } from '../../core/ids.ts';
 import type { ContainerConfig, HostConfig } from '../../core/wire/container.ts';
 import type { NetworkingConfig } from '../../core/wire/network.ts';
-import { requestFailed } from '../errors.ts';
+import type { Image } from '../contract.ts';
+import { imageOfOtherPlatform, requestFailed } from '../errors.ts';
 import { plannedAttachments } from './attachments.ts';
 import type { Context } from './context.ts';
 import { containerDirectory, publish } from './context.ts';
@@ -39,6 +40,7 @@ export async function create(
   request: CreateRequest,
 ): Promise<{ readonly id: string; readonly warnings: string[] }> {
   const image = request.config.Image ? ctx.images.get(request.config.Image) : undefined;
+  checkPlatform(request, image);
   const config = mergeConfig(request.config, image?.config.config);
   checkConfig(config);
   if (argvOf(config).length === 0) throw invalidParameter({ message: 'no command specified' });
@@ -128,6 +130,33 @@ function completed(config: ContainerConfig): ContainerConfig {
     Labels: config.Labels ?? {},
   };
 }
+
+/** @throws {WharfError} `IMAGE_NOT_FOUND` if the image is for another machine than asked for, `INVALID_PARAMETER` */
+function checkPlatform({ platform, config }: CreateRequest, image: Image | undefined): void {
+  if (platform === undefined) return;
+  const match = /^(?:([a-z0-9]+)\/)?([a-z0-9_]+)(?:\/([a-z0-9]+))?$/.exec(platform);
+  if (match === null) throw invalidParameter({ message: `"${platform}": unknown operating system or architecture` });
+  if (image === undefined || platform === 'linux') return;
+  const [, os = 'linux', architecture = '', variant] = match;
+  const own = image.config;
+  const known = ARCHITECTURES[architecture] ?? architecture;
+  if (os === own.os && known === own.architecture && (variant === undefined || (own.variant ?? variant) === variant)) {
+    return;
+  }
+  throw imageOfOtherPlatform({
+    reference: config.Image ?? '',
+    has: [own.os, own.architecture, own.variant].filter(Boolean).join('/'),
+    asked: platform,
+  });
+}
+
+/** Other names of what OCI calls it. */
+const ARCHITECTURES: Readonly<Record<string, string>> = {
+  x86_64: 'amd64',
+  aarch64: 'arm64',
+  armhf: 'arm',
+  i386: '386',
+};
 
 function checkRuntime(ctx: Context, host: HostConfig): void {
   if (!host.Runtime) return;

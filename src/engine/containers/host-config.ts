@@ -141,7 +141,12 @@ export interface LogSettings {
 export function logSettings(host: HostConfig): LogSettings {
   const driver = host.LogConfig?.Type || 'json-file';
   if (!LOG_DRIVERS.has(driver)) {
-    throw requestFailed({ message: `error looking up logging plugin ${driver}: plugin "${driver}" not found` });
+    throw requestFailed(
+      {
+        message: `error looking up logging plugin ${driver}: plugin "${driver}" not found`,
+      },
+      { hint: `this engine records output by ${[...LOG_DRIVERS].join(', ')}` },
+    );
   }
   const options = host.LogConfig?.Config ?? {};
   if (driver !== 'none') {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
-import type { ContainerStats } from '../../runtime/index.ts';
+import type { ContainerStats, IoCounter } from '../../runtime/index.ts';
 import { NEVER } from './time.ts';
 
 const NANOS_PER_TICK = 1e7;
@@ -38,7 +38,7 @@ export function wireStats(facts: StatsFacts): Record<string, unknown> {
       cpu_stats: empty,
       precpu_stats: empty,
       memory_stats: {},
-      blkio_stats: noBlkio(null),
+      blkio_stats: NO_BLKIO,
     };
   }
   return {
@@ -49,37 +49,47 @@ export function wireStats(facts: StatsFacts): Record<string, unknown> {
         total_usage: stats.cpuTotalNanos,
         usage_in_kernelmode: stats.cpuSystemNanos,
         usage_in_usermode: stats.cpuUserNanos,
+        ...(stats.cpuPerProcessorNanos.length > 0 ? { percpu_usage: stats.cpuPerProcessorNanos } : {}),
       },
       system_cpu_usage: systemCpuNanos(),
       online_cpus: availableParallelism(),
-      throttling_data: empty.throttling_data,
+      throttling_data: {
+        periods: stats.cpuPeriods,
+        throttled_periods: stats.cpuThrottledPeriods,
+        throttled_time: stats.cpuThrottledNanos,
+      },
     },
     precpu_stats: empty,
     memory_stats: {
       usage: stats.memoryBytes,
       ...(facts.cgroupV2 ? {} : { max_usage: stats.memoryMaxBytes }),
+      ...(stats.memoryFailures > 0 ? { failcnt: stats.memoryFailures } : {}),
       stats: { ...stats.memoryStat },
       limit: stats.memoryLimitBytes > 0 ? Math.min(stats.memoryLimitBytes, totalmem()) : totalmem(),
     },
-    blkio_stats: noBlkio([
-      { major: 0, minor: 0, op: 'read', value: stats.ioReadBytes },
-      { major: 0, minor: 0, op: 'write', value: stats.ioWriteBytes },
-    ]),
+    blkio_stats: {
+      ...NO_BLKIO,
+      io_service_bytes_recursive: counters(stats.ioBytes),
+      // Version 2 has no such counter in Docker's answer.
+      io_serviced_recursive: facts.cgroupV2 ? null : counters(stats.ioOperations),
+    },
     ...(facts.networkPid === undefined ? {} : { networks: networkCounters(facts.networkPid) }),
   };
 }
 
-function noBlkio(serviceBytes: unknown): Record<string, unknown> {
-  return {
-    io_service_bytes_recursive: serviceBytes,
-    io_serviced_recursive: null,
-    io_queue_recursive: null,
-    io_service_time_recursive: null,
-    io_wait_time_recursive: null,
-    io_merged_recursive: null,
-    io_time_recursive: null,
-    sectors_recursive: null,
-  };
+const NO_BLKIO = {
+  io_service_bytes_recursive: null,
+  io_serviced_recursive: null,
+  io_queue_recursive: null,
+  io_service_time_recursive: null,
+  io_wait_time_recursive: null,
+  io_merged_recursive: null,
+  io_time_recursive: null,
+  sectors_recursive: null,
+} as const;
+
+function counters(found: readonly IoCounter[]): unknown {
+  return found.map(({ major, minor, operation, value }) => ({ major, minor, op: operation, value }));
 }
 
 /** Processor time of the whole machine: the first seven numbers of /proc/stat's `cpu` line, in nanoseconds. */
