@@ -36,6 +36,9 @@ export interface CopySpec {
   readonly checksum: string | undefined;
   readonly unpack: boolean | undefined;
   readonly exclude: readonly string[];
+  /** The directories above a source are kept. */
+  readonly parents: boolean;
+  readonly keepGitDirectory: boolean;
 }
 
 interface Kinds {

@@ -183,8 +183,6 @@ function checkFlags(given: readonly Flag[], known: Row<InstructionKind>['flags']
       throw new Malformed(`missing a value on flag: --${name}`);
     }
   }
-  if (seen.has('parents')) throw new Malformed(`the --parents option of ${keyword} is not supported`);
-  if (seen.has('security')) throw new Malformed('the --security option of RUN is not supported');
 }
 
 function required(keyword: string, rest: string): string {
@@ -222,6 +220,9 @@ function parseRun({ raw, at, rest }: Text, flags: Flags): Instruction<'run'> {
   if (network !== 'default' && network !== 'none' && network !== 'host') {
     throw new Malformed(`invalid network mode "${network}"`);
   }
+  const security = flags.one('security') ?? 'sandbox';
+  if (security === 'insecure') throw new Malformed('security.insecure is not allowed: RUN always runs in a sandbox');
+  if (security !== 'sandbox') throw new Malformed(`security ${JSON.stringify(security)} is not valid`);
   const mounts = flags.all('mount').map(parseRunMount);
   return { kind: 'run', command: commandOf(required('RUN', rest)), heredocs: raw.heredocs, mounts, network, ...at };
 }
@@ -243,6 +244,12 @@ function parseCopy(keyword: 'COPY' | 'ADD', { raw, rest }: Text, flags: Flags): 
       if (/^(git:\/\/|git@)/.test(source)) throw new Malformed("source can't be a git ref for COPY");
     }
   }
+  const checksum = flags.one('checksum');
+  if (checksum !== undefined) {
+    if (words.length > 1) throw new Malformed("checksum can't be specified for multiple sources");
+    if (!/^(https?:|git[:@]|ssh:|\$)/i.test(words[0] ?? ''))
+      throw new Malformed('checksum requires HTTP(S) or Git sources');
+  }
   const from = flags.one('from');
   if (from?.includes('$')) {
     throw new Malformed(
@@ -256,9 +263,11 @@ function parseCopy(keyword: 'COPY' | 'ADD', { raw, rest }: Text, flags: Flags): 
     from,
     chown: flags.one('chown'),
     chmod: flags.one('chmod'),
-    checksum: flags.one('checksum'),
+    checksum,
     unpack: flags.boolean('unpack'),
     exclude: flags.all('exclude'),
+    parents: flags.boolean('parents') === true,
+    keepGitDirectory: flags.boolean('keep-git-dir') === true,
   };
 }
 

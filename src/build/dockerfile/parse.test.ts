@@ -108,6 +108,8 @@ const GOOD: readonly (readonly [line: string, want: object])[] = [
       checksum: undefined,
       unpack: undefined,
       exclude: [],
+      parents: false,
+      keepGitDirectory: false,
     },
   ],
   [
@@ -123,6 +125,8 @@ const GOOD: readonly (readonly [line: string, want: object])[] = [
       checksum: undefined,
       unpack: undefined,
       exclude: [],
+      parents: false,
+      keepGitDirectory: false,
     },
   ],
 ];

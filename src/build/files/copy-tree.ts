@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { lgetXattr, llistXattr, lsetXattr, lutimeNanos, mknod } from '../../linux/index.ts';
 import { stepFailed } from '../errors.ts';
 import { statOf } from './in-root.ts';
+import type { ModeChange } from './mode-change.ts';
 
 export interface CopyOptions {
   /** `undefined`: owners are kept. */
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
   /** Mode of everything copied but links; `undefined`: modes are kept. */
-  readonly mode: number | undefined;
+  readonly mode: ModeChange | undefined;
   /** Told the path relative to what is copied. */
   readonly excludes: (relative: string) => boolean;
   readonly signal: AbortSignal;
@@ -79,7 +80,10 @@ export class TreeCopier {
       const value = lgetXattr(from, name);
       if (value !== undefined) lsetXattr(to, name, value);
     }
-    if (!stat.isSymbolicLink()) await chmod(to, mode ?? Number(stat.mode & 0o7777n));
+    if (!stat.isSymbolicLink()) {
+      const own = Number(stat.mode & 0o7777n);
+      await chmod(to, mode?.(own, stat.isDirectory()) ?? own);
+    }
     lutimeNanos(to, stat.mtimeNs, stat.mtimeNs);
   }
 }

@@ -10,6 +10,7 @@ import { messageOf, WharfError } from '../../core/errors.ts';
 import { badContext } from '../errors.ts';
 import { decompressed } from './decompress.ts';
 import { clamp, makeDirectories, resolveInRoot, statOf } from './in-root.ts';
+import type { ModeChange } from './mode-change.ts';
 
 export interface ExtractOptions {
   /** Nothing is written outside of it, whatever names and links the tar holds. */
@@ -18,7 +19,7 @@ export interface ExtractOptions {
   readonly into: string;
   /** `undefined`: as the tar says. */
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
-  readonly mode?: number | undefined;
+  readonly mode?: ModeChange | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -101,7 +102,10 @@ async function unpack(
       return; // headers of headers: nothing to make
   }
   await lchown(path, owner?.uid ?? header.uid ?? 0, owner?.gid ?? header.gid ?? 0);
-  if (header.type !== 'symlink') await chmod(path, mode ?? (header.mode ?? 0o644) & 0o7777);
+  if (header.type !== 'symlink') {
+    const own = (header.mode ?? 0o644) & 0o7777;
+    await chmod(path, mode?.(own, isDirectory) ?? own);
+  }
   const mtime = BigInt(header.mtime?.getTime() ?? 0) * 1_000_000n;
   if (isDirectory) directoryTimes.push([path, mtime]);
   else lutimeNanos(path, mtime, mtime);

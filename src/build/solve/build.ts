@@ -21,7 +21,7 @@ import type { NamedContexts, Source } from '../graph/plan.ts';
 import { planBuild } from '../graph/plan.ts';
 import { globalScope, platformArgs, unusedBuildArgs } from '../graph/variables.ts';
 import { checkDockerfile, refuseIfAsked } from '../check/check.ts';
-import { findBaseImage, parsePlatform } from './base-images.ts';
+import { findBaseImage, findCacheImage, parsePlatform } from './base-images.ts';
 import type { CacheMounts } from './cache-mounts.ts';
 import { StackHold } from './hold.ts';
 import type { Lane } from './output.ts';
@@ -71,15 +71,21 @@ export async function build(
   const globals = globalScope(file, given);
   const labels = labelStep(request.labels);
   const contexts = namedContexts(request);
+  const environmentOf = (reference: string) => {
+    if (!isReference(reference)) return undefined;
+    const image = parts.run.engine.images.find(reference);
+    return image === undefined ? undefined : (image.config.config?.Env ?? []);
+  };
+  const checks = { given, ignored: context.ignored, environmentOf };
   if (request.extras?.checkOnly === true) {
-    for (const warning of checkDockerfile(file, { given, ignored: context.ignored })) {
+    for (const warning of checkDockerfile(file, checks)) {
       reporter.tell({ kind: 'warning', ...warning });
     }
     planBuild(file, request.target, globals, labels.length, contexts);
     return '';
   }
   const plan = planBuild(file, request.target, globals, labels.length, contexts);
-  const warnings = checkDockerfile(file, { given, ignored: context.ignored });
+  const warnings = checkDockerfile(file, checks);
   for (const warning of warnings) reporter.tell({ kind: 'warning', ...warning });
   refuseIfAsked(file, warnings);
 
@@ -92,6 +98,7 @@ export async function build(
   const stages = new Map<number, Promise<StageState>>();
   const images = new Map<string, Promise<Image>>();
   const trees = new Map<string, Promise<SourceTree>>();
+  let cacheImages: Promise<readonly Image[]> | undefined;
   const slots = new Slots(Math.max(1, availableParallelism()));
 
   const session: Session = {
@@ -148,6 +155,10 @@ export async function build(
     tree: (source, step, lane) =>
       once(trees, JSON.stringify(source), () => openTree(source, step, lane, session, undo)),
     hold: () => undo.use(new StackHold(parts.run.engine.parts.storage.snapshots)),
+    cacheImages: (lane) =>
+      (cacheImages ??= Promise.all(
+        request.cacheFrom.map((name) => findCacheImage(name, request, parts.run.engine, lane, all)),
+      ).then((found) => found.filter((image) => image !== undefined))),
     keepLayers: async (top) => {
       if (top !== null) await parts.leases.keep(top);
     },
@@ -181,6 +192,15 @@ export async function build(
   onMessage({ stream: `Successfully built ${shortId(id)}\n` });
   for (const tag of tags) onMessage({ stream: `Successfully tagged ${familiar(tag)}\n` });
   return id;
+}
+
+function isReference(text: string): boolean {
+  try {
+    parseReference(text);
+    return true;
+  } catch {
+    return false; // one with variables, or one that the build itself will refuse
+  }
 }
 
 /** Gives the result to the engine, under its names. A stage that is just its base image becomes no new one. */

@@ -5,11 +5,11 @@ import { fileIngredients } from '../cache/ingredients.ts';
 import { parseIgnore } from '../context/ignore.ts';
 import type { Instruction } from '../dockerfile/instructions.ts';
 import { bodyOf } from '../dockerfile/heredoc.ts';
-import { stepFailed } from '../errors.ts';
 import type { Lookup } from '../expand/expand.ts';
 import { expandText, expandWord } from '../expand/expand.ts';
 import { resolveSource } from '../graph/plan.ts';
 import { download } from './download.ts';
+import { fetchGitSource, isGitSource } from './git-source.ts';
 import { nop } from './history.ts';
 import type { Lane } from './output.ts';
 import { destinationOf, modeOf, ownerOf, placeFiles } from './place-files.ts';
@@ -22,7 +22,6 @@ import { runConfigOf, topOf } from './state.ts';
 import type { FileWork } from './step-effect.ts';
 
 const URL_SOURCE = /^https?:\/\//i;
-const GIT_SOURCE = /^(git:\/\/|git@|ssh:\/\/git@)|\.git(#|$)/;
 const ROOT = { uid: 0, gid: 0 };
 
 /** What COPY or ADD does: find and digest sources, then write them on top of the stage. */
@@ -46,7 +45,7 @@ export function copyWork(
     step.from === undefined ? undefined : resolveSource(session.file, stageIndex, step.from, step, session.contexts);
   const rules = parseIgnore(step.exclude.join('\n'));
   const excludes = (path: string) => rules.excludes(path);
-  const shape = [keyword, destination, chown, step.chmod, step.exclude, step.unpack];
+  const shape = [keyword, destination, chown, step.chmod, step.exclude, step.unpack, step.parents];
 
   let tree: Promise<SourceTree> | undefined;
   const treeOf = () => (source === undefined ? undefined : (tree ??= session.tree(source, step, lane)));
@@ -57,14 +56,28 @@ export function copyWork(
     const digests = (await treeOf())?.digests ?? session.context.digests;
     const all: Selected[] = [];
     for (const word of sources) {
-      if (keyword === 'ADD' && URL_SOURCE.test(word)) {
+      if (keyword === 'ADD' && isGitSource(word)) {
+        const options = {
+          scratch: await session.scratchDirectory(),
+          keepGitDirectory: step.keepGitDirectory,
+          checksum,
+        };
+        all.push(await fetchGitSource(word, options, session.signal));
+      } else if (keyword === 'ADD' && URL_SOURCE.test(word)) {
         const options = { checksum, unpack: step.unpack === true, named: !destination.endsWith('/') };
         all.push(await download(word, { ...options, scratch: await session.scratchDirectory() }, session.signal));
-      } else if (keyword === 'ADD' && GIT_SOURCE.test(word)) {
-        throw stepFailed({ message: `ADD failed: git sources are not supported: ${word}` });
       } else {
         const fromContext = source === undefined;
-        all.push(...(await selectSource(word, { keyword, tree: digests, fromContext, excludes, unpack: step.unpack })));
+        all.push(
+          ...(await selectSource(word, {
+            keyword,
+            tree: digests,
+            fromContext,
+            excludes,
+            unpack: step.unpack,
+            parents: step.parents,
+          })),
+        );
       }
     }
     for (const heredoc of step.heredocs) {
@@ -76,30 +89,44 @@ export function copyWork(
   }
 
   let ingredients: Ingredients = {};
+  let createdBy = '';
+  const historyOf = (all: readonly Selected[]) =>
+    nop(runConfigOf(state), `${keyword} ${summary(all)} in ${posix.normalize(destination)} `, 1);
   return {
     ingredients: () => ingredients,
+    createdBy: () => createdBy,
     async *keys() {
       const known = await treeOf();
       if (known?.image === true) yield [...shape, 'stack', known.top, sources];
+      // What is pinned need not be fetched to know it.
+      if (checksum !== undefined) yield [...shape, 'pinned', sources, checksum, step.keepGitDirectory];
       const all = await selected();
+      createdBy = historyOf(all);
       ingredients = {
         destination,
         owner: chown ?? '',
         mode: step.chmod ?? '',
         ...fileIngredients(new Map(all.flatMap(namedFiles))),
       };
-      yield [...shape, 'content', all.map((s) => [s.kind, s.archive, s.name, s.digest])];
+      yield [...shape, 'content', all.map((s) => [s.kind, s.archive, s.name, s.digest, s.parents])];
     },
     async run() {
       const all = await selected();
       await using scratch = await openScratch(session.parts.engine.parts.storage.snapshots, topOf(state));
       const given = chown === undefined ? undefined : ownerOf(scratch.root, chown);
       const owner = given ?? ((await treeOf())?.image === true ? undefined : ROOT);
-      const placement = { keyword, destination, owner, archiveOwner: given, mode, excludes } as const;
+      const placement = {
+        keyword,
+        destination,
+        owner,
+        archiveOwner: given,
+        mode,
+        excludes,
+        parents: step.parents,
+      } as const;
       await placeFiles(scratch.root, all, placement, session.signal);
       const layer = await scratch.commit({ mtimeSeconds: session.epochSeconds });
-      const text = `${keyword} ${summary(all)} in ${posix.normalize(destination)} `;
-      return { layer, createdBy: nop(runConfigOf(state), text, 1) };
+      return { layer, createdBy: historyOf(all) };
     },
   };
 }

@@ -4,6 +4,8 @@ import { resolveUser } from '../../runtime/index.ts';
 import { stepFailed } from '../errors.ts';
 import { TreeCopier } from '../files/copy-tree.ts';
 import { extractTar } from '../files/extract-tar.ts';
+import type { ModeChange } from '../files/mode-change.ts';
+import { parseModeChange } from '../files/mode-change.ts';
 import { clamp, makeDirectories, resolveInRoot, statOf } from '../files/in-root.ts';
 import type { Selected } from './select-sources.ts';
 
@@ -15,8 +17,10 @@ export interface Placement {
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
   /** Of what is unpacked from an archive; `undefined`: as the archive says. */
   readonly archiveOwner: { readonly uid: number; readonly gid: number } | undefined;
-  readonly mode: number | undefined;
+  readonly mode: ModeChange | undefined;
   readonly excludes: (relative: string) => boolean;
+  /** The directories above each source are kept. */
+  readonly parents: boolean;
 }
 
 /** The destination of COPY or ADD, joined to the working directory; the slash at its end survives. */
@@ -37,7 +41,7 @@ export async function placeFiles(
   signal: AbortSignal,
 ): Promise<void> {
   const { keyword, destination, owner, mode, excludes } = placement;
-  const isDirectory = destination.endsWith('/');
+  const isDirectory = destination.endsWith('/') || placement.parents;
   if (selected.length > 1 && !isDirectory) {
     throw stepFailed({
       message: `When using ${keyword} with more than one source file, the destination must be a directory and end with a /`,
@@ -45,7 +49,7 @@ export async function placeFiles(
   }
   const copier = new TreeCopier({ owner, mode, excludes, signal });
   for (const source of selected) {
-    const path = resolveInRoot(root, destination);
+    const path = resolveInRoot(root, posix.join(destination, source.parents ?? ''));
     const there = statOf(join(root, path));
     const shown = destination.replace(/(.)\/$/, '$1');
     if (source.archive || source.kind === 'directory' || isDirectory) {
@@ -56,8 +60,9 @@ export async function placeFiles(
       const into = { root, into: path, owner: placement.archiveOwner, mode, signal };
       await extractTar(createReadStream(source.path), into);
     } else if (source.kind === 'directory') {
-      await makeDirectories(root, parentOf(path));
-      await copier.copy(source.path, join(root, path), shown);
+      const target = source.parents === undefined ? path : posix.join(path, source.name);
+      await makeDirectories(root, parentOf(target));
+      await copier.copy(source.path, join(root, target), shown);
     } else {
       const inside = isDirectory || there?.isDirectory() === true;
       const target = inside ? posix.join(path, source.name) : path;
@@ -95,13 +100,13 @@ export function ownerOf(root: string, chown: string): { readonly uid: number; re
   }
 }
 
-/** @throws {WharfError} `BUILD_STEP_FAILED` unless it is octal and at most 07777 */
-export function modeOf(chmod: string): number {
-  const mode = /^[0-7]{1,5}$/.test(chmod) ? Number.parseInt(chmod, 8) : Number.NaN;
-  if (!(mode <= 0o7777)) {
+/** @throws {WharfError} `BUILD_STEP_FAILED` unless it is octal and at most 07777, or symbolic as chmod(1) */
+export function modeOf(chmod: string): ModeChange {
+  const change = parseModeChange(chmod);
+  if (change === undefined) {
     throw stepFailed({
       message: `invalid chmod parameter: '${chmod}'. it should be octal string and between 0 and 07777`,
     });
   }
-  return mode;
+  return change;
 }

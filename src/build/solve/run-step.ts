@@ -49,6 +49,7 @@ export function runWork(
   const mounts = () => (found ??= findMounts(step, { stageIndex, workdir, lookup }, session, lane));
 
   return {
+    createdBy: () => runHistory(script.argv, args),
     ingredients: () => ({
       command: script.argv.join(' ').slice(0, 200),
       ...Object.fromEntries(env.map((pair) => [`variable ${pair.split('=', 1)[0]}`, shortened(pair)])),

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { patternToRegExp } from '../context/ignore.ts';
@@ -31,6 +32,8 @@ export interface SelectOptions {
   readonly excludes: (relative: string) => boolean;
   /** `undefined`: archives are known by their content (ADD). */
   readonly unpack: boolean | undefined;
+  /** Keeps the directories above each source, from a `/./` in it on. */
+  readonly parents: boolean;
 }
 
 /**
@@ -40,7 +43,9 @@ export interface SelectOptions {
 export async function selectSource(source: string, options: SelectOptions): Promise<Selected[]> {
   const { tree, keyword } = options;
   const wild = hasWildcard(source);
-  const paths = wild ? await expandWildcards(tree.root, clamp(source)) : [clamp(source)];
+  const [before = '', after] = options.parents ? source.split('/./', 2) : [];
+  const pivot = after === undefined ? '' : clamp(before);
+  const paths = wild ? await expandWildcards(tree.root, clamp(source), options.parents) : [clamp(source)];
   const found: Selected[] = [];
   for (const path of paths) {
     const resolved = resolveInRoot(tree.root, path);
@@ -58,6 +63,7 @@ export async function selectSource(source: string, options: SelectOptions): Prom
     found.push({
       path: full,
       name: posix.basename(path),
+      ...(options.parents ? { parents: posix.dirname(posix.relative(pivot, path)) } : {}),
       kind: directory ? 'directory' : 'file',
       archive: options.unpack ?? (keyword === 'ADD' && options.fromContext && stat.isFile() && (await isTarFile(full))),
       digest: await tree.of(resolved, options.excludes, files),
@@ -85,8 +91,8 @@ export function hasWildcard(source: string): boolean {
   return /[*?[]/.test(source.replace(/\\./g, ''));
 }
 
-/** Paths below `root` that a pattern matches, element by element; a `*` never crosses a slash. */
-async function expandWildcards(root: string, pattern: string): Promise<string[]> {
+/** Paths below `root` that a pattern matches, element by element; a `*` never crosses a slash, with `deep` a `**` does. */
+async function expandWildcards(root: string, pattern: string, deep: boolean): Promise<string[]> {
   let found = [''];
   for (const part of pattern.split('/')) {
     const next: string[] = [];
@@ -96,6 +102,10 @@ async function expandWildcards(root: string, pattern: string): Promise<string[]>
         continue;
       }
       const directory = join(root, resolveInRoot(root, base));
+      if (deep && part === '**') {
+        next.push(...directoriesBelow(root, base));
+        continue;
+      }
       if (!statOf(directory)?.isDirectory()) continue;
       const matcher = patternToRegExp(part);
       const names = (await readdir(directory)).filter((name) => matcher.test(name)).toSorted();
@@ -104,4 +114,15 @@ async function expandWildcards(root: string, pattern: string): Promise<string[]>
     found = next;
   }
   return found;
+}
+
+/** `base` and every directory below it; links are not followed. */
+function directoriesBelow(root: string, base: string): string[] {
+  const full = join(root, base);
+  if (!statOf(full)?.isDirectory()) return [];
+  const below = readdirSync(full, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .toSorted();
+  return [base, ...below.flatMap((name) => directoriesBelow(root, posix.join(base, name)))];
 }

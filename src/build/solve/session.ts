@@ -61,6 +61,8 @@ export interface Session {
   tree(source: Source, step: Instruction, lane: Lane): Promise<SourceTree>;
   /** Keeps what a stage stands on until the build ends. */
   hold(): StackHold;
+  /** Images of `--cache-from` that could be found. */
+  cacheImages(lane: Lane): Promise<readonly Image[]>;
   /** Keeps layers in the cache, beyond the build. */
   keepLayers(top: ChainId | null): Promise<void>;
   /** An empty directory that lasts as long as the build. */

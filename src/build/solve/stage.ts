@@ -8,6 +8,7 @@ import { cacheKey } from '../cache/cache.ts';
 import type { BuildPlan, PlannedStage } from '../graph/plan.ts';
 import { StageArgs } from '../graph/variables.ts';
 import { effectOf } from './effect-of.ts';
+import { layerFromImage } from './cache-from.ts';
 import { excerpt } from './excerpt.ts';
 import type { Lane } from './output.ts';
 import type { StepReport } from './reporter.ts';
@@ -188,6 +189,10 @@ async function runStep(
     why = SAME;
     if (result === undefined) {
       let { layer } = found;
+      if (layer === undefined && !fresh && session.request.cacheFrom.length > 0) {
+        layer = layerFromImage(await session.cacheImages(lane), state, work.createdBy());
+        if (layer !== undefined) for (const key of found.layerKeys) cache.putLayer(key, layer);
+      }
       why = 'only the description of what it stands on changed, which makes no difference to its files';
       if (layer === undefined) {
         cached = false;

@@ -8,6 +8,8 @@ export interface FileWork {
   /** What decides the result, cheapest to find first; each alone is enough. The stack below need not be in it. */
   keys(): AsyncIterable<readonly unknown[]>;
   run(): Promise<LayerResult>;
+  /** The history's text, known once all keys are. */
+  createdBy(): string;
   /** The same in words, known once all keys are. */
   ingredients(): Ingredients;
 }

@@ -9,13 +9,14 @@ import type { FileWork } from './step-effect.ts';
 
 /** What WORKDIR does: its directory is made if it is not there, 0755 and root's. */
 export function workdirWork(path: string, state: StageState, session: Session, lane: Lane): FileWork {
+  const createdBy = nop(runConfigOf(state), `WORKDIR ${path}`, 1);
   return {
     async *keys() {
       yield ['WORKDIR', path];
     },
     ingredients: () => ({ path }),
+    createdBy: () => createdBy,
     async run() {
-      const createdBy = nop(runConfigOf(state), `WORKDIR ${path}`, 1);
       if (path === '/') return { layer: null, createdBy };
       const short = newBuildId().slice(-12);
       lane.say(` ---> Running in ${short}\n`);
