@@ -1,5 +1,4 @@
 import { messageOf, WharfError } from '../../core/errors.ts';
-import { CommandFailed } from '../errors.ts';
 import { CODE, RpcError } from './grpc/status.ts';
 
 /** Where a client finds the lines that an error is about. @see moby/buildkit solver/errdefs/source.go */
@@ -15,11 +14,12 @@ export function buildError(e: unknown, filename: string, dockerfile: string): Rp
     const source = { info: { filename, data: Buffer.from(dockerfile).toString('base64') }, ranges: [range] };
     details.push({ typeUrl: SOURCE, value: Buffer.from(JSON.stringify(source)) });
   }
-  return new RpcError(CODE.unknown, wordsOf(e), details);
+  return new RpcError(CODE.unknown, buildKitWords(messageOf(e)), details);
 }
 
-function wordsOf(e: unknown): string {
-  if (!(e instanceof CommandFailed)) return messageOf(e);
-  const command = /^The command '(.*)' returned a non-zero code: \d+$/s.exec(e.message)?.[1] ?? '';
-  return `process ${JSON.stringify(command)} did not complete successfully: exit code: ${e.exitCode}`;
+/** BuildKit's words for a command that failed; other texts as they are. */
+export function buildKitWords(text: string): string {
+  const [, command, code] = /^The command '(.*)' returned a non-zero code: (\d+)$/s.exec(text) ?? [];
+  if (command === undefined) return text;
+  return `process ${JSON.stringify(command)} did not complete successfully: exit code: ${code}`;
 }

@@ -56,7 +56,8 @@ export async function runDockerfile(
     const event = (aux as { Wharf?: BuildEvent } | undefined)?.Wharf;
     if (event === undefined) return;
     if (event.kind === 'warning') warnings.push(event);
-    vertices.take(event);
+    // The result of a check is told once, as that.
+    if (!options.checkOnly) vertices.take(event);
   };
   const cancel = new AbortController();
   undo.defer(() => cancel.abort());
@@ -98,7 +99,7 @@ async function fetchDefinition(job: Job, session: Session, options: FrontendOpti
     vertex.status('transferring dockerfile:', { current: bytes, done: true });
     const text = texts.get(filename) ?? texts.get('dockerfile');
     if (text === undefined) {
-      throw new RpcError(CODE.notFound, `failed to read dockerfile: open ${filename}: no such file or directory`);
+      throw new RpcError(CODE.unknown, `failed to read dockerfile: open ${filename}: no such file or directory`);
     }
     return { text, vertex: vertex.digest, own: texts.get(`${filename}.dockerignore`) };
   });
@@ -233,6 +234,7 @@ function openContext(
   signal: AbortSignal,
 ): Readable {
   const { contextUrl: url } = options;
+  if (options.checkOnly && url === undefined) return tarOf([]);
   if (url !== undefined) {
     if (!url.startsWith('http://buildkit-session/')) {
       throw new RpcError(CODE.unimplemented, `building from ${url} is not supported: give a directory or a tar`);

@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../../core/digest.ts';
+import { newId } from '../../core/ids.ts';
 import type { BuildWarning } from '../../core/wire/build.ts';
 import type { StatusResponse, Timestamp, Vertex } from './wire/messages.ts';
 
@@ -29,7 +30,8 @@ export class ProgressLog {
   #wake = Promise.withResolvers<void>();
 
   begin(name: string, inputs: readonly string[] = []): ProgressVertex {
-    const digest = `sha256:${createHash('sha256').update(`${this.#said.length} ${this.#open.size} ${name}`).digest('hex')}`;
+    // No content decides it, so that builds that one client runs at the same time are told apart.
+    const digest = sha256(newId());
     const vertex: Partial<Vertex> = { digest, name, inputs: [...inputs], started: now() };
     this.#say({ vertexes: [vertex as Vertex] });
     const statuses = new Map<string, Timestamp>();

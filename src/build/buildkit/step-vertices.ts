@@ -1,4 +1,5 @@
 import type { BuildEvent } from '../../core/wire/build.ts';
+import { buildKitWords } from './build-error.ts';
 import type { ProgressLog, ProgressVertex } from './progress.ts';
 
 /** Shows the events of a build as vertices. Steps that only describe the image have none, as in BuildKit. */
@@ -30,7 +31,7 @@ export class StepVertices {
         break;
       }
       case 'done': {
-        const error = event.outcome === 'canceled' ? 'context canceled' : event.error;
+        const error = event.outcome === 'canceled' ? 'context canceled' : event.error && buildKitWords(event.error);
         this.#steps.get(event.id)?.end({ cached: event.outcome === 'cached', error });
         break;
       }
