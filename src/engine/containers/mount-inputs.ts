@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { messageOf } from '../../core/errors.ts';
 import type { MountInput } from '../../runtime/index.ts';
 import { StartError } from '../errors.ts';
+import type { ContainerMount } from './mounts.ts';
 import { tmpfsOptions } from './mounts.ts';
 import type { ContainerRecord } from './record.ts';
 import type { VolumeSources } from './volume-holds.ts';
@@ -21,6 +22,7 @@ export function mountInputs(record: ContainerRecord, volumes: VolumeSources): Mo
           target: mount.target,
           readOnly: mount.readOnly,
           recursive: mount.recursive,
+          readOnlyRecursive: mount.readOnly && mount.recursive && isReadOnlyBelow(mount),
           propagation: mount.propagation,
         };
       case 'volume':
@@ -36,6 +38,21 @@ export function mountInputs(record: ContainerRecord, volumes: VolumeSources): Mo
         return { kind: 'tmpfs', target: mount.target, options: tmpfsOptions(mount.options) };
     }
   });
+}
+
+/** Asked of the runtime only where it matters: old ones do not know how. */
+function isReadOnlyBelow({ source, readOnlyBelow }: Extract<ContainerMount, { kind: 'bind' }>): boolean {
+  if (readOnlyBelow !== undefined) return readOnlyBelow === 'forced';
+  const root = realpathSync(source);
+  const prefix = root === '/' ? '/' : `${root}/`;
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .some((line) => {
+      const point = (line.split(' ')[4] ?? '').replace(/\\(\d{3})/g, (_, digits: string) =>
+        String.fromCharCode(Number.parseInt(digits, 8)),
+      );
+      return point !== root && point.startsWith(prefix);
+    });
 }
 
 function ensureSource(source: string, create: boolean): void {

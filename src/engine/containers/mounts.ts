@@ -12,6 +12,8 @@ export type ContainerMount =
       readonly target: string;
       readonly readOnly: boolean;
       readonly recursive: boolean;
+      /** Whether what is mounted below a read-only source is read-only too; not given: yes. `forced`: also if nothing is yet. */
+      readonly readOnlyBelow?: 'no' | 'forced';
       readonly propagation: string;
       readonly mode: string;
       /** A missing source becomes a directory when the container starts (`Binds`), instead of being refused (`Mounts`). */
@@ -171,8 +173,10 @@ function parseMount(request: MountRequest): MountPlan {
     }
     const propagation = request.BindOptions?.Propagation ?? '';
     if (propagation !== '' && !PROPAGATIONS.has(propagation)) throw refuse(`invalid propagation mode: ${propagation}`);
+    const below = readOnlyBelow(request, refuse);
     return {
       kind: 'bind',
+      ...(below === undefined ? {} : { readOnlyBelow: below }),
       source: cleanSource(request.Source),
       target,
       readOnly,
@@ -216,6 +220,27 @@ function parseMount(request: MountRequest): MountPlan {
       ...(readOnly ? ['ro'] : []),
     ],
   };
+}
+
+function readOnlyBelow(
+  { ReadOnly, BindOptions: options = {} }: MountRequest,
+  refuse: (why: string) => Error,
+): 'no' | 'forced' | undefined {
+  const { ReadOnlyNonRecursive, ReadOnlyForceRecursive, NonRecursive, Propagation } = options;
+  for (const [name, isSet] of Object.entries({ ReadOnlyNonRecursive, ReadOnlyForceRecursive })) {
+    if (isSet && !ReadOnly) throw refuse(`mount options conflict: !ReadOnly && BindOptions.${name}`);
+  }
+  if (ReadOnlyForceRecursive) {
+    if (ReadOnlyNonRecursive) {
+      throw refuse('mount options conflict: ReadOnlyNonRecursive && BindOptions.ReadOnlyForceRecursive');
+    }
+    if (NonRecursive) throw refuse('mount options conflict: NonRecursive && BindOptions.ReadOnlyForceRecursive');
+    if (Propagation && Propagation !== 'rprivate') {
+      throw refuse('BindOptions.ReadOnlyForceRecursive needs the propagation "rprivate"');
+    }
+    return 'forced';
+  }
+  return ReadOnlyNonRecursive ? 'no' : undefined;
 }
 
 function anonymousVolume(target: string, driver: string): MountPlan {

@@ -271,6 +271,7 @@ function ociMount(mount: MountInput): OciMount {
     options: [
       mount.recursive ? 'rbind' : 'bind',
       mount.readOnly ? 'ro' : 'rw',
+      ...(mount.readOnly && mount.readOnlyRecursive ? ['rro'] : []),
       mount.propagation === '' ? 'rprivate' : mount.propagation,
     ],
   };

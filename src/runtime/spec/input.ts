@@ -8,6 +8,8 @@ export type MountInput =
       readonly target: string;
       readonly readOnly: boolean;
       readonly recursive: boolean;
+      /** With `readOnly`: what is mounted below is read-only too. */
+      readonly readOnlyRecursive?: boolean;
       /** `rprivate`, `rslave`, `rshared`, `private`, `slave`, `shared`. */
       readonly propagation: string;
     }
