@@ -246,6 +246,18 @@ export const CATALOG: readonly Entry[] = [
   entry('image inspect', 'Display detailed information on one or more images', async () =>
     (await import('./commands/inspect.ts')).inspectOnly('image'),
   ),
+  entry('builder du', 'Show what the build cache takes', async () => (await import('./commands/builder.ts')).du),
+  entry(
+    'builder inspect',
+    'Show a build of the past, step by step',
+    async () => (await import('./commands/builder.ts')).inspect,
+  ),
+  entry(
+    'builder ls, builder list',
+    'List builds of the past',
+    async () => (await import('./commands/builder.ts')).list,
+  ),
+  entry('builder prune', 'Remove build cache', async () => (await import('./commands/builder.ts')).prune),
   entry('image prune', 'Remove unused images', async () => (await import('./commands/prune.ts')).imagePrune),
   entry(
     'network connect',

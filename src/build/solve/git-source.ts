@@ -33,8 +33,12 @@ export async function fetchGitSource(
   } catch (e) {
     if (ref === '' || signal.aborted) throw e;
     // A server may refuse to give a commit that is no tip: then everything is fetched.
-    await git('fetch', '--quiet', '--tags', 'origin');
-    await git('checkout', '--quiet', '--detach', ref);
+    try {
+      await git('fetch', '--quiet', '--tags', 'origin');
+      await git('checkout', '--quiet', '--detach', ref, '--');
+    } catch {
+      throw e; // what the server said about this ref tells more
+    }
   }
   const commit = (await git('rev-parse', 'HEAD')).trim();
   if (checksum !== undefined && !commit.startsWith(checksum)) {

@@ -52,8 +52,12 @@ export async function cloneContext(
   } catch (e) {
     if (source.ref === '') throw e;
     // A server may refuse to give a commit that is no tip: then everything is fetched.
-    await git('fetch', '--quiet', '--tags', 'origin');
-    await git('checkout', '--quiet', '--detach', source.ref);
+    try {
+      await git('fetch', '--quiet', '--tags', 'origin');
+      await git('checkout', '--quiet', '--detach', source.ref, '--');
+    } catch {
+      throw e; // what the server said about this ref tells more
+    }
   }
   await git('submodule', 'update', '--quiet', '--init', '--recursive', '--depth', '1');
   await rm(join(directory, '.git'), { recursive: true, force: true });

@@ -83,7 +83,9 @@ export async function showBuild(
   }
   if (imageId === '' && mode === 'quiet') imageId = classic.trim();
   if (warnings.length > 0 && (mode === 'plain' || mode === 'tty')) {
-    stderr.write(` ${warnings.length} warning${warnings.length === 1 ? '' : 's'} found (--check tells more):\n`);
+    stderr.write(
+      `${mode === 'tty' ? '\n' : ''} ${warnings.length} warning${warnings.length === 1 ? '' : 's'} found (--check tells more):\n`,
+    );
     for (const w of warnings) stderr.write(` - ${w.rule}: ${w.message} (line ${w.line}:${w.column})\n`);
   }
   if (explain) await context.print(explanation(seen));
