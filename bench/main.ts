@@ -1,7 +1,11 @@
-// npm run bench [-- run|cli|logs|memory]: timings as ratios to a bare floor of the same minute. Nothing here fails a build.
+// npm run bench [-- run|cli|engine|logs|memory|pull]: timings as ratios to a bare floor of the same minute. Nothing here fails a build.
+import { benchBuild } from './build.ts';
 import { benchCliStart } from './cli-start.ts';
+import { benchEngine } from './engine.ts';
 import { benchLogs } from './logs.ts';
 import { benchMemory } from './memory.ts';
+import { benchNetwork } from './network.ts';
+import { benchPull } from './pull.ts';
 import { benchRun } from './run.ts';
 import { withBenchDaemon } from './support.ts';
 
@@ -9,10 +13,14 @@ const asked = process.argv.slice(2);
 const wants = (name: string) => asked.length === 0 || asked.includes(name);
 
 if (wants('cli')) await benchCliStart();
-if (wants('run') || wants('logs') || wants('memory')) {
+if (wants('run') || wants('engine') || wants('logs') || wants('memory') || wants('network') || wants('pull')) {
   await withBenchDaemon(async (daemon) => {
     if (wants('run')) await benchRun(daemon);
+    if (wants('engine')) await benchEngine(daemon);
     if (wants('logs')) await benchLogs(daemon);
+    if (wants('build')) await benchBuild(daemon);
     if (wants('memory')) await benchMemory(daemon);
+    if (wants('network')) await benchNetwork(daemon);
+    if (wants('pull')) await benchPull(daemon);
   });
 }

@@ -1,20 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import { type Digest, digestFromHex, parseDigest, sha256 } from '../core/digest.ts';
+import { type Digest, isDigest, sha256 } from '../core/digest.ts';
 import { messageOf } from '../core/errors.ts';
 import { MEDIA_TYPES } from '../core/oci.ts';
 import type { RegistryAuth } from '../core/wire/resources.ts';
 import { Authenticator } from './auth.ts';
 import { type Endpoint, type EndpointOptions, endpointsOf } from './endpoints.ts';
-import {
-  badManifest,
-  blobMismatch,
-  registryNotFound,
-  registryRefused,
-  registryUnauthorized,
-  registryUnreachable,
-} from './errors.ts';
+import { badManifest, registryNotFound, registryRefused, registryUnauthorized, registryUnreachable } from './errors.ts';
+import { resumed, verified } from './download.ts';
 import { bodyOf, Http, type HttpRequest } from './http.ts';
 
 const ACCEPT = [
@@ -97,24 +91,60 @@ export class RegistryClient implements Disposable {
   async manifest(reference: string): Promise<ServedManifest> {
     const answer = await this.#send(`manifests/${reference}`, { headers: { accept: ACCEPT } });
     const bytes = await bodyOf(await this.#good(answer, [200]));
-    const digest = sha256(bytes);
-    if (reference.startsWith('sha256:') && reference !== digest) {
+    const digest = isDigest(reference) && reference.startsWith('sha512:') ? sha512(bytes) : sha256(bytes);
+    if (isDigest(reference) && reference !== digest) {
       throw badManifest({ why: `manifest verification failed for digest ${reference}` });
     }
     const mediaType = (answer.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
+    if (mediaType.startsWith('text/html')) {
+      throw badManifest({
+        why: `${this.#endpoint.base} answered with a web page: this is no registry, or a proxy is in between`,
+      });
+    }
     return { bytes, mediaType, digest };
   }
 
-  /** A blob, checked while it is read: the stream fails at its end if bytes differ from the digest. */
-  async blob(digest: Digest): Promise<AsyncIterable<Buffer>> {
-    const answer = await this.#good(await this.#send(`blobs/${digest}`, {}), [200]);
-    return verified(answer, digest);
+  /**
+   * A blob, checked while it is read: the stream fails at its end if bytes differ from the digest. Nothing is asked before the
+   * first byte is wanted; where a connection breaks, the next one goes on.
+   * @param options.sizeBytes what the manifest says; more or less than that is refused
+   * @throws {WharfError} `REGISTRY_NOT_FOUND`, `BLOB_MISMATCH`, `REGISTRY_UNREACHABLE` after five attempts in a row without a byte
+   */
+  blob(
+    digest: Digest,
+    options: {
+      readonly sizeBytes?: number;
+      readonly onRetry?: (seconds: number) => void;
+      readonly signal?: AbortSignal;
+    } = {},
+  ): AsyncIterable<Buffer> {
+    const signal = options.signal ?? this.#signal;
+    const from = async (start: number): Promise<IncomingMessage> => {
+      const range = start === 0 ? {} : { range: `bytes=${start}-` };
+      const answer = await this.#send(`blobs/${digest}`, { headers: { ...range, 'accept-encoding': 'identity' } });
+      return this.#good(answer, start === 0 ? [200] : [200, 206]);
+    };
+    return verified(resumed(from, { ...options, signal }), digest, options.sizeBytes);
   }
 
   async hasBlob(digest: Digest): Promise<boolean> {
     const answer = await this.#send(`blobs/${digest}`, { method: 'HEAD' });
     answer.resume();
     return answer.statusCode === 200;
+  }
+
+  /** Lets the registry take a blob over from another repository of its own. `false`: it would rather have it uploaded. */
+  async mount(digest: Digest, from: string): Promise<boolean> {
+    const path = `blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
+    const answer = await this.#send(path, { method: 'POST', body: Buffer.alloc(0) });
+    answer.resume();
+    const { location } = answer.headers;
+    if (answer.statusCode === 202 && location !== undefined) {
+      // It has begun an upload instead: not wanted.
+      const cancelled = await this.#sendTo(new URL(location, `${this.#endpoint.base}/`).href, { method: 'DELETE' });
+      cancelled.resume();
+    }
+    return answer.statusCode === 201;
   }
 
   /** Uploads a blob in one piece. `open` may be called twice, should the registry ask for a new token in between. */
@@ -124,13 +154,33 @@ export class RegistryClient implements Disposable {
       [202],
     );
     started.resume();
-    const { location } = started.headers;
-    if (location === undefined) throw registryRefused({ why: 'the registry gave no place to upload to' });
-    const url = new URL(location, `${this.#endpoint.base}/`);
+    const url = new URL(this.#place(started));
     url.searchParams.set('digest', digest);
     const headers = { 'content-type': 'application/octet-stream', 'content-length': String(sizeBytes) };
     const answer = await this.#good(await this.#sendTo(url.href, { method: 'PUT', headers }, open), [201, 204]);
     answer.resume();
+  }
+
+  /**
+   * Uploads a blob that is being made: its digest is asked for when the last byte is sent.
+   * The body cannot be read twice, so the registry's wishes about authentication are heard before.
+   */
+  async uploadStream(open: () => Readable, finish: () => Digest): Promise<void> {
+    const started = await this.#good(
+      await this.#send('blobs/uploads/', { method: 'POST', body: Buffer.alloc(0) }),
+      [202],
+    );
+    started.resume();
+    const headers = { 'content-type': 'application/octet-stream' };
+    const sent = await this.#good(
+      await this.#sendTo(this.#place(started), { method: 'PATCH', headers }, open),
+      [202, 204],
+    );
+    sent.resume();
+    const url = new URL(this.#place(sent));
+    url.searchParams.set('digest', finish());
+    const answer = await this.#sendTo(url.href, { method: 'PUT', body: Buffer.alloc(0) });
+    (await this.#good(answer, [201, 204])).resume();
   }
 
   /** Success means that `reference` names these bytes. */
@@ -155,6 +205,13 @@ export class RegistryClient implements Disposable {
 
   [Symbol.dispose](): void {
     this.#http[Symbol.dispose]();
+  }
+
+  /** Where an upload goes on. */
+  #place(answer: IncomingMessage): string {
+    const { location } = answer.headers;
+    if (location === undefined) throw registryRefused({ why: 'the registry gave no place to upload to' });
+    return new URL(location, `${this.#endpoint.base}/`).href;
   }
 
   #send(path: string, request: Omit<HttpRequest, 'signal'>): Promise<IncomingMessage> {
@@ -202,14 +259,6 @@ function errorText(body: Buffer, status: number): string {
   return `unexpected status from the registry: ${status}`;
 }
 
-async function* verified(source: AsyncIterable<Buffer>, digest: Digest): AsyncGenerator<Buffer, void, undefined> {
-  const algorithm = parseDigest(digest).startsWith('sha512:') ? 'sha512' : 'sha256';
-  const hash = createHash(algorithm);
-  for await (const chunk of source) {
-    hash.update(chunk);
-    yield chunk;
-  }
-  const hex = hash.digest('hex');
-  const actual = algorithm === 'sha256' ? digestFromHex(hex) : `sha512:${hex}`;
-  if (actual !== digest) throw blobMismatch({ digest });
+function sha512(bytes: Buffer): Digest {
+  return `sha512:${createHash('sha512').update(bytes).digest('hex')}` as Digest;
 }

@@ -131,7 +131,7 @@ test('pushes and pulls with a token, which is not sent to other hosts', async (t
   await client.upload(digest, blob.length, () => blob);
   assert.equal(await client.hasBlob(digest), true);
   const pieces: Buffer[] = [];
-  for await (const piece of await client.blob(digest)) pieces.push(piece);
+  for await (const piece of client.blob(digest)) pieces.push(piece);
   assert.equal(Buffer.concat(pieces).toString(), 'layer');
   await client.putManifest('1', Buffer.from('{}'), 'application/x');
   assert.equal((await client.manifest('1')).digest, sha256('{}'));
@@ -143,7 +143,7 @@ test('pushes and pulls with a token, which is not sent to other hosts', async (t
   blobs.set(digest, Buffer.from('other'));
   await assert.rejects(
     async () => {
-      for await (const _ of await client.blob(digest));
+      for await (const _ of client.blob(digest));
     },
     { message: `filesystem layer verification failed for digest ${digest}` },
   );

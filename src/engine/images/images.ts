@@ -230,7 +230,6 @@ class ImageService implements Images {
         ...this.#transferParts(),
         register: (text, chain) => this.#catalog.add(text, { chain }),
         tag: (name, id) => void this.#tag(name, id),
-        applyLayer: (...layer) => this.#applyLayer(...layer),
       },
       { reference, ...options },
       onMessage,

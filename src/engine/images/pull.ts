@@ -1,6 +1,5 @@
-import { chainIds, type ChainId, type DiffId, isDigest, sha256 } from '../../core/digest.ts';
+import { type DiffId, isDigest, sha256 } from '../../core/digest.ts';
 import { invalidParameter } from '../../core/errors.ts';
-import { shortId } from '../../core/ids.ts';
 import { type Descriptor, type ImageConfig, type ImageIndex, type Manifest, MEDIA_TYPES } from '../../core/oci.ts';
 import { formatPlatform, hostPlatform, type Platform } from '../../core/platform.ts';
 import { familiar, familiarName, parseReference, type Reference } from '../../core/reference.ts';
@@ -14,8 +13,12 @@ import {
   type ServedManifest,
 } from '../../registry/index.ts';
 import { notPulled, reservedName } from './errors.ts';
-import { compressedLayers, counted, type OnMessage, type PullParts } from './transfer.ts';
+import { fetchLayers } from './fetch-layers.ts';
+import type { OnMessage, PullParts } from './transfer.ts';
 
+/** Plain, gzip and zstd; what is inside is told by the first bytes all the same. */
+const LAYERS =
+  /^application\/vnd\.(oci\.image\.layer\.v1\.tar(\+gzip|\+zstd)?|docker\.image\.rootfs\.diff\.tar(\.gzip|\.zstd)?)$/;
 const MAX_CONFIG = 16 * 1024 * 1024;
 
 export interface PullRequest {
@@ -79,7 +82,7 @@ async function pullOne(
   onMessage({ status: `Pulling from ${reference.repository}`, id: wanted });
   const { config: configDescriptor, layers } = imageManifest(chosen);
   const known = parts.catalog.byId(configDescriptor.digest);
-  const image = known ?? (await fetchImage(parts, client, configDescriptor, layers, onMessage, signal));
+  const image = known ?? (await fetchImage(parts, client, reference, configDescriptor, layers, onMessage, signal));
   const before = parts.catalog.named(reference);
   const name = { ...reference, tag: undefined, digest: served.digest };
   parts.catalog.name(name, image.id);
@@ -99,6 +102,7 @@ async function pullOne(
 async function fetchImage(
   parts: PullParts,
   client: RegistryClient,
+  reference: Reference,
   descriptor: Descriptor,
   layers: readonly Descriptor[],
   onMessage: OnMessage,
@@ -106,45 +110,30 @@ async function fetchImage(
 ) {
   if (descriptor.size > MAX_CONFIG) throw badManifest({ why: 'image config is too large' });
   const pieces: Buffer[] = [];
-  for await (const piece of await client.blob(descriptor.digest)) pieces.push(piece);
+  for await (const piece of client.blob(descriptor.digest, { sizeBytes: descriptor.size })) pieces.push(piece);
   const configText = Buffer.concat(pieces).toString();
   if (sha256(configText) !== descriptor.digest) throw badManifest({ why: 'image config is not UTF-8' });
-  const config = JSON.parse(configText) as ImageConfig;
+  const config = configOf(configText);
   const diffIds = (config.rootfs?.diff_ids ?? []).filter(isDiffId);
   if (diffIds.length !== layers.length) {
     throw badManifest({ why: `image config has ${diffIds.length} layers, its manifest ${layers.length}` });
   }
-  const positions = chainIds(diffIds);
   using hold = parts.holds.open();
-  for (const layer of layers) onMessage({ id: shortId(layer.digest), status: 'Pulling fs layer' });
-  const chain: ChainId[] = [];
-  for (const [i, layer] of layers.entries()) {
-    const id = shortId(layer.digest);
-    const diffId = diffIds[i];
-    const position = positions[i];
-    if (diffId === undefined || position === undefined) break;
-    hold.add(position);
-    if (parts.storage.layers.find(position)) {
-      onMessage({ id, status: 'Already exists' });
-    } else {
-      const tell = (current: number): void =>
-        onMessage({ id, status: 'Downloading', progressDetail: { current, total: layer.size } });
-      const stream = await client.blob(layer.digest);
-      await parts.applyLayer(chain.at(-1) ?? null, counted(stream, tell), diffId, signal);
-      onMessage({ id, status: 'Download complete' });
-      onMessage({ id, status: 'Pull complete' });
-    }
-    if (layer.mediaType.endsWith('gzip')) {
-      compressedLayers(parts.storage).put(diffId, { digest: layer.digest, sizeBytes: layer.size });
-    }
-    chain.push(position);
-  }
+  const chain = await fetchLayers(parts, client, reference, layers, diffIds, hold, onMessage, signal);
   return parts.register(configText, chain);
+}
+
+function configOf(text: string): ImageConfig {
+  try {
+    return JSON.parse(text) as ImageConfig;
+  } catch (e) {
+    throw badManifest({ why: 'image config is no JSON' }, { cause: e });
+  }
 }
 
 /** From an index, the manifest for a platform; a manifest is taken as it is. */
 async function choose(client: RegistryClient, served: ServedManifest, platform: Platform): Promise<ServedManifest> {
-  const document = JSON.parse(served.bytes.toString()) as Partial<ImageIndex>;
+  const document = parsed<Partial<ImageIndex>>(served);
   if (!document.manifests) return served;
   const fits = document.manifests.filter(
     ({ platform: p }) => p?.os === platform.os && p.architecture === platform.architecture,
@@ -156,14 +145,32 @@ async function choose(client: RegistryClient, served: ServedManifest, platform: 
   return client.manifest(found.digest);
 }
 
-function imageManifest({ bytes, mediaType }: ServedManifest): Manifest {
-  const manifest = JSON.parse(bytes.toString()) as Partial<Manifest>;
-  if (manifest.schemaVersion !== 2 || !manifest.config || !manifest.layers) {
+/** @throws {WharfError} `BAD_MANIFEST` */
+function parsed<T extends object>({ bytes, mediaType }: ServedManifest): T {
+  try {
+    const document = JSON.parse(bytes.toString()) as T | null;
+    if (typeof document === 'object' && document !== null) return document;
+  } catch {
+    // said below
+  }
+  throw badManifest({ why: `the registry's manifest is no JSON object (media type ${mediaType || 'unknown'})` });
+}
+
+function imageManifest(served: ServedManifest): Manifest {
+  const { mediaType } = served;
+  const manifest = parsed<Partial<Manifest>>(served);
+  if (manifest.schemaVersion !== 2 || !manifest.config || !Array.isArray(manifest.layers)) {
     throw badManifest({ why: `unsupported media type ${mediaType}` });
   }
   const { mediaType: kind } = manifest.config;
   if (kind !== MEDIA_TYPES.ociConfig && kind !== MEDIA_TYPES.dockerConfig) {
     throw badManifest({ why: `unsupported media type ${kind}: this is no container image` });
+  }
+  const strange = manifest.layers.find((layer) => !LAYERS.test(layer.mediaType));
+  if (strange) {
+    const foreign = /\.(foreign|nondistributable)\./.test(strange.mediaType);
+    const why = foreign ? ': such layers are not distributed by registries' : '';
+    throw badManifest({ why: `unsupported layer media type ${strange.mediaType}${why}` });
   }
   if (![manifest.config, ...manifest.layers].every(({ digest }) => isDigest(digest))) {
     throw badManifest({ why: 'malformed digest in manifest' });

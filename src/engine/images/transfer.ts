@@ -1,4 +1,4 @@
-import type { ChainId, DiffId, Digest } from '../../core/digest.ts';
+import type { ChainId, Digest } from '../../core/digest.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Reference } from '../../core/reference.ts';
 import type { ProgressMessage } from '../../core/wire/resources.ts';
@@ -20,27 +20,10 @@ export interface TransferParts {
 
 export interface PullParts extends TransferParts {
   readonly register: (configText: string, chain: readonly ChainId[]) => Image;
-  readonly applyLayer: (
-    parent: ChainId | null,
-    tar: AsyncIterable<Uint8Array>,
-    expect: DiffId,
-    signal: AbortSignal,
-  ) => Promise<ChainId>;
   readonly tag: (reference: Reference, id: Digest) => void;
 }
 
 export type OnMessage = (m: ProgressMessage) => void;
-
-/** A layer's gzip form as a registry has it. */
-export interface CompressedLayer {
-  readonly digest: Digest;
-  readonly sizeBytes: number;
-}
-
-/** Which blob a layer was pulled from or pushed as: what a registry has already need not be compressed again to be named. */
-export function compressedLayers(storage: Storage) {
-  return storage.db.collection<CompressedLayer>('compressed-layers');
-}
 
 /** Passes a stream on and tells how far it is, at most ten times a second, and at the end. */
 export async function* counted(

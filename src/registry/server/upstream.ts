@@ -36,7 +36,7 @@ export class Upstream implements Disposable {
   }
   /** The blob, checked while it is read, and its size as far as the upstream tells. */
   blob(repository: string, digest: Digest): Promise<AsyncIterable<Buffer>> {
-    return this.#ask(repository, blobUnknown, (client) => client.blob(digest));
+    return this.#ask(repository, blobUnknown, async (client) => begun(client.blob(digest)));
   }
   tags(repository: string): Promise<string[]> {
     return this.#ask(
@@ -80,4 +80,17 @@ export class Upstream implements Disposable {
     this.#clients.set(repository, client);
     return client;
   }
+}
+
+/** Asks for the first piece, so that a refusal is heard before anything is answered. */
+async function begun(source: AsyncIterable<Buffer>): Promise<AsyncIterable<Buffer>> {
+  const iterator = source[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  return (async function* () {
+    if (first.done !== true) yield first.value;
+    for (let next = first; next.done !== true; ) {
+      next = await iterator.next();
+      if (next.done !== true) yield next.value;
+    }
+  })();
 }
