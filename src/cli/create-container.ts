@@ -4,6 +4,7 @@ import { messageOf } from '../core/errors.ts';
 import { familiar, parseReference, withDefaultTag } from '../core/reference.ts';
 import type { ContainerCreateRequest, ContainerCreateResponse } from '../core/wire/container.ts';
 import type { CommandContext } from './command.ts';
+import { proxyVariables } from './config/config-file.ts';
 import { errorText, ExitError } from './errors.ts';
 import type { ContainerFlags } from './spec/container-flags.ts';
 import { containerRequest } from './spec/container-request.ts';
@@ -38,6 +39,7 @@ export async function createContainer(
       cwd: context.cwd,
       consoleSize: consoleSize(context),
       detached,
+      proxies: (given) => proxyVariables(context.config, client.host, given),
     });
   } catch (e) {
     throw runFailure(e, path);

@@ -65,6 +65,9 @@ export const flag = {
     define<string | undefined>(names, 'string', usage, undefined, (_, text) => text, extra),
   list: (names: string, usage: string, extra: Extra = {}): Flag<readonly string[]> =>
     define<readonly string[]>(names, 'list', usage, [], (before, text) => [...before, text], extra),
+  /** Repeatable; each text is read at once, so that a wrong one is an error of the flag. */
+  each: <T>(names: string, usage: string, parse: (text: string) => T, extra: Extra = {}): Flag<readonly T[]> =>
+    define<readonly T[]>(names, 'list', usage, [], (before, text) => [...before, parse(text)], extra),
   /** `key=value`, repeatable; read with `filterPairs`. */
   filter: (names: string, usage: string): Flag<readonly string[]> =>
     define<readonly string[]>(names, 'filter', usage, [], (before, text) => {

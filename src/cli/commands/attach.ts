@@ -3,6 +3,7 @@ import { arity, command, type CommandContext } from '../command.ts';
 import { ExitError } from '../errors.ts';
 import { flag } from '../flags.ts';
 import { followSize, openSession, proxySignals } from '../stream/session.ts';
+import { detachKeysOf } from '../stream/detach-keys.ts';
 
 export const attach = command({
   usage: '[OPTIONS] CONTAINER',
@@ -16,7 +17,11 @@ export const attach = command({
     const container = await context.client.containers.inspect(args[0] ?? '');
     refuseUnlessRunning(container);
     const stdin = !options.noStdin && container.Config.OpenStdin === true;
-    return attachTo(container, { stdin, sigProxy: options.sigProxy, detachKeys: options.detachKeys }, context);
+    return attachTo(
+      container,
+      { stdin, sigProxy: options.sigProxy, detachKeys: detachKeysOf(options, context) },
+      context,
+    );
   },
 });
 

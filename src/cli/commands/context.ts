@@ -9,6 +9,7 @@ import { printRows, type Layout } from '../format/formatter.ts';
 import { csvFields } from '../spec/csv.ts';
 import { messageOf } from '../../core/errors.ts';
 import { showObjects } from './inspect.ts';
+import { objectFormat, tableFormat } from '../format/format-flag.ts';
 
 const ENDPOINT_HELP = [
   'Docker endpoint config:',
@@ -83,7 +84,7 @@ export const list = command({
   usage: '[OPTIONS]',
   arity: arity.none,
   options: {
-    format: flag.string('--format', 'Format output: "table", "table TEMPLATE", "json" or a Go template'),
+    format: tableFormat(),
     quiet: flag.bool('-q, --quiet', 'Only show context names'),
   },
   async run({ options }, context) {
@@ -150,7 +151,7 @@ export const show = command({
 export const inspect = command({
   usage: '[OPTIONS] [CONTEXT] [CONTEXT...]',
   arity: arity.any,
-  options: { format: flag.string('-f, --format', 'Format output: "json" or a Go template') },
+  options: { format: objectFormat() },
   run({ args, options }, context) {
     const names = args.length === 0 ? [context.contextName] : args;
     return showObjects(names, (name) => Promise.resolve(described(name, context)), options.format, context);

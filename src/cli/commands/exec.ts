@@ -4,6 +4,7 @@ import { errorText, ExitError } from '../errors.ts';
 import { flag } from '../flags.ts';
 import { environment } from '../spec/pairs.ts';
 import { consoleSize, followSize, openSession } from '../stream/session.ts';
+import { detachKeysOf } from '../stream/detach-keys.ts';
 
 export const exec = command({
   usage: '[OPTIONS] CONTAINER COMMAND [ARG...]',
@@ -24,6 +25,7 @@ export const exec = command({
     const { client } = context;
     const [container = '', ...words] = args;
     const { detach, tty, interactive } = options;
+    const detachKeys = detachKeysOf(options, context);
     if (!detach && tty && interactive && context.stdin.isTTY !== true) {
       throw new ExitError('the input device is not a TTY', 1);
     }
@@ -34,7 +36,7 @@ export const exec = command({
       AttachStderr: !detach,
       Tty: tty,
       ConsoleSize: tty ? size : null,
-      DetachKeys: options.detachKeys ?? '',
+      DetachKeys: detachKeys ?? '',
       Env: environment(options.envFile, options.env, context.env, context.cwd),
       Cmd: words,
       Privileged: options.privileged,
@@ -47,7 +49,7 @@ export const exec = command({
       throw new ExitError(errorText(e), code === 125 ? 1 : code, e);
     });
     if (stream === null) return 0;
-    return joined(id, stream, options, context);
+    return joined(id, stream, { interactive, tty, detachKeys }, context);
   },
 });
 

@@ -3,6 +3,7 @@ import { arity, command } from '../command.ts';
 import { flag } from '../flags.ts';
 import { printRows, type Layout } from '../format/formatter.ts';
 import { ago, ellipsis, humanSize, rfc3339Local } from '../format/human.ts';
+import { tableFormat } from '../format/format-flag.ts';
 
 const LAYOUT = {
   headings: {
@@ -24,7 +25,7 @@ export const history = command({
   usage: '[OPTIONS] IMAGE',
   arity: arity.exactly(1),
   options: {
-    format: flag.string('--format', 'Format output: "table", "table TEMPLATE", "json" or a Go template'),
+    format: tableFormat(),
     human: flag.bool('-H, --human', 'Print sizes and dates in human readable format', true),
     noTrunc: flag.bool('--no-trunc', "Don't truncate output"),
     quiet: flag.bool('-q, --quiet', 'Only show image IDs'),

@@ -2,14 +2,14 @@ import { VERSION } from '../../core/version.ts';
 import type { SystemInfo } from '../../core/wire/resources.ts';
 import { arity, command } from '../command.ts';
 import { errorText } from '../errors.ts';
-import { flag } from '../flags.ts';
 import { binarySize } from '../format/human.ts';
 import { printObject } from '../format/object.ts';
+import { objectFormat } from '../format/format-flag.ts';
 
 export const info = command({
   usage: '[OPTIONS]',
   arity: arity.none,
-  options: { format: flag.string('-f, --format', 'Format output: "json" or a Go template') },
+  options: { format: objectFormat() },
   async run({ options }, context) {
     let found: SystemInfo | undefined;
     let failure: unknown;

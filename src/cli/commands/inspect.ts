@@ -4,11 +4,12 @@ import { errorText, ExitError } from '../errors.ts';
 import { flag } from '../flags.ts';
 import { inspectMissing } from '../format/inspect-fields.ts';
 import { CompiledTemplate, TemplateExecError } from '../format/template.ts';
+import { objectFormat } from '../format/format-flag.ts';
 
 const KINDS = ['container', 'image', 'network', 'volume'] as const;
 type Kind = (typeof KINDS)[number];
 
-const format = flag.string('-f, --format', 'Format output: "json" or a Go template');
+const format = objectFormat();
 const size = flag.bool('-s, --size', 'Display total file sizes');
 
 export const inspect = command({
@@ -19,7 +20,8 @@ export const inspect = command({
     const { type } = options;
     if (type === undefined) return show(args, KINDS, { ...options, any: true }, context);
     const kind = KINDS.find((k) => k === type);
-    if (kind === undefined) throw new ExitError(`unknown type: "${type}"`, 1);
+    if (kind === undefined)
+      throw new ExitError(`unknown type: "${type}": must be one of ${KINDS.map((k) => `"${k}"`).join(', ')}`, 1);
     return show(args, [kind], { ...options, any: false }, context);
   },
 });
@@ -69,15 +71,16 @@ export async function showObjects(
   let out = '';
   let code = failures.length === 0 ? 0 : 1;
   if (template !== undefined) {
-    try {
-      for (const object of found) out += `${template.run(object)}\n`;
-    } catch (e) {
-      if (!(e instanceof TemplateExecError)) throw e;
-      failures.push(`template parsing error: ${e.message}`);
-      out += '\n';
-      code = 1;
+    for (const object of found) {
+      try {
+        out += `${template.run(object)}\n`;
+      } catch (e) {
+        if (!(e instanceof TemplateExecError)) throw e;
+        failures.push(`template parsing error: ${e.message}`);
+        code = 1;
+      }
     }
-    if (found.length === 0) out += '\n';
+    if (out === '') out = '\n';
   } else if (format === 'json') out = found.length === 0 ? '[]\n' : `${JSON.stringify(found)}\n`;
   else out = found.length === 0 ? '[]\n' : `${JSON.stringify(found, null, 4)}\n`;
   await context.print(out);

@@ -5,6 +5,7 @@ import { labelText } from '../format/container-row.ts';
 import { printRows, type Layout } from '../format/formatter.ts';
 import { goTimeOf } from '../format/human.ts';
 import { filterPairs } from '../spec/pairs.ts';
+import { tableFormat } from '../format/format-flag.ts';
 
 const LAYOUT = {
   headings: {
@@ -27,7 +28,7 @@ export const list = command({
   arity: arity.none,
   options: {
     filter: flag.filter('-f, --filter', 'Provide filter values (e.g. "driver=bridge")'),
-    format: flag.string('--format', 'Format output: "table", "table TEMPLATE", "json" or a Go template'),
+    format: tableFormat(),
     noTrunc: flag.bool('--no-trunc', 'Do not truncate the output'),
     quiet: flag.bool('-q, --quiet', 'Only display network IDs'),
   },
@@ -47,7 +48,8 @@ export const list = command({
         Label: (key: string) => n.Labels?.[key] ?? '',
         CreatedAt: () => goTimeOf(n.Created),
       }));
-    await printRows(context, rows, LAYOUT, options);
+    const format = options.format ?? (options.quiet ? undefined : context.config.networksFormat || undefined);
+    await printRows(context, rows, LAYOUT, { ...options, format });
     return 0;
   },
 });

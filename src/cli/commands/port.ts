@@ -11,6 +11,13 @@ export const port = command({
     const container = await context.client.containers.inspect(name);
     const ports = container.NetworkSettings.Ports ?? {};
     if (wanted !== undefined) {
+      const number = wanted.split('/', 1)[0] ?? '';
+      if (!/^\d+$/.test(number)) {
+        throw new ExitError(
+          `Error: invalid port (${number}): strconv.ParseUint: parsing "${number}": invalid syntax`,
+          1,
+        );
+      }
       const key = wanted.includes('/') ? wanted.toLowerCase() : `${wanted}/tcp`;
       const bindings = ports[key];
       if (bindings === undefined || bindings === null || bindings.length === 0) {

@@ -18,7 +18,7 @@ export const containerPrune = command({
   options: { filter, force },
   async run({ options }, context) {
     if (!options.force && !(await confirmed('This will remove all stopped containers.', context))) return 0;
-    return report(await pruneContainers(filterPairs(options.filter), context), context);
+    return report(await pruneContainers(filtersOf(options.filter, context), context), context);
   },
 });
 
@@ -31,7 +31,7 @@ export const imagePrune = command({
       ? 'This will remove all images without at least one container associated to them.'
       : 'This will remove all dangling images.';
     if (!options.force && !(await confirmed(what, context))) return 0;
-    return report(await pruneImages(options.all, filterPairs(options.filter), context), context);
+    return report(await pruneImages(options.all, filtersOf(options.filter, context), context), context);
   },
 });
 
@@ -42,7 +42,7 @@ export const networkPrune = command({
   async run({ options }, context) {
     const what = 'This will remove all custom networks not used by at least one container.';
     if (!options.force && !(await confirmed(what, context))) return 0;
-    await context.print((await pruneNetworks(filterPairs(options.filter), context)).text);
+    await context.print((await pruneNetworks(filtersOf(options.filter, context), context)).text);
     return 0;
   },
 });
@@ -52,10 +52,10 @@ export const volumePrune = command({
   arity: arity.none,
   options: { all: flag.bool('-a, --all', 'Remove all unused volumes, not just anonymous ones'), filter, force },
   async run({ options }, context) {
-    const kind = options.all ? 'local' : 'anonymous local';
+    const kind = options.all ? 'all local' : 'anonymous local';
     const what = `This will remove ${kind} volumes not used by at least one container.`;
     if (!options.force && !(await confirmed(what, context))) return 0;
-    return report(await pruneVolumes(options.all, filterPairs(options.filter), context), context);
+    return report(await pruneVolumes(options.all, filtersOf(options.filter, context), context), context);
   },
 });
 
@@ -69,7 +69,10 @@ export const systemPrune = command({
     volumes: flag.bool('--volumes', 'Prune anonymous volumes'),
   },
   async run({ options }, context) {
-    const filters = filterPairs(options.filter);
+    const filters = filtersOf(options.filter, context);
+    const said = Object.entries(filters)
+      .flatMap(([key, values]) => values.map((value) => `${key}=${value}`))
+      .toSorted();
     const parts = [
       'all stopped containers',
       'all networks not used by at least one container',
@@ -77,7 +80,7 @@ export const systemPrune = command({
       options.all ? 'all images without at least one container associated to them' : 'all dangling images',
       options.all ? 'all build cache' : 'unused build cache',
     ];
-    const what = `This will remove:\n${parts.map((p) => `  - ${p}\n`).join('')}`;
+    const what = `This will remove:\n${parts.map((p) => `  - ${p}\n`).join('')}${filtered(said)}`;
     if (!options.force && !(await confirmed(what, context))) return 0;
     const done = [await pruneContainers(filters, context), await pruneNetworks(filters, context)];
     if (options.volumes) done.push(await pruneVolumes(false, filters, context));
@@ -86,6 +89,23 @@ export const systemPrune = command({
     return report({ text: done.map((d) => d.text).join(''), bytes: done.reduce((n, d) => n + d.bytes, 0) }, context);
   },
 });
+
+/** What a prune that is filtered says of itself. */
+function filtered(filters: readonly string[]): string {
+  if (filters.length === 0) return '';
+  return `\n  Items to be pruned will be filtered with:\n${filters.map((f) => `  - ${f}\n`).join('')}`;
+}
+
+/** Those of the command line, and `pruneFilters` of the configuration unless one contradicts them. */
+function filtersOf(given: readonly string[], { config }: CommandContext): Filters {
+  const own = given.map((text) => text.trim());
+  const configured = (config.pruneFilters ?? []).filter((filter) => {
+    const [key = '', value = ''] = filter.split(/=(.*)/s);
+    const opposite = key.endsWith('!') ? key.slice(0, -1) : `${key}!`;
+    return !own.includes(filter) && !own.includes(`${opposite}=${value}`);
+  });
+  return filterPairs([...own, ...configured]);
+}
 
 async function report({ text, bytes }: Pruned, context: CommandContext): Promise<number> {
   await context.print(`${text}Total reclaimed space: ${humanSize(bytes)}\n`);

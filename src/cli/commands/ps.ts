@@ -3,6 +3,7 @@ import { flag } from '../flags.ts';
 import { CONTAINER_LAYOUT, containerRow } from '../format/container-row.ts';
 import { printRows } from '../format/formatter.ts';
 import { filterPairs } from '../spec/pairs.ts';
+import { tableFormat } from '../format/format-flag.ts';
 
 export const ps = command({
   usage: '[OPTIONS]',
@@ -10,7 +11,7 @@ export const ps = command({
   options: {
     all: flag.bool('-a, --all', 'Show all containers (default shows just running)'),
     filter: flag.filter('-f, --filter', 'Filter output based on conditions provided'),
-    format: flag.string('--format', 'Format output: "table", "table TEMPLATE", "json" or a Go template'),
+    format: tableFormat(),
     last: flag.int('-n, --last', 'Show n last created containers (includes all states)', { default: '-1' }),
     latest: flag.bool('-l, --latest', 'Show the latest created container (includes all states)'),
     noTrunc: flag.bool('--no-trunc', "Don't truncate output"),

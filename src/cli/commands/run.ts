@@ -5,6 +5,7 @@ import { flag } from '../flags.ts';
 import { CONTAINER_FLAGS } from '../spec/container-flags.ts';
 import { followSize, openSession, proxySignals } from '../stream/session.ts';
 import type { CommandContext } from '../command.ts';
+import { detachKeysOf } from '../stream/detach-keys.ts';
 
 export const run = command({
   usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
@@ -34,7 +35,7 @@ export const run = command({
       return 0;
     }
     if (request.AttachStdin || request.AttachStdout || request.AttachStderr) {
-      return attachedRun(id, request, options, context);
+      return attachedRun(id, request, { ...options, detachKeys: detachKeysOf(options, context) }, context);
     }
     return unattachedRun(id, options.rm, context);
   },

@@ -3,6 +3,7 @@ import { exitCodeFor } from '../create-container.ts';
 import { errorText, ExitError } from '../errors.ts';
 import { flag } from '../flags.ts';
 import { attachTo } from './attach.ts';
+import { detachKeysOf } from '../stream/detach-keys.ts';
 
 export const start = command({
   usage: '[OPTIONS] CONTAINER [CONTAINER...]',
@@ -22,7 +23,7 @@ export const start = command({
           throw new ExitError(`${errorText(e)}`, exitCodeFor(e) === 125 ? 1 : exitCodeFor(e), e);
         });
       const stdin = options.interactive && container.Config.OpenStdin === true;
-      return attachTo(container, { stdin, sigProxy: true, detachKeys: options.detachKeys }, context, begin);
+      return attachTo(container, { stdin, sigProxy: true, detachKeys: detachKeysOf(options, context) }, context, begin);
     }
     const failed: string[] = [];
     for (const name of args) {

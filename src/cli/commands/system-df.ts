@@ -1,17 +1,11 @@
 import type { ContainerSummary } from '../../core/wire/container.ts';
-import type { ImageSummary, VolumeResource } from '../../core/wire/resources.ts';
+import type { VolumeResource } from '../../core/wire/resources.ts';
 import { arity, command } from '../command.ts';
 import { flag } from '../flags.ts';
+import { detailed, type DiskUsage } from '../format/disk-usage.ts';
 import { printRows, type Layout } from '../format/formatter.ts';
 import { humanSize } from '../format/human.ts';
-
-interface DiskUsage {
-  readonly LayersSize: number;
-  readonly Images: ImageSummary[] | null;
-  readonly Containers: ContainerSummary[] | null;
-  readonly Volumes: VolumeResource[] | null;
-  readonly BuildCache: { readonly InUse: boolean; readonly Shared: boolean; readonly Size: number }[] | null;
-}
+import { tableFormat } from '../format/format-flag.ts';
 
 const LAYOUT = {
   headings: { Type: 'TYPE', TotalCount: 'TOTAL', Active: 'ACTIVE', Size: 'SIZE', Reclaimable: 'RECLAIMABLE' },
@@ -21,9 +15,13 @@ const LAYOUT = {
 export const df = command({
   usage: '[OPTIONS]',
   arity: arity.none,
-  options: { format: flag.string('--format', 'Format output: "table", "table TEMPLATE", "json" or a Go template') },
+  options: { format: tableFormat(), verbose: flag.bool('-v, --verbose', 'Show detailed information on space usage') },
   async run({ options }, context) {
     const usage = (await context.client.request('GET', '/system/df')) as DiskUsage;
+    if (options.verbose) {
+      await context.print(detailed(usage, options.format, new Date()));
+      return 0;
+    }
     const images = usage.Images ?? [];
     const containers = usage.Containers ?? [];
     const volumes = usage.Volumes ?? [];

@@ -3,13 +3,13 @@ import { hostPlatform } from '../../core/platform.ts';
 import type { VersionInfo } from '../../core/wire/resources.ts';
 import { arity, command } from '../command.ts';
 import { errorText } from '../errors.ts';
-import { flag } from '../flags.ts';
 import { printObject } from '../format/object.ts';
+import { objectFormat } from '../format/format-flag.ts';
 
 export const version = command({
   usage: '[OPTIONS]',
   arity: arity.none,
-  options: { format: flag.string('-f, --format', 'Format output: "json" or a Go template') },
+  options: { format: objectFormat() },
   async run({ options }, context) {
     const { os, architecture } = hostPlatform();
     let server: VersionInfo | undefined;

@@ -10,7 +10,7 @@ export const create = command({
     driver: flag.string('-d, --driver', 'Specify volume driver name', { default: '"local"' }),
     label: flag.list('--label', 'Set metadata for a volume'),
     name: flag.string('--name', 'Specify volume name', { hidden: true }),
-    opt: flag.list('-o, --opt', 'Set driver specific options', { type: 'map' }),
+    opt: flag.list('-o, --opt', 'Set driver specific options', { type: 'map', default: 'map[]' }),
   },
   async run({ args, options }, context) {
     const [positional] = args;

@@ -4,6 +4,7 @@ import { labelText } from '../format/container-row.ts';
 import { printRows, type Layout } from '../format/formatter.ts';
 import { humanSize } from '../format/human.ts';
 import { filterPairs } from '../spec/pairs.ts';
+import { tableFormat } from '../format/format-flag.ts';
 
 const LAYOUT = {
   headings: {
@@ -27,7 +28,7 @@ export const list = command({
   arity: arity.none,
   options: {
     filter: flag.filter('-f, --filter', 'Provide filter values (e.g. "dangling=true")'),
-    format: flag.string('--format', 'Format output: "table", "table TEMPLATE", "json" or a Go template'),
+    format: tableFormat(),
     quiet: flag.bool('-q, --quiet', 'Only display volume names'),
   },
   async run({ options }, context) {
@@ -48,7 +49,8 @@ export const list = command({
         Availability: () => 'N/A',
         Status: () => 'N/A',
       }));
-    await printRows(context, rows, LAYOUT, options);
+    const format = options.format ?? (options.quiet ? undefined : context.config.volumesFormat || undefined);
+    await printRows(context, rows, LAYOUT, { ...options, format });
     for (const warning of Warnings ?? []) context.warn(`WARNING: ${warning}`);
     return 0;
   },

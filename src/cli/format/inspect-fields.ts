@@ -19,8 +19,6 @@ const UNSET: Readonly<Record<string, unknown>> = {
   UsageData: null,
   Variant: '',
   OsVersion: '',
-  Name: '',
-  Driver: '',
   Annotations: {},
   Sysctls: {},
   Tmpfs: {},
@@ -71,6 +69,8 @@ export function inspectMissing(receiver: unknown, name: string, isNull: boolean)
   if (isNull) return POINTERS.has(name) ? null : MAPS.has(name) ? NIL_MAP : NIL_LIST;
   const known = Object.keys(receiver as object);
   if (isMap(known)) return NO_VALUE;
+  // A bind mount has neither.
+  if ((name === 'Name' || name === 'Driver') && known.includes('Destination')) return '';
   if (Object.hasOwn(UNSET, name)) return UNSET[name];
   throw new Error(`map has no entry for key "${name}"${didYouMean(name, known)}`);
 }

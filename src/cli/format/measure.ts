@@ -2,7 +2,6 @@
 export interface Measure {
   readonly id: string;
   readonly name: string;
-  readonly running: boolean;
   readonly cpuPercent: number;
   readonly memory: number;
   readonly memoryLimit: number;
@@ -51,7 +50,6 @@ export function measure(raw: Record<string, unknown>): Measure {
   return {
     id: sample.id ?? '',
     name: (sample.name ?? '').replace(/^\//, ''),
-    running: (sample.memory_stats?.usage ?? 0) > 0 || (sample.pids_stats?.current ?? 0) > 0,
     cpuPercent: used > 0 && system > 0 ? (used / system) * cpus * 100 : 0,
     memory: usedMemory(sample),
     memoryLimit: sample.memory_stats?.limit ?? 0,

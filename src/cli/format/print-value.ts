@@ -22,8 +22,52 @@ export function goText(value: unknown): string {
   }
   if (value === null) return '<nil>';
   if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
+  const fields = structOf(value as Record<string, unknown>);
+  if (fields !== undefined) {
+    const text = (name: string, zero: string) => {
+      const field = (value as Record<string, unknown>)[name];
+      return field === null || field === undefined ? zero : goText(field);
+    };
+    return `{${fields.map(([name, zero]) => text(name, zero)).join(' ')}}`;
+  }
   const entries = Object.entries(value as object).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   return `map[${entries.map(([k, v]) => `${k}:${goText(v)}`).join(' ')}]`;
+}
+
+/** `Name` is a text, `Name=0` says what Go prints where the engine sends nothing. In the order in which Go declares them. */
+const STRUCTS = [
+  'Status Running=false Paused=false Restarting=false OOMKilled=false Dead=false Pid=0 ExitCode=0 Error StartedAt FinishedAt Health=<nil>',
+  'HostIp HostPort',
+  'Type Name Source Destination Driver Mode RW=false Propagation',
+  'Name MaximumRetryCount=0',
+  'Type Config=map[]',
+  'Driver Options=map[] Config=[]',
+  'Subnet IPRange Gateway AuxiliaryAddresses=map[]',
+  'Type Layers=[]',
+  'PathOnHost PathInContainer CgroupPermissions',
+  'ClusterVolume=<nil> CreatedAt Driver Labels=map[] Mountpoint Name Options=map[] Scope Status=map[] UsageData=<nil>',
+].map((fields) => fields.split(' ').map((f) => [f.replace(/=.*/, ''), f.replace(/^[^=]*=?/, '')] as const));
+/** The fields that the engine never leaves out. */
+const ALWAYS = [
+  ['Status', 'Running', 'Pid'],
+  ['HostIp', 'HostPort'],
+  ['Source', 'Destination', 'RW'],
+  ['Name', 'MaximumRetryCount'],
+  ['Type', 'Config'],
+  ['Driver', 'Config'],
+  ['Subnet'],
+  ['Type', 'Layers'],
+  ['PathOnHost', 'PathInContainer'],
+  ['Mountpoint', 'Scope'],
+] as const;
+
+/** An API object that people print whole: Go shows its fields, where of a map it shows keys as well. */
+function structOf(value: Record<string, unknown>): (typeof STRUCTS)[number] | undefined {
+  const keys = Object.keys(value);
+  return STRUCTS.find(
+    (fields, i) =>
+      (ALWAYS[i] ?? []).every((name) => name in value) && keys.every((key) => fields.some(([name]) => name === key)),
+  );
 }
 
 /** Go's `%q`. */

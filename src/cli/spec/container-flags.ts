@@ -1,19 +1,33 @@
 import { flag, type Flags, type Values } from '../flags.ts';
+import { parseBytesDevice, parseOperationsDevice, parseWeightDevice } from './block-devices.ts';
 
 /** Options that `run` and `create` share. */
 export const CONTAINER_FLAGS = {
   addHost: flag.list('--add-host', 'Add a custom host-to-IP mapping (host:ip)'),
   annotation: flag.list('--annotation', 'Add an annotation to the container (passed through to the OCI runtime)', {
     type: 'map',
+    default: 'map[]',
   }),
   attach: flag.list('-a, --attach', 'Attach to STDIN, STDOUT or STDERR'),
   blkioWeight: flag.int('--blkio-weight', 'Block IO (relative weight), between 10 and 1000, or 0 to disable', {
     type: 'uint16',
+    default: '0',
+  }),
+  blkioWeightDevice: flag.each('--blkio-weight-device', 'Block IO weight (relative device weight)', parseWeightDevice, {
+    default: '[]',
   }),
   capAdd: flag.list('--cap-add', 'Add Linux capabilities'),
   capDrop: flag.list('--cap-drop', 'Drop Linux capabilities'),
   cgroupParent: flag.string('--cgroup-parent', 'Optional parent cgroup for the container'),
-  cgroupns: flag.string('--cgroupns', 'Cgroup namespace to use (host|private)'),
+  cgroupns: flag.string(
+    '--cgroupns',
+    [
+      'Cgroup namespace to use (host|private)',
+      "'host':    Run the container in the host's cgroup namespace",
+      "'private': Run the container in its own private cgroup namespace",
+      "'':        Use the cgroup namespace that the kernel's cgroup version suggests (default)",
+    ].join('\n'),
+  ),
   cidfile: flag.string('--cidfile', 'Write the container ID to the file'),
   cpuPeriod: flag.int('--cpu-period', 'Limit CPU CFS (Completely Fair Scheduler) period'),
   cpuQuota: flag.int('--cpu-quota', 'Limit CPU CFS (Completely Fair Scheduler) quota'),
@@ -25,6 +39,24 @@ export const CONTAINER_FLAGS = {
   cpusetMems: flag.string('--cpuset-mems', 'MEMs in which to allow execution (0-3, 0,1)'),
   device: flag.list('--device', 'Add a host device to the container'),
   deviceCgroupRule: flag.list('--device-cgroup-rule', 'Add a rule to the cgroup allowed devices list'),
+  deviceReadBps: flag.each('--device-read-bps', 'Limit read rate (bytes per second) from a device', parseBytesDevice, {
+    default: '[]',
+  }),
+  deviceReadIops: flag.each(
+    '--device-read-iops',
+    'Limit read rate (IO per second) from a device',
+    parseOperationsDevice,
+    { default: '[]' },
+  ),
+  deviceWriteBps: flag.each('--device-write-bps', 'Limit write rate (bytes per second) to a device', parseBytesDevice, {
+    default: '[]',
+  }),
+  deviceWriteIops: flag.each(
+    '--device-write-iops',
+    'Limit write rate (IO per second) to a device',
+    parseOperationsDevice,
+    { default: '[]' },
+  ),
   disableContentTrust: flag.bool('--disable-content-trust', 'Skip image verification', true, { hidden: true }),
   dns: flag.list('--dns', 'Set custom DNS servers'),
   dnsOption: flag.list('--dns-option, --dns-opt', 'Set DNS options'),
@@ -59,6 +91,7 @@ export const CONTAINER_FLAGS = {
   ip6: flag.string('--ip6', 'IPv6 address (e.g., 2001:db8::33)'),
   ipc: flag.string('--ipc', 'IPC mode to use'),
   isolation: flag.string('--isolation', 'Container isolation technology', { hidden: true }),
+  kernelMemory: flag.bytes('--kernel-memory', 'Kernel memory limit (kernels have none any more)', { hidden: true }),
   label: flag.list('-l, --label', 'Set meta data on a container'),
   labelFile: flag.list('--label-file', 'Read in a line delimited file of labels'),
   link: flag.list('--link', 'Add link to another container'),
@@ -96,10 +129,13 @@ export const CONTAINER_FLAGS = {
   stopSignal: flag.string('--stop-signal', 'Signal to stop the container'),
   stopTimeout: flag.int('--stop-timeout', 'Timeout (in seconds) to stop a container'),
   storageOpt: flag.list('--storage-opt', 'Storage driver options for the container'),
-  sysctl: flag.list('--sysctl', 'Sysctl options', { type: 'map' }),
+  sysctl: flag.list('--sysctl', 'Sysctl options', { type: 'map', default: 'map[]' }),
   tmpfs: flag.list('--tmpfs', 'Mount a tmpfs directory'),
   tty: flag.bool('-t, --tty', 'Allocate a pseudo-TTY'),
-  ulimit: flag.list('--ulimit', 'Ulimit options', { type: 'ulimit' }),
+  ulimit: flag.list('--ulimit', 'Ulimit options', { type: 'ulimit', default: '[]' }),
+  useApiSocket: flag.bool('--use-api-socket', 'Bind mount Docker API socket and required auth', false, {
+    hidden: true,
+  }),
   user: flag.string('-u, --user', 'Username or UID (format: <name|uid>[:<group|gid>])'),
   userns: flag.string('--userns', 'User namespace to use'),
   uts: flag.string('--uts', 'UTS namespace to use'),

@@ -20,6 +20,8 @@ export interface RequestInputs {
   readonly consoleSize: [number, number] | undefined;
   /** Not attached at all: `-d`. */
   readonly detached: boolean;
+  /** Proxy variables for this engine's containers, by what the command line sets itself. */
+  readonly proxies: (given: readonly string[]) => readonly string[];
 }
 
 /**
@@ -34,6 +36,11 @@ export function containerRequest(inputs: RequestInputs): ContainerCreateRequest 
   if (flags.restart !== undefined && flags.restart !== 'no' && flags.rm) {
     throw new Error('conflicting options: cannot specify both --restart and --rm');
   }
+  if (flags.useApiSocket) {
+    throw new Error(
+      'the option --use-api-socket is not supported: mount the socket with -v /run/wharf/wharf.sock:/var/run/docker.sock',
+    );
+  }
   const attached = (s: string) =>
     !detached && (streams.length === 0 ? s !== 'stdin' || flags.interactive : streams.includes(s));
   const ports = parsePublished(flags.publish);
@@ -41,6 +48,7 @@ export function containerRequest(inputs: RequestInputs): ContainerCreateRequest 
   const volumes = parseVolumes(flags.volume, cwd);
   const networks = networksOf(flags);
   const health = healthOf(flags);
+  const variables = environment(flags.envFile, flags.env, env, cwd);
   const macAddress = flags.macAddress ?? Object.values(networks.endpoints)[0]?.MacAddress;
   const plain = Object.entries(networks.endpoints).filter(
     ([name, endpoint]) => Object.keys(endpoint).length > 0 || !/^(default|bridge|host|none)$/.test(name),
@@ -55,7 +63,7 @@ export function containerRequest(inputs: RequestInputs): ContainerCreateRequest 
     Tty: flags.tty,
     OpenStdin: flags.interactive,
     StdinOnce: flags.interactive && attached('stdin'),
-    Env: environment(flags.envFile, flags.env, env, cwd),
+    Env: [...variables, ...inputs.proxies([...variables, ...flags.env])],
     Cmd: command.length === 0 ? null : [...command],
     Image: image,
     Volumes: volumes.anonymous,
@@ -122,6 +130,11 @@ function hostConfig({ flags, cwd, consoleSize }: RequestInputs): HostConfig {
     NanoCpus: Math.round((flags.cpus ?? 0) * 1e9),
     CgroupParent: flags.cgroupParent ?? '',
     BlkioWeight: flags.blkioWeight ?? 0,
+    BlkioWeightDevice: [...flags.blkioWeightDevice],
+    BlkioDeviceReadBps: [...flags.deviceReadBps],
+    BlkioDeviceWriteBps: [...flags.deviceWriteBps],
+    BlkioDeviceReadIOps: [...flags.deviceReadIops],
+    BlkioDeviceWriteIOps: [...flags.deviceWriteIops],
     CpuPeriod: flags.cpuPeriod ?? 0,
     CpuQuota: flags.cpuQuota ?? 0,
     CpuRealtimePeriod: flags.cpuRtPeriod ?? 0,

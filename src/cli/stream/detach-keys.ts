@@ -36,3 +36,11 @@ export class DetachFilter {
     return { pass: Buffer.from(pass), detached: false };
   }
 }
+
+/** The sequence asked for: by option, else in `config.json`. */
+export function detachKeysOf(
+  options: { readonly detachKeys: string | undefined },
+  { config }: { readonly config: { readonly detachKeys?: string } },
+): string | undefined {
+  return options.detachKeys ?? (config.detachKeys || undefined);
+}
