@@ -5,6 +5,8 @@ import { connect, createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream';
 
+/** Of a container's answer, read at once. */
+const CHUNK_BYTES = 256 * 1024;
 /** A UDP client that is silent for so long is forgotten. */
 const UDP_IDLE_MS = 90_000;
 
@@ -25,7 +27,22 @@ export async function openRelay(
 async function openTcpRelay(fd: number, target: { address: string; port: number }): Promise<Relay> {
   const open = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
-    const upstream = connect({ host: target.address, port: target.port, allowHalfOpen: true, noDelay: true });
+    const upstream = connect({
+      host: target.address,
+      port: target.port,
+      allowHalfOpen: true,
+      noDelay: true,
+      // What containers send is mostly the bulk: read into one large buffer, again and again, and passed on without a stream
+      // in between.
+      onread: {
+        buffer: Buffer.allocUnsafeSlow(CHUNK_BYTES),
+        callback: (length, buffer) => {
+          client.write(Uint8Array.prototype.subarray.call(buffer, 0, length), () => upstream.resume());
+          // Written at once, as far as the kernel is concerned: the buffer is free again.
+          return client.writableLength === 0;
+        },
+      },
+    });
     for (const socket of [client, upstream]) {
       open.add(socket);
       socket.once('close', () => open.delete(socket));
@@ -34,7 +51,8 @@ async function openTcpRelay(fd: number, target: { address: string; port: number 
     upstream.once('error', () => client.resetAndDestroy());
     client.once('error', () => upstream.destroy());
     pipeline(client, upstream, () => undefined);
-    pipeline(upstream, client, () => undefined);
+    upstream.once('end', () => client.end());
+    client.once('close', () => upstream.destroy());
   });
   const listening = once(server, 'listening');
   server.listen({ fd });
