@@ -1,4 +1,4 @@
-import { closeSync, readFileSync } from 'node:fs';
+import { closeSync, readdirSync, readFileSync } from 'node:fs';
 import { check, libc, SystemCallError } from './ffi.ts';
 import koffi from 'koffi';
 
@@ -96,6 +96,24 @@ export function descriptorOf(pid: number, fd: number): number | undefined {
     throw new SystemCallError('pidfd_getfd', errno);
   } finally {
     closeSync(pidfd);
+  }
+}
+
+/**
+ * Closes what this process was born with beyond `last`: what it has opened itself is closed at exec, and so told apart.
+ * For processes that outlive those whose pipes they would hold open.
+ */
+export function closeInherited(last: number): void {
+  const closeOnExec = 0o2000000;
+  for (const name of readdirSync('/proc/self/fd')) {
+    const fd = Number(name);
+    if (fd <= last) continue;
+    try {
+      const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
+      if (flags !== undefined && (Number.parseInt(flags, 8) & closeOnExec) === 0) closeSync(fd);
+    } catch {
+      // The directory's own descriptor, closed by now.
+    }
   }
 }
 

@@ -47,12 +47,18 @@ async function* records(
     for (let more = true; more; ) {
       // Asked before reading: what is written after the answer is announced anew.
       for (let file = files[0]; file !== undefined; file = files[0]) {
-        const reader = new LineReader(file, start);
+        const reader = new LineReader(
+          file,
+          start,
+          // What is written meanwhile is for those who follow: else the last 20 lines may turn out to be 22.
+          watch === undefined ? file.size : Number.POSITIVE_INFINITY,
+        );
         start = 0;
         for (;;) {
           yield* batches(reader, filter);
           if (filter.over) return;
           if (files.length > 1) break;
+          if (watch === undefined) return;
           const successor = await openSuccessor(path, file.inode);
           if (successor !== undefined) {
             files.push(successor);
@@ -60,7 +66,7 @@ async function* records(
             yield* batches(reader, filter);
             break;
           }
-          if (watch === undefined || !more) return;
+          if (!more) return;
           more = await watch.next();
         }
         files.shift();
@@ -100,18 +106,26 @@ async function* batches(reader: LineReader, filter: Filter): AsyncGenerator<Buff
 /** Whole lines of a file that may still grow. */
 class LineReader {
   readonly #file: OpenLog;
+  readonly #end: number;
   #position: number;
   #rest = Buffer.alloc(0);
   readonly #block = Buffer.allocUnsafe(READ_BYTES);
 
-  constructor(file: OpenLog, position: number) {
+  /** @param end nothing behind it is read */
+  constructor(file: OpenLog, position: number, end: number) {
+    this.#end = end;
     this.#file = file;
     this.#position = position;
   }
 
   /** `undefined`: nothing more for now. The lines are good until the next call. */
   async read(): Promise<Iterable<Buffer> | undefined> {
-    const { bytesRead } = await this.#file.handle.read(this.#block, 0, READ_BYTES, this.#position);
+    const { bytesRead } = await this.#file.handle.read(
+      this.#block,
+      0,
+      Math.min(READ_BYTES, this.#end - this.#position),
+      this.#position,
+    );
     if (bytesRead === 0) return undefined;
     this.#position += bytesRead;
     const fresh = this.#block.subarray(0, bytesRead);

@@ -99,6 +99,7 @@ export class Containers {
   /** Clients that came before their process, by container or container/exec. */
   readonly #early = new Map<string, Attacher[]>();
   readonly #unsettled = new Map<string, Ended>();
+  readonly #underWay = new Set<Promise<unknown>>();
   #sockets = 0;
 
   constructor(options: ContainersOptions) {
@@ -111,7 +112,25 @@ export class Containers {
     return [...this.#alive].map(([containerId, c]) => ({ containerId, pid: c.pid, execIds: [...c.execs.keys()] }));
   }
 
-  async create(operation: CreateOperation): Promise<number> {
+  create(operation: CreateOperation): Promise<number> {
+    return this.#tracked(this.#create(operation));
+  }
+
+  /** Resolves when nothing is being made that a daemon asked for which may have died since: then `list` is complete. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#underWay);
+  }
+
+  #tracked<T>(making: Promise<T>): Promise<T> {
+    this.#underWay.add(making);
+    const over = (): void => {
+      this.#underWay.delete(making);
+    };
+    making.then(over, over);
+    return making;
+  }
+
+  async #create(operation: CreateOperation): Promise<number> {
     const { containerId, program } = operation;
     if (this.#alive.has(containerId)) throw new Error(`container ${containerId} is being held already`);
     const directory = join(this.#o.directory, containerId);
@@ -164,7 +183,11 @@ export class Containers {
     );
   }
 
-  async exec(operation: ExecOperation): Promise<number> {
+  exec(operation: ExecOperation): Promise<number> {
+    return this.#tracked(this.#exec(operation));
+  }
+
+  async #exec(operation: ExecOperation): Promise<number> {
     const { containerId, execId, program } = operation;
     const container = this.#alive.get(containerId);
     if (container === undefined) throw new Error(`container ${containerId} is not running`);

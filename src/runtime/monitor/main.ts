@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'nod
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { messageOf } from '../../core/errors.ts';
-import { becomeSubreaper, detectCgroups, tryLock } from '../../linux/index.ts';
+import { becomeSubreaper, closeInherited, detectCgroups, tryLock } from '../../linux/index.ts';
 import type { ExitRecord } from '../contract.ts';
 import { Containers, RuntimeRefusal } from './containers.ts';
 import { ExitStore } from './exit-store.ts';
@@ -30,6 +30,8 @@ const ROOT_CHECK_MS = 5000;
 export async function runMonitor(args: readonly string[]): Promise<void> {
   const [execRoot] = args;
   if (execRoot === undefined) throw new Error('usage: wharf-monitor EXEC-ROOT');
+  // Whoever started the daemon may wait for the end of a pipe that it has given it.
+  closeInherited(READY_FD);
   const lock = openSync(join(execRoot, 'monitor.lock'), 'w', 0o600);
   if (!tryLock(lock)) {
     announce('busy');
@@ -188,6 +190,7 @@ async function perform(operation: Operation, socket: Socket, parts: Parts): Prom
       containers.takeBack(operation.daemonPid, operation.items);
       return {};
     case 'subscribe': {
+      await containers.idle();
       containers.settle();
       const waiting: ExitRecord[] = exits.list();
       parts.subscribers.add(socket);

@@ -1,0 +1,128 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import type { Action } from './actions.ts';
+import { kill9, processesWith } from './processes.ts';
+import type { Random } from './random.ts';
+import type { World } from './world.ts';
+
+/** What breaks. `restart`: the daemon has died with it and must be started again. */
+interface Fault {
+  /** @returns what was done, for the report; `undefined`: there was nothing to break */
+  strike(world: World, random: Random, actions: readonly Action[]): string | undefined | Promise<string | undefined>;
+  /** The daemon must be started anew for everything to be well again. */
+  readonly restart: boolean;
+}
+
+export type FaultName = keyof typeof FAULTS;
+
+export const FAULTS = {
+  none: { restart: false, strike: () => 'nothing' },
+
+  daemon: {
+    restart: true,
+    strike: async (world) => {
+      await world.crash();
+      return 'killed the daemon';
+    },
+  },
+
+  monitor: { restart: false, strike: (world) => killMonitor(world) },
+
+  both: {
+    restart: true,
+    strike: async (world, random) => {
+      const daemonFirst = random.int(0, 1) === 0;
+      if (daemonFirst) await world.crash();
+      killMonitor(world);
+      if (!daemonFirst) await world.crash();
+      return 'killed daemon and monitor';
+    },
+  },
+
+  /** Again while it comes up. */
+  'daemon-twice': {
+    restart: true,
+    strike: async (world, random) => {
+      await world.crash();
+      const coming = world.daemon.start().catch(() => undefined);
+      await wait(random.int(20, 500));
+      await world.crash();
+      await coming;
+      return 'killed the daemon, and again while it came up';
+    },
+  },
+
+  client: {
+    restart: false,
+    strike: (_world, random, actions) => {
+      if (actions.length === 0) return undefined;
+      const { command } = random.pick(actions);
+      command.kill();
+      return `killed the client "${command.words.slice(0, 4).join(' ')}"`;
+    },
+  },
+
+  runtime: {
+    restart: false,
+    strike: async (world) => {
+      for (let i = 0; i < 100; i++) {
+        const pids = processesWith('--root', `${world.daemon.execRoot}/oci`).filter(kill9);
+        if (pids.length > 0) return `killed the OCI runtime ${pids.join(', ')}`;
+        await wait(3);
+      }
+      return undefined;
+    },
+  },
+
+  step: {
+    restart: false,
+    strike: async (world) => {
+      for (let i = 0; i < 100; i++) {
+        const pids = processesWith('sh', `step-of-${world.directory}`).filter(isInCgroup).filter(kill9);
+        if (pids.length > 0) return `killed a step of a build, ${pids.join(', ')}`;
+        await wait(10);
+      }
+      return undefined;
+    },
+  },
+
+  /** The container's process, from outside: its restart policy brings it back. */
+  init: {
+    restart: false,
+    strike: async (world) => {
+      const web = await world.inspect('web');
+      if (web.State.Pid > 0) kill9(web.State.Pid);
+      world.restarted.add('web');
+      return 'killed the process of "web"';
+    },
+  },
+
+  /** Our tables are gone, as after somebody else's `nft flush ruleset`. */
+  firewall: {
+    restart: true,
+    strike: async (world) => {
+      for (const family of ['ip', 'ip6']) {
+        execFileSync('nft', ['destroy', 'table', family, `wharf_${world.instance}`], { stdio: 'ignore' });
+      }
+      await world.crash();
+      return 'removed the firewall tables';
+    },
+  },
+} as const satisfies Readonly<Record<string, Fault>>;
+
+function killMonitor(world: World): string | undefined {
+  const pids = processesWith('wharf-monitor', world.daemon.execRoot);
+  for (const pid of pids) kill9(pid);
+  world.monitorDeaths += pids.length;
+  return pids.length === 0 ? undefined : 'killed the monitor';
+}
+
+/** Of a container, not the client that names the same words. */
+function isInCgroup(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes('/wharf-');
+  } catch {
+    return false;
+  }
+}

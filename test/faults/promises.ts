@@ -1,0 +1,235 @@
+import { readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as wait } from 'node:timers/promises';
+import { kernelFaults } from './kernel.ts';
+import type { Inspect, Job, World } from './world.ts';
+
+/** How long things that happen by themselves may take: a restart's pause, a machine that has much to do. */
+const EVENTUALLY_MS = 15_000;
+/** Lines that may be lost with a monitor: it had read them, and died before it wrote them. */
+const LINES_PER_DEATH = 3;
+
+/** What was promised and is not so, in words. Empty: all is well. */
+export async function brokenPromises(world: World): Promise<string[]> {
+  const broken: string[] = [];
+  const checks: readonly ((world: World) => Promise<string | undefined>)[] = [
+    residents,
+    counter,
+    jobs,
+    stubborn,
+    volume,
+    images,
+    networks,
+    removed,
+    project,
+    port,
+    names,
+    database,
+    kernel,
+  ];
+  for (const check of checks) {
+    try {
+      const wrong = await check(world);
+      if (wrong !== undefined) broken.push(`${check.name}: ${wrong}`);
+    } catch (e) {
+      broken.push(`${check.name}: ${e instanceof Error ? e.message : String(e)}`);
+    }
+  }
+  return broken;
+}
+
+/** Asks again until nothing is wrong or time is up. */
+async function eventually(check: () => Promise<string | undefined>): Promise<string | undefined> {
+  const end = Date.now() + EVENTUALLY_MS;
+  for (;;) {
+    const wrong = await check();
+    if (wrong === undefined || Date.now() > end) return wrong;
+    await wait(50);
+  }
+}
+
+/** The very same processes run on, unless they were killed; those come back. */
+async function residents(world: World): Promise<string | undefined> {
+  for (const name of ['counter', 'web', 'typist']) {
+    const before = world.residents.get(name);
+    const restarted = world.restarted.has(name);
+    let now: Inspect | undefined;
+    const wrong = await eventually(async () => {
+      now = await world.find(name);
+      if (now?.State.Running !== true) return `"${name}" is ${now?.State.Status ?? 'gone'} (${now?.State.ExitCode})`;
+      if (before === undefined) return undefined;
+      if (restarted) return now.State.Pid === before.State.Pid ? `"${name}" was not restarted` : undefined;
+      const same = now.State.Pid === before.State.Pid && now.State.StartedAt === before.State.StartedAt;
+      return same ? undefined : `"${name}" is another process: ${before.State.Pid}, now ${now.State.Pid}`;
+    });
+    if (wrong !== undefined) return wrong;
+    if (now !== undefined) {
+      world.residents.set(name, now);
+      process.kill(now.State.Pid, 0);
+    }
+    world.restarted.delete(name);
+  }
+  return undefined;
+}
+
+async function counter(world: World): Promise<string | undefined> {
+  const { stdout } = await world.must(['logs', 'counter']);
+  return sequence(stdout, world.monitorDeaths * LINES_PER_DEATH, undefined);
+}
+
+async function jobs(world: World): Promise<string | undefined> {
+  for (const job of world.jobs.values()) {
+    if (world.verified.has(job.name)) continue;
+    const wrong = await ended(world, job);
+    if (wrong !== undefined) return `"${job.name}" ${wrong}`;
+    const { stdout } = await world.must(['logs', job.name]);
+    const lines = sequence(stdout, world.monitorDeaths * LINES_PER_DEATH, job.lines);
+    if (lines !== undefined) {
+      const again = await world.must(['logs', job.name]);
+      return `"${job.name}" ${lines}; asked again: ${sequence(again.stdout, 0, job.lines) ?? 'complete'}`;
+    }
+    world.verified.add(job.name);
+  }
+  return undefined;
+}
+
+function ended(world: World, job: Pick<Job, 'name' | 'code'>): Promise<string | undefined> {
+  return eventually(async () => {
+    const found = await world.find(job.name);
+    if (found === undefined) return 'is gone';
+    if (found.State.Status !== 'exited') return `is ${found.State.Status}`;
+    if (found.State.ExitCode === job.code) return undefined;
+    return `ended with ${found.State.ExitCode} instead of ${job.code} (${found.State.Error})`;
+  });
+}
+
+/** Lines `line 1`, `line 2`...: none twice, none out of order, none missing but so many. */
+function sequence(text: string, mayMiss: number, count: number | undefined): string | undefined {
+  let last = 0;
+  let missing = 0;
+  for (const line of text.replaceAll('\r', '').split('\n').slice(0, -1)) {
+    const number = Number(/^line (\d+)$/.exec(line)?.[1] ?? Number.NaN);
+    if (!Number.isInteger(number)) return `has the line ${JSON.stringify(line)} after ${last}`;
+    if (number <= last) return `has line ${number} after ${last}`;
+    missing += number - last - 1;
+    last = number;
+  }
+  if (count !== undefined) missing += count - last;
+  return missing > mayMiss ? `lacks ${missing} lines of ${count ?? last}, the last is ${last}` : undefined;
+}
+
+async function stubborn(world: World): Promise<string | undefined> {
+  for (const one of world.stubborn.values()) {
+    if (world.verified.has(one.name)) continue;
+    const wrong = await eventually(async () => {
+      const found = await world.find(one.name);
+      if (found === undefined) return 'is gone';
+      const { State, RestartCount } = found;
+      if (State.Status !== 'exited') return `is ${State.Status} after ${RestartCount} restarts of ${one.retries}`;
+      if (RestartCount !== one.retries) return `was restarted ${RestartCount} times instead of ${one.retries}`;
+      return State.ExitCode === one.code ? undefined : `ended with ${State.ExitCode} instead of ${one.code}`;
+    });
+    if (wrong !== undefined) return `"${one.name}" ${wrong}`;
+    const { stdout } = await world.must(['logs', one.name]);
+    const starts = stdout.split('\n').length - 1;
+    // A daemon that dies between a start and its record does not know of it, and starts once more.
+    const missing = one.retries + 1 - starts;
+    if (missing > world.monitorDeaths || -missing > world.daemonDeaths) {
+      return `"${one.name}" ran ${starts} times for ${one.retries} restarts`;
+    }
+    world.verified.add(one.name);
+  }
+  return undefined;
+}
+
+async function volume(world: World): Promise<string | undefined> {
+  const path = join(world.daemon.dataRoot, 'volumes/kept/_data/log');
+  if (world.written.length === 0) return undefined;
+  const numbers = readFileSync(path, 'utf8').split('\n').slice(0, -1).map(Number);
+  const lost = world.written.filter((n) => !numbers.includes(n));
+  if (lost.length > 0) return `lost ${lost.join(', ')}`;
+  const odd = numbers.filter((n, i) => !world.attempted.has(n) || numbers.indexOf(n) !== i);
+  return odd.length > 0 ? `nobody wrote ${odd.join(', ')}` : undefined;
+}
+
+async function images(world: World): Promise<string | undefined> {
+  for (const [tag, text] of world.images) {
+    if (world.verified.has(tag)) continue;
+    const { stdout } = await world.must(['run', '--rm', tag]);
+    if (stdout !== text) return `"${tag}" prints ${JSON.stringify(stdout)} instead of ${JSON.stringify(text)}`;
+    world.verified.add(tag);
+  }
+  return undefined;
+}
+
+async function networks(world: World): Promise<string | undefined> {
+  const { stdout } = await world.must(['network', 'ls', '--format', '{{.Name}}']);
+  const lost = [...world.networks].filter((name) => !stdout.split('\n').includes(name));
+  return lost.length > 0 ? `lost ${lost.join(', ')}` : undefined;
+}
+
+async function removed(world: World): Promise<string | undefined> {
+  const there = new Set((await world.list()).flatMap((c) => c.Names));
+  const back = [...world.removed].filter((name) => there.has(`/${name}`));
+  return back.length > 0 ? `still there: ${back.join(', ')}` : undefined;
+}
+
+async function project(world: World): Promise<string | undefined> {
+  if (world.project === 'unknown') return undefined;
+  const filters = encodeURIComponent(JSON.stringify({ label: ['com.docker.compose.project=project'] }));
+  const states = (await world.list(`all=1&filters=${filters}`)).map((c) => c.State).join(' ');
+  const expected = world.project === 'up' ? 'running running' : '';
+  return states === expected ? undefined : `the project is ${world.project} and its containers are "${states}"`;
+}
+
+function port(world: World): Promise<string | undefined> {
+  return eventually(async () => {
+    const web = await world.inspect('web');
+    const [published] = web.NetworkSettings.Ports['80/tcp'] ?? [];
+    if (published === undefined) return 'nothing is published';
+    const answer = await get(Number(published.HostPort));
+    return answer === 'hello\n' ? undefined : `port ${published.HostPort} answers ${JSON.stringify(answer)}`;
+  });
+}
+
+function get(to: number): Promise<string> {
+  return new Promise((resolve) => {
+    const req = request({ host: '127.0.0.1', port: to, path: '/', agent: false, timeout: 2000 }, (res) => {
+      let text = '';
+      res.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      res.on('end', () => resolve(text));
+      res.on('error', (e) => resolve(e.message));
+    });
+    req.on('timeout', () => req.destroy(new Error('timeout')));
+    req.on('error', (e) => resolve(e.message));
+    req.end();
+  });
+}
+
+function names(world: World): Promise<string | undefined> {
+  return eventually(async () => {
+    const address = (await world.inspect('web')).NetworkSettings.Networks['lasting']?.IPAddress ?? 'no address';
+    const { stdout, stderr } = await world.wharf(['exec', 'counter', 'nslookup', '-type=a', 'web']).done;
+    return stdout.includes(address) ? undefined : `"web" is ${address}, but: ${stdout}${stderr}`;
+  });
+}
+
+async function database(world: World): Promise<string | undefined> {
+  const db = new DatabaseSync(join(world.daemon.dataRoot, 'wharf.db'), { readOnly: true });
+  try {
+    const result = db.prepare('PRAGMA integrity_check').all();
+    const words = result.map((row) => String(row['integrity_check'])).join(', ');
+    return words === 'ok' ? undefined : words;
+  } finally {
+    db.close();
+  }
+}
+
+async function kernel(world: World): Promise<string | undefined> {
+  return eventually(async () => {
+    const faults = await kernelFaults(world);
+    return faults.length === 0 ? undefined : faults.join('; ');
+  });
+}
