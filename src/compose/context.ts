@@ -1,9 +1,11 @@
 import { posix } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Client } from '../client/index.ts';
+import { dryRun } from './apply/dry-run.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { composeFailed, composeUsage } from './errors.ts';
 import type { Flag, Flags, Parsed, ParseResult } from './flags.ts';
+import { isTrue, wholeNumber } from './flags.ts';
 import type { ComposeIo } from './io.ts';
 import type { LoadOptions, Surroundings } from './load/index.ts';
 import { loadProject, loadProjectName } from './load/index.ts';
@@ -59,6 +61,8 @@ export function command<F extends Flags>(definition: Command<F>): Command<F> {
 export class Context {
   readonly io: ComposeIo;
   readonly globals: GlobalFlags;
+  /** Nothing is changed: `--dry-run`. */
+  dry = false;
   #client: Client | undefined;
   #stdin: string | undefined;
 
@@ -68,7 +72,7 @@ export class Context {
   }
 
   get client(): Client {
-    this.#client ??= this.io.connect();
+    this.#client ??= this.dry ? dryRun(this.io.connect()) : this.io.connect();
     return this.#client;
   }
 
@@ -115,6 +119,11 @@ export class Context {
     return loadProjectName(this.#loadOptions(), await this.#surroundings());
   }
 
+  /** How many engine calls at a time: `--parallel`, `COMPOSE_PARALLEL_LIMIT`; -1: any number. */
+  get parallel(): number {
+    return wholeNumber(this.globals.parallel ?? this.io.env['COMPOSE_PARALLEL_LIMIT'], '--parallel') ?? -1;
+  }
+
   /** A line for people on stdout. */
   print(text: string): void {
     this.io.stdout.write(`${text}\n`);
@@ -130,7 +139,7 @@ export class Context {
 
   /** Shows what happens on stderr until it is closed. */
   progress(title: string, options: { readonly quiet?: boolean } = {}): Progress {
-    return new Progress(this.io.stderr, this.#progressMode(options.quiet ?? false), title, this.ansi);
+    return new Progress(this.io.stderr, this.#progressMode(options.quiet ?? false), title, this.ansi, this.dry);
   }
 
   #progressMode(quiet: boolean): ProgressMode {
@@ -152,6 +161,7 @@ export class Context {
         g.envFile.length > 0 ? g.envFile : (this.io.env['COMPOSE_ENV_FILES'] ?? '').split(',').filter((f) => f !== ''),
       profiles: g.profile,
       allResources: g.allResources,
+      compatibility: g.compatibility || isTrue(this.io.env['COMPOSE_COMPATIBILITY']),
     };
   }
 

@@ -129,6 +129,11 @@ export function wholeNumber(text: string | undefined, flag: string): number | un
   return Number(text);
 }
 
+/** How environment variables say yes. */
+export function isTrue(text: string | undefined): boolean {
+  return /^(1|t|true|y)$/i.test(text ?? '');
+}
+
 /** The help text of a list of flags, in two columns. */
 export function flagHelp(flags: Flags): string {
   const rows = Object.values(flags)

@@ -11,10 +11,22 @@ import type { ComposeIo } from './io.ts';
 const COMMANDS: Readonly<
   Record<string, { readonly summary: string; readonly load: () => Promise<{ readonly default: Command }> }>
 > = {
+  attach: {
+    summary: "Attach local standard input, output, and error streams to a service's running container",
+    load: async () => asCommand(await import('./commands/attach.ts')),
+  },
   build: { summary: 'Build or rebuild services', load: async () => asCommand(await import('./commands/build.ts')) },
+  commit: {
+    summary: "Create a new image from a service container's changes",
+    load: async () => asCommand(await import('./commands/commit.ts')),
+  },
   config: {
     summary: 'Parse, resolve and render compose file in canonical format',
     load: async () => asCommand(await import('./commands/config.ts')),
+  },
+  cp: {
+    summary: 'Copy files/folders between a service container and the local filesystem',
+    load: async () => asCommand(await import('./commands/cp.ts')),
   },
   create: {
     summary: 'Creates containers for a service',
@@ -32,19 +44,47 @@ const COMMANDS: Readonly<
     summary: 'Execute a command in a running container',
     load: async () => asCommand(await import('./commands/exec.ts')),
   },
+  explain: {
+    summary: 'Show where a value of the project comes from',
+    load: async () => asCommand(await import('./commands/explain.ts')),
+  },
+  export: {
+    summary: "Export a service container's filesystem as a tar archive",
+    load: async () => asCommand(await import('./commands/export.ts')),
+  },
+  'from-run': {
+    summary: 'Write a Compose file for a run command',
+    load: async () => asCommand(await import('./commands/from-run.ts')),
+  },
+  graph: {
+    summary: 'Draw services, networks, volumes and ports',
+    load: async () => asCommand(await import('./commands/graph.ts')),
+  },
   images: {
     summary: 'List images used by the created containers',
     load: async () => asCommand(await import('./commands/images.ts')),
   },
   kill: { summary: 'Force stop service containers', load: async () => asCommand(await import('./commands/kill.ts')) },
+  lint: {
+    summary: 'Find what is risky or out of date in the files',
+    load: async () => asCommand(await import('./commands/lint.ts')),
+  },
   logs: { summary: 'View output from containers', load: async () => asCommand(await import('./commands/logs.ts')) },
   ls: { summary: 'List running compose projects', load: async () => asCommand(await import('./commands/ls.ts')) },
   pause: { summary: 'Pause services', load: async () => asCommand(await import('./commands/pause.ts')) },
+  plan: {
+    summary: 'Show what up would do, and why',
+    load: async () => asCommand(await import('./commands/plan.ts')),
+  },
   port: {
     summary: 'Print the public port for a port binding',
     load: async () => asCommand(await import('./commands/port.ts')),
   },
   ps: { summary: 'List containers', load: async () => asCommand(await import('./commands/ps.ts')) },
+  publish: {
+    summary: 'Publish compose application (not supported)',
+    load: async () => asCommand(await import('./commands/publish.ts')),
+  },
   pull: { summary: 'Pull service images', load: async () => asCommand(await import('./commands/pull.ts')) },
   push: { summary: 'Push service images', load: async () => asCommand(await import('./commands/push.ts')) },
   restart: {
@@ -58,7 +98,15 @@ const COMMANDS: Readonly<
   },
   scale: { summary: 'Scale services', load: async () => asCommand(await import('./commands/scale.ts')) },
   start: { summary: 'Start services', load: async () => asCommand(await import('./commands/start.ts')) },
+  stats: {
+    summary: 'Display a live stream of container(s) resource usage statistics',
+    load: async () => asCommand(await import('./commands/stats.ts')),
+  },
   stop: { summary: 'Stop services', load: async () => asCommand(await import('./commands/stop.ts')) },
+  'to-run': {
+    summary: 'Write the run command for a service',
+    load: async () => asCommand(await import('./commands/to-run.ts')),
+  },
   top: { summary: 'Display the running processes', load: async () => asCommand(await import('./commands/top.ts')) },
   unpause: { summary: 'Unpause services', load: async () => asCommand(await import('./commands/unpause.ts')) },
   up: { summary: 'Create and start containers', load: async () => asCommand(await import('./commands/up.ts')) },
@@ -66,32 +114,22 @@ const COMMANDS: Readonly<
     summary: 'Show the Compose version information',
     load: async () => asCommand(await import('./commands/version.ts')),
   },
+  viz: {
+    summary: 'Generate a graphviz graph from your compose file',
+    load: async () => asCommand(await import('./commands/viz.ts')),
+  },
   volumes: { summary: 'List volumes', load: async () => asCommand(await import('./commands/volumes.ts')) },
   wait: {
     summary: 'Block until containers of all (or specified) services stop',
     load: async () => asCommand(await import('./commands/wait.ts')),
   },
+  watch: {
+    summary: 'Watch build context for service and rebuild/refresh containers when files are updated',
+    load: async () => asCommand(await import('./commands/watch.ts')),
+  },
 };
-/** Commands that change something: a dry run of these must not be mistaken for a real one. */
-const CHANGES: ReadonlySet<string> = new Set([
-  'build',
-  'create',
-  'down',
-  'exec',
-  'kill',
-  'pause',
-  'pull',
-  'push',
-  'restart',
-  'rm',
-  'run',
-  'scale',
-  'start',
-  'stop',
-  'unpause',
-  'up',
-  'wait',
-]);
+/** Commands that cannot be tried without doing them: what follows depends on what a container does. */
+const NOT_DRY: ReadonlySet<string> = new Set(['attach', 'commit', 'cp', 'exec', 'run', 'wait', 'watch']);
 const ALIASES: Readonly<Record<string, string>> = { convert: 'config' };
 
 /** Narrows a command to what the dispatcher knows of it. */
@@ -136,10 +174,10 @@ async function call(name: string, argv: readonly string[], context: Context): Pr
   const conflicts = Object.values(command.flags).some((f) => /(^|, )-h(,|$)/.test(f.names));
   const parsed = parseFlags(argv, conflicts ? { ...command.flags, dryRun: flags.dryRun } : flags, command.stopAtFirst);
   if ((parsed.flags as { help?: boolean }).help === true) return await commandHelp(name, context.io);
-  if ((context.globals.dryRun || (parsed.flags as { dryRun?: boolean }).dryRun === true) && CHANGES.has(name)) {
-    throw composeUsage({ message: `--dry-run is not supported yet for ${name}` });
+  if (context.globals.dryRun || (parsed.flags as { dryRun?: boolean }).dryRun === true) {
+    if (NOT_DRY.has(name)) throw composeUsage({ message: `--dry-run is not supported for ${name}` });
+    context.dry = true;
   }
-  if (context.globals.compatibility) throw composeUsage({ message: '--compatibility is not supported yet' });
   return await command.run(context, parsed);
 }
 

@@ -1,6 +1,6 @@
 import { pack } from 'tar-stream';
 import type { Client } from '../../client/index.ts';
-import type { MountPoint } from '../../core/wire/container.ts';
+import type { ContainerCreateRequest, MountPoint } from '../../core/wire/container.ts';
 import { composeFailed } from '../errors.ts';
 import type { Project } from '../model/project.ts';
 import type { FileReference, Service } from '../model/service.ts';
@@ -23,8 +23,8 @@ export interface CreateFacts {
   readonly extraLabels?: Readonly<Record<string, string>>;
 }
 
-/** Creates one container of a service, not started, with its secrets and configs in it. @returns its ID */
-export async function createContainer(client: Client, facts: CreateFacts): Promise<string> {
+/** What the engine is asked for when a container of a service is made. */
+export async function requestOf(client: Client, facts: CreateFacts): Promise<ContainerCreateRequest> {
   const { project, definition } = facts;
   const needsOthers = Boolean(
     definition.links ??
@@ -32,7 +32,7 @@ export async function createContainer(client: Client, facts: CreateFacts): Promi
       [definition.network_mode, definition.ipc, definition.pid].some((m) => m?.startsWith('service:')),
   );
   const others = needsOthers ? await projectContainers(client, project.name) : [];
-  const body = createRequest({
+  return createRequest({
     project,
     service: facts.service,
     definition,
@@ -45,9 +45,16 @@ export async function createContainer(client: Client, facts: CreateFacts): Promi
         .filter((c) => label(c, 'service') === service && !isOneOff(c))
         .sort((a, b) => numberOf(a) - numberOf(b))
         .map((c) => ({ id: c.Id, name: nameOf(c) })),
+    apiSocket: client.host.startsWith('unix://') ? client.host.slice('unix://'.length) : undefined,
     ...(facts.oneOff ? { oneOff: facts.oneOff } : {}),
     ...(facts.extraLabels ? { extraLabels: facts.extraLabels } : {}),
   });
+}
+
+/** Creates one container of a service, not started, with its secrets and configs in it. @returns its ID */
+export async function createContainer(client: Client, facts: CreateFacts): Promise<string> {
+  const { definition } = facts;
+  const body = await requestOf(client, facts);
   const { Id } = await client.containers.create(body, {
     name: facts.temporary ?? facts.name,
     ...(definition.platform === undefined ? {} : { platform: definition.platform }),

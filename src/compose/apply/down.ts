@@ -7,7 +7,7 @@ import { isOneOff, LABEL, label } from '../plan/labels.ts';
 import { imageName } from '../plan/names.ts';
 import { findOrphans } from '../plan/plan-up.ts';
 import { ifThere } from './hands.ts';
-import { allOrFirst } from './images.ts';
+import { allOrFirst } from './all-or-first.ts';
 import { nameOf, projectContainers } from './observe.ts';
 import { forEachBackwards, LIVE, stopContainer } from './stop.ts';
 
@@ -41,7 +41,7 @@ export async function down(
     return isOneOff(c) ? options.removeOrphans : project.services[service] !== undefined;
   });
   await forEachBackwards(project, chosen, async (c) => {
-    if (LIVE.has(c.State)) await stopContainer(client, c, progress, options.timeoutSeconds);
+    if (LIVE.has(c.State)) await stopContainer(client, project, c, progress, options.timeoutSeconds);
     await progress.during(`Container ${nameOf(c)}`, 'Removing', 'Removed', () =>
       ifThere(client.containers.remove(c.Id, { force: true, volumes: options.volumes })),
     );
@@ -143,7 +143,7 @@ async function removeImages(
   const names = new Set(
     Object.entries(project.services)
       .filter(([, s]) => which === 'all' || s.image === undefined)
-      .map(([name, s]) => imageName(project.name, name, s)),
+      .map(([name, s]) => imageName(project, name, s)),
   );
   let count = 0;
   for (const name of names) {

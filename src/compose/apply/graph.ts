@@ -1,7 +1,7 @@
 import type { ContainerSummary } from '../../core/wire/container.ts';
 import type { Project } from '../model/project.ts';
 import { dependenciesInLabel, label } from '../plan/labels.ts';
-import { allOrFirst } from './images.ts';
+import { allOrFirst } from './all-or-first.ts';
 
 /** Which services each service needs. */
 export type Graph = ReadonlyMap<string, readonly string[]>;

@@ -10,7 +10,10 @@ import { resourceHash } from '../plan/hash.ts';
 import { LABEL, resourceLabels } from '../plan/labels.ts';
 import { temporaryName } from '../plan/names.ts';
 import type { ForEachStep } from '../plan/step.ts';
+import type { CreateFacts } from './create-container.ts';
 import { createContainer } from './create-container.ts';
+import { runHooks } from './hooks.ts';
+import { whyInWords } from './why-recreate.ts';
 import { waitForService } from './wait-for.ts';
 
 export interface HandsFacts {
@@ -23,6 +26,8 @@ export interface HandsFacts {
   readonly timeoutSeconds: number | undefined;
   readonly renewAnonymousVolumes: boolean;
   readonly signal: AbortSignal;
+  /** What `post_start` commands print. */
+  readonly hookOutput?: ((container: string, text: Buffer) => void) | undefined;
 }
 
 /** Does each kind of step through the engine's API. */
@@ -68,21 +73,23 @@ export function hands(facts: HandsFacts): ForEachStep<Promise<void>> {
           image: imageOf(service),
         });
       }),
-    recreate: ({ service, number, name, container }) =>
-      progress.during(`Container ${name}`, 'Recreate', 'Recreated', async () => {
-        const old = facts.observed.find((c) => c.Id === container);
-        const temporary = temporaryName(container, name);
-        const id = await createContainer(client, {
-          project,
-          service,
-          definition: definitionOf(service),
-          name,
-          temporary,
-          number,
-          image: imageOf(service),
-          inherited: facts.renewAnonymousVolumes ? [] : (old?.Mounts ?? []),
-          extraLabels: { [LABEL.replace]: `${service}-${number}` },
-        });
+    recreate: async ({ service, number, name, container, because }) => {
+      const old = facts.observed.find((c) => c.Id === container);
+      const wanted: CreateFacts = {
+        project,
+        service,
+        definition: definitionOf(service),
+        name,
+        temporary: temporaryName(container, name),
+        number,
+        image: imageOf(service),
+        inherited: facts.renewAnonymousVolumes ? [] : (old?.Mounts ?? []),
+        extraLabels: { [LABEL.replace]: `${service}-${number}` },
+      };
+      const why = await whyInWords(client, wanted, container, because);
+      await progress.during(`Container ${name}`, 'Recreate', 'Recreated', async () => {
+        progress.because(`Container ${name}`, why);
+        const id = await createContainer(client, wanted);
         try {
           await ifThere(client.containers.stop(container, stop));
           await ifThere(client.containers.remove(container, { force: true }));
@@ -92,7 +99,8 @@ export function hands(facts: HandsFacts): ForEachStep<Promise<void>> {
           throw e;
         }
         await client.containers.rename(id, name);
-      }),
+      });
+    },
     remove: async ({ container, name }) => {
       await progress.during(`Container ${name}`, 'Stopping', 'Stopped', () =>
         ifThere(client.containers.stop(container, stop)),
@@ -114,8 +122,13 @@ export function hands(facts: HandsFacts): ForEachStep<Promise<void>> {
         facts.warn(`optional dependency "${on}" failed: ${messageOf(e)}`);
       }
     },
-    start: ({ name }) =>
-      progress.during(`Container ${name}`, 'Starting', 'Started', () => client.containers.start(name)),
+    start: ({ service, name }) =>
+      progress.during(`Container ${name}`, 'Starting', 'Started', async () => {
+        await client.containers.start(name);
+        await runHooks(client, name, service, project.services[service]?.post_start ?? [], (text) =>
+          facts.hookOutput?.(name, text),
+        );
+      }),
   };
 }
 

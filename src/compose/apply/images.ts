@@ -1,20 +1,16 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { posix } from 'node:path';
 import type { Client } from '../../client/index.ts';
-import { ApiError, packContext } from '../../client/index.ts';
-import type { BuildQuery } from '../../client/index.ts';
+import { ApiError } from '../../client/index.ts';
 import { messageOf } from '../../core/errors.ts';
 import { parseReference, withDefaultTag, familiarName, invalidReference } from '../../core/reference.ts';
-import type { ProgressMessage } from '../../core/wire/resources.ts';
-import { VERSION } from '../../core/version.ts';
-import { composeFailed, composeInputMissing } from '../errors.ts';
+import { composeFailed } from '../errors.ts';
 import type { Project } from '../model/project.ts';
 import type { Service } from '../model/service.ts';
 import type { Progress } from '../output/progress.ts';
 import type { ImageFacts } from '../plan/create-request.ts';
-import { LABEL } from '../plan/labels.ts';
 import { imageName } from '../plan/names.ts';
+import { buildServices } from './build.ts';
+import { allOrFirst } from './all-or-first.ts';
+import { failOn } from './fail-on.ts';
 
 export interface ImageOptions {
   readonly build?: boolean;
@@ -22,13 +18,7 @@ export interface ImageOptions {
   /** `always`, `missing`, `never`; else each service's own policy counts. */
   readonly pull?: string | undefined;
   readonly quietPull?: boolean;
-}
-
-export interface BuildOptions {
-  readonly noCache?: boolean;
-  readonly pull?: boolean;
-  readonly quiet?: boolean;
-  readonly args?: Readonly<Record<string, string | null>>;
+  readonly quietBuild?: boolean;
 }
 
 /** Facts of an image the engine has; `undefined` if it has none of that name. */
@@ -55,18 +45,24 @@ export async function ensureImages(
   signal: AbortSignal,
 ): Promise<Map<string, ImageFacts>> {
   const pulls = new Map<string, Promise<void>>();
+  const looks = new Map<string, Promise<ImageFacts | undefined>>();
+  const look = (image: string): Promise<ImageFacts | undefined> => {
+    let found = looks.get(image);
+    if (!found) looks.set(image, (found = localImage(client, image)));
+    return found;
+  };
   const toBuild: string[] = [];
   await allOrFirst(
     services.map(async (name) => {
       const service = definitionOf(project, name);
-      const image = imageName(project.name, name, service);
+      const image = imageName(project, name, service);
       const policy =
         options.pull !== undefined && options.pull !== 'policy' ? options.pull : (service.pull_policy ?? 'missing');
       if (service.build && (options.build || (policy === 'build' && !options.noBuild))) {
         toBuild.push(name);
         return;
       }
-      const there = await localImage(client, image);
+      const there = await look(image);
       if (there && policy !== 'always') return;
       if (service.build && (service.image === undefined || policy === 'never')) {
         if (there) return;
@@ -100,11 +96,24 @@ export async function ensureImages(
       }
     }),
   );
-  await buildServices(client, project, toBuild.sort(), {}, (text) => progress.write(text), progress, signal);
+  await buildServices(
+    client,
+    project,
+    toBuild.sort(),
+    { quiet: options.quietBuild ?? false },
+    (text) => progress.write(text),
+    progress,
+    signal,
+  );
+  const byImage = new Map<string, Promise<ImageFacts | undefined>>();
   const facts = new Map<string, ImageFacts>();
   for (const name of services) {
-    const image = imageName(project.name, name, definitionOf(project, name));
-    const found = await localImage(client, image);
+    const image = imageName(project, name, definitionOf(project, name));
+    if (!byImage.has(image)) byImage.set(image, localImage(client, image));
+  }
+  for (const name of services) {
+    const image = imageName(project, name, definitionOf(project, name));
+    const found = await byImage.get(image);
     if (!found) throw composeFailed({ message: `No such image: ${image}` });
     facts.set(name, found);
   }
@@ -143,97 +152,8 @@ export async function pullImage(
   }
 }
 
-/**
- * Builds services one after another (their output would mix otherwise).
- * @param write takes the build's output
- */
-export async function buildServices(
-  client: Client,
-  project: Project,
-  names: readonly string[],
-  options: BuildOptions,
-  write: (text: string) => void,
-  progress: Progress,
-  signal: AbortSignal,
-): Promise<void> {
-  for (const name of names) {
-    const service = definitionOf(project, name);
-    await progress.during(name, 'Building', 'Built', () =>
-      buildService(client, project, name, service, options, write, signal),
-    );
-  }
-}
-
-async function buildService(
-  client: Client,
-  project: Project,
-  name: string,
-  service: Service,
-  options: BuildOptions,
-  write: (text: string) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const build = service.build;
-  if (!build) return;
-  const context = build.context ?? project.workingDirectory;
-  if (!context.startsWith('/')) {
-    throw composeFailed({ message: `service "${name}": building from the remote context ${context} is not supported` });
-  }
-  await using undo = new AsyncDisposableStack();
-  let dockerfile = posix.resolve(context, build.dockerfile ?? 'Dockerfile');
-  if (build.dockerfile_inline !== undefined) {
-    const directory = await mkdtemp(posix.join(tmpdir(), 'wharf-compose-'));
-    undo.defer(() => rm(directory, { recursive: true, force: true }));
-    dockerfile = posix.join(directory, 'Dockerfile');
-    await writeFile(dockerfile, build.dockerfile_inline);
-  }
-  const packed = await packContext({ directory: context, dockerfile }).catch((e: unknown) => {
-    throw composeInputMissing({ message: `service "${name}": ${messageOf(e)}` }, { cause: e });
-  });
-  undo.defer(() => void packed.tar.destroy());
-  const platform = service.platform ?? (build.platforms?.length === 1 ? build.platforms[0] : undefined);
-  const query: BuildQuery = {
-    tags: [imageName(project.name, name, service), ...(build.tags ?? [])],
-    dockerfile: packed.dockerfile,
-    buildArgs: Object.fromEntries(Object.entries({ ...build.args, ...options.args }).filter(([, v]) => v !== null)),
-    labels: {
-      ...build.labels,
-      [LABEL.project]: project.name,
-      [LABEL.service]: name,
-      [LABEL.version]: VERSION,
-      [LABEL.builder]: 'classic',
-    },
-    noCache: options.noCache ?? build.no_cache ?? false,
-    pull: options.pull ?? build.pull ?? false,
-    cacheFrom: build.cache_from ?? [],
-    extraHosts: (build.extra_hosts ?? []).map((h) => h.replace('=', ':')),
-    removeIntermediate: true,
-    signal,
-    ...(build.target === undefined ? {} : { target: build.target }),
-    ...(build.network === undefined ? {} : { networkMode: build.network }),
-    ...(build.shm_size === undefined ? {} : { shmSizeBytes: build.shm_size }),
-    ...(platform === undefined ? {} : { platform }),
-  };
-  for await (const message of client.images.build(packed.tar, query)) {
-    failOn(message, `service "${name}": `);
-    if (!options.quiet && message.stream !== undefined) write(message.stream);
-  }
-}
-
-/** @throws {WharfError} `COMPOSE_FAILED` when the stream reports a failure */
-export function failOn(message: ProgressMessage, before = ''): void {
-  const text = message.errorDetail?.message ?? message.error;
-  if (text !== undefined) throw composeFailed({ message: `${before}${text}` });
-}
-
 function definitionOf(project: Project, name: string): Service {
   const service = project.services[name];
   if (!service) throw new Error(`no service ${name}`);
   return service;
-}
-
-/** All must succeed; all are waited for, so that nothing goes on behind an error. */
-export async function allOrFirst(promises: readonly Promise<void>[]): Promise<void> {
-  const results = await Promise.allSettled(promises);
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }

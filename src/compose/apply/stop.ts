@@ -5,7 +5,8 @@ import type { Progress } from '../output/progress.ts';
 import { label } from '../plan/labels.ts';
 import { graphOf, walk } from './graph.ts';
 import { ifThere, timeoutOf } from './hands.ts';
-import { allOrFirst } from './images.ts';
+import { allOrFirst } from './all-or-first.ts';
+import { runHooks } from './hooks.ts';
 import { nameOf } from './observe.ts';
 
 export const LIVE: ReadonlySet<string> = new Set(['running', 'restarting', 'paused']);
@@ -23,16 +24,30 @@ export async function forEachBackwards(
   );
 }
 
+/** Stops one, after the commands that its service wants run before. */
 export function stopContainer(
   client: Client,
+  project: Project | undefined,
   container: ContainerSummary,
   progress: Progress,
   timeoutSeconds: number | undefined,
 ): Promise<void> {
   const name = `Container ${nameOf(container)}`;
-  return progress.during(name, 'Stopping', 'Stopped', () =>
-    ifThere(client.containers.stop(container.Id, timeoutOf(timeoutSeconds))),
-  );
+  return progress.during(name, 'Stopping', 'Stopped', async () => {
+    await runPreStop(client, project, container);
+    await ifThere(client.containers.stop(container.Id, timeoutOf(timeoutSeconds)));
+  });
+}
+
+/** Runs the `pre_stop` commands of a container's service, if it runs. */
+export async function runPreStop(
+  client: Client,
+  project: Project | undefined,
+  container: ContainerSummary,
+): Promise<void> {
+  const service = label(container, 'service') ?? '';
+  const hooks = project?.services[service]?.pre_stop ?? [];
+  if (container.State === 'running') await runHooks(client, container.Id, service, hooks);
 }
 
 /** Stops what runs, dependents first. */
@@ -46,6 +61,6 @@ export async function stopAll(
   await forEachBackwards(
     project,
     containers.filter((c) => LIVE.has(c.State)),
-    (c) => stopContainer(client, c, progress, timeoutSeconds),
+    (c) => stopContainer(client, project, c, progress, timeoutSeconds),
   );
 }

@@ -6,6 +6,8 @@ import { hands } from './hands.ts';
 import type { ImageOptions } from './images.ts';
 import { ensureImages } from './images.ts';
 import { runSteps } from './run-steps.ts';
+import { preflight } from './preflight.ts';
+import { slots } from './slots.ts';
 import { planUp } from '../plan/plan-up.ts';
 import type { UpOptions } from '../plan/plan-up.ts';
 import { refuseUnsupported } from '../plan/unsupported.ts';
@@ -15,6 +17,9 @@ export interface UpRequest extends Omit<UpOptions, 'images' | 'services'>, Image
   readonly timeoutSeconds?: number | undefined;
   readonly renewAnonymousVolumes?: boolean;
   readonly ignoreOrphans?: boolean;
+  /** How many steps at a time; zero or less: any number. */
+  readonly parallel?: number;
+  readonly hookOutput?: (container: string, text: Buffer) => void;
   /** Between creation and start: the moment to attach. */
   readonly beforeStart?: () => Promise<void>;
 }
@@ -38,6 +43,17 @@ export async function up(
       `Found orphan containers ([${plan.orphans.map(nameOf).join(' ')}]) for this project. If you removed or renamed this service in your compose file, you can run this command with the --remove-orphans flag to clean it up.`,
     );
   }
+  await preflight(
+    client,
+    project,
+    [...plan.prepare, ...plan.start].flatMap((step) =>
+      step.kind === 'create' || step.kind === 'recreate' || step.kind === 'start'
+        ? [{ service: step.service, container: step.name }]
+        : [],
+    ),
+    new Set(plan.prepare.flatMap((step) => (step.kind === 'remove' ? [step.container] : []))),
+    warn,
+  );
   const doing = hands({
     client,
     project,
@@ -48,8 +64,10 @@ export async function up(
     timeoutSeconds: request.timeoutSeconds,
     renewAnonymousVolumes: request.renewAnonymousVolumes ?? false,
     signal,
+    hookOutput: request.hookOutput,
   });
-  await runSteps(plan.prepare, doing, signal);
+  const limit = slots(request.parallel ?? 0);
+  await runSteps(plan.prepare, doing, signal, limit);
   await request.beforeStart?.();
-  await runSteps(plan.start, doing, signal);
+  await runSteps(plan.start, doing, signal, limit);
 }

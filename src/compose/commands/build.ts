@@ -1,4 +1,4 @@
-import { buildServices } from '../apply/images.ts';
+import { buildServices } from '../apply/build.ts';
 import { command } from '../context.ts';
 import { inDependencyOrder, withDependencies } from '../load/index.ts';
 

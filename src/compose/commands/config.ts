@@ -72,8 +72,7 @@ function listed(
     const all = Object.values({ ...services, ...project.disabled }).flatMap((s) => s.profiles ?? []);
     return [...new Set(all)].sort();
   }
-  if (flags.images)
-    return inDependencyOrder(services).map((name) => imageName(project.name, name, services[name] ?? {}));
+  if (flags.images) return inDependencyOrder(services).map((name) => imageName(project, name, services[name] ?? {}));
   if (flags.environment)
     return Object.entries(project.environment)
       .map(([k, v]) => `${k}=${v}`)

@@ -1,5 +1,5 @@
 import { printOutput } from '../apply/container-output.ts';
-import { allOrFirst } from '../apply/images.ts';
+import { allOrFirst } from '../apply/all-or-first.ts';
 import { nameOf, serviceContainers } from '../apply/observe.ts';
 import { projectEvents } from '../apply/project-events.ts';
 import { command } from '../context.ts';

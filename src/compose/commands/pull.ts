@@ -1,4 +1,5 @@
-import { allOrFirst, localImage, pullImage } from '../apply/images.ts';
+import { allOrFirst } from '../apply/all-or-first.ts';
+import { localImage, pullImage } from '../apply/images.ts';
 import { command } from '../context.ts';
 import { withDependencies } from '../load/index.ts';
 import { imageName } from '../plan/names.ts';
@@ -32,7 +33,7 @@ export default command({
     await allOrFirst(
       names.map(async (name) => {
         const service = project.services[name] ?? {};
-        const image = imageName(project.name, name, service);
+        const image = imageName(project, name, service);
         const policy = flags.policy ?? service.pull_policy ?? 'always';
         const skip = (details: string): void => progress.event(name, 'Skipped', { details });
         if (service.image === undefined) return skip('No image to be pulled');

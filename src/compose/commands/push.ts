@@ -1,4 +1,4 @@
-import { failOn } from '../apply/images.ts';
+import { failOn } from '../apply/fail-on.ts';
 import { command } from '../context.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../core/reference.ts';
 

@@ -1,6 +1,8 @@
 import { ifThere, timeoutOf } from '../apply/hands.ts';
 import { graphOf, walk } from '../apply/graph.ts';
-import { allOrFirst } from '../apply/images.ts';
+import { allOrFirst } from '../apply/all-or-first.ts';
+import { runHooks } from '../apply/hooks.ts';
+import { runPreStop } from '../apply/stop.ts';
 import { nameOf, serviceContainers } from '../apply/observe.ts';
 import { command } from '../context.ts';
 import { wholeNumber } from '../flags.ts';
@@ -30,9 +32,11 @@ export default command({
         containers
           .filter((c) => label(c, 'service') === service)
           .map((c) =>
-            progress.during(`Container ${nameOf(c)}`, 'Restarting', 'Started', () =>
-              ifThere(client.containers.restart(c.Id, timeoutOf(wholeNumber(flags.timeout, '-t, --timeout')))),
-            ),
+            progress.during(`Container ${nameOf(c)}`, 'Restarting', 'Started', async () => {
+              await runPreStop(client, project, c);
+              await ifThere(client.containers.restart(c.Id, timeoutOf(wholeNumber(flags.timeout, '-t, --timeout'))));
+              await runHooks(client, c.Id, service, project?.services[service]?.post_start ?? []);
+            }),
           ),
       ),
     );

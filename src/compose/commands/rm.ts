@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { removeAnonymousVolumes } from '../apply/down.ts';
 import { ifThere } from '../apply/hands.ts';
-import { allOrFirst } from '../apply/images.ts';
+import { allOrFirst } from '../apply/all-or-first.ts';
 import { nameOf, serviceContainers } from '../apply/observe.ts';
 import { LIVE, stopAll } from '../apply/stop.ts';
 import type { Context } from '../context.ts';

@@ -1,8 +1,10 @@
 import { graphOf, walk } from '../apply/graph.ts';
+import { runHooks } from '../apply/hooks.ts';
 import { nameOf, serviceContainers } from '../apply/observe.ts';
 import { waitAllReady, waitForService } from '../apply/wait-for.ts';
 import { command } from '../context.ts';
 import { composeFailed } from '../errors.ts';
+import { wholeNumber } from '../flags.ts';
 import { withDependencies } from '../load/index.ts';
 import { label } from '../plan/labels.ts';
 
@@ -11,7 +13,7 @@ export default command({
   summary: 'Start services',
   flags: {
     wait: { names: '--wait', help: 'Wait for services to be running|healthy' },
-    waitTimeout: { names: '--wait-timeout', value: 'int', help: 'Maximum duration in seconds to wait', hidden: true },
+    waitTimeout: { names: '--wait-timeout', value: 'int', help: 'Maximum duration in seconds to wait' },
   },
   async run(context, { flags, args }) {
     const { client, io } = context;
@@ -37,9 +39,22 @@ export default command({
         }
       }
       for (const c of mine)
-        await progress.during(`Container ${nameOf(c)}`, 'Starting', 'Started', () => client.containers.start(c.Id));
+        await progress.during(`Container ${nameOf(c)}`, 'Starting', 'Started', async () => {
+          await client.containers.start(c.Id);
+          await runHooks(client, c.Id, service, project?.services[service]?.post_start ?? []);
+        });
     });
-    if (flags.wait) await waitAllReady(client, name, services, new Set(), progress, io.signal);
+    if (flags.wait) {
+      const seconds = wholeNumber(flags.waitTimeout, '--wait-timeout') ?? 0;
+      const limit = seconds > 0 ? AbortSignal.any([io.signal, AbortSignal.timeout(seconds * 1000)]) : io.signal;
+      try {
+        await waitAllReady(client, name, services, new Set(), progress, limit);
+      } catch (e) {
+        if (limit.aborted && !io.signal.aborted)
+          throw composeFailed({ message: `application not healthy after ${seconds}s` });
+        throw e;
+      }
+    }
     return 0;
   },
 });

@@ -1,4 +1,4 @@
-import { allOrFirst } from '../apply/images.ts';
+import { allOrFirst } from '../apply/all-or-first.ts';
 import { nameOf, serviceContainers } from '../apply/observe.ts';
 import { command } from '../context.ts';
 

@@ -5,11 +5,14 @@ import { up } from '../apply/up.ts';
 import { waitAllReady } from '../apply/wait-for.ts';
 import type { Context } from '../context.ts';
 import { command } from '../context.ts';
+import { messageOf } from '../../core/errors.ts';
 import { composeFailed, composeUsage } from '../errors.ts';
-import { wholeNumber } from '../flags.ts';
+import { isTrue, wholeNumber } from '../flags.ts';
 import { withDependencies } from '../load/index.ts';
 import type { Project } from '../model/project.ts';
+import { displayName } from '../plan/names.ts';
 import { LogPrinter } from '../output/log-printer.ts';
+import { watching } from './watch.ts';
 import { parseScale } from './scale-flag.ts';
 
 export default command({
@@ -94,6 +97,7 @@ export default command({
       value: 'int',
       help: 'Maximum duration in seconds to wait for the project to be running|healthy',
     },
+    watch: { names: '-w, --watch', help: 'Watch source code and rebuild/refresh containers when files are updated.' },
     yes: { names: '-y, --yes', help: 'Assume "yes" as answer to all prompts and run non-interactively' },
   },
   async run(context, { flags, args }) {
@@ -108,6 +112,8 @@ export default command({
         message:
           '--detach cannot be combined with --abort-on-container-exit, --abort-on-container-failure or --exit-code-from',
       });
+    if (flags.watch && (flags.detach || flags.noBuild))
+      throw composeUsage({ message: '--watch cannot be combined with --detach or --no-build' });
     if (flags.wait && (aborting || flags.attach.length > 0 || flags.attachDependencies)) {
       throw composeUsage({
         message: '--wait cannot be combined with --abort-on-container-exit, --attach or --attach-dependencies',
@@ -119,7 +125,7 @@ export default command({
     if (flags.exitCodeFrom !== undefined && !project.services[flags.exitCodeFrom])
       throw composeFailed({ message: `no such service: ${flags.exitCodeFrom}` });
     const services = flags.noDeps ? new Set(args.length > 0 ? args : names) : withDependencies(names, project.services);
-    const detached = flags.detach || flags.wait || flags.noStart;
+    const detached = flags.detach || flags.wait || flags.noStart || context.dry;
     const attachment = detached ? undefined : attachmentFor(context, project, args, services, flags);
     const timeoutSeconds = wholeNumber(flags.timeout, '-t, --timeout');
     using progress = context.progress('Running');
@@ -134,6 +140,8 @@ export default command({
           noBuild: flags.noBuild,
           pull: flags.pull,
           quietPull: flags.quietPull,
+          quietBuild: flags.quietBuild,
+          parallel: context.parallel,
           forceRecreate: flags.forceRecreate || flags.renewAnonVolumes,
           noRecreate: flags.noRecreate,
           alwaysRecreateDeps: flags.alwaysRecreateDeps,
@@ -143,6 +151,7 @@ export default command({
           scale: parseScale(flags.scale, project),
           timeoutSeconds,
           renewAnonymousVolumes: flags.renewAnonVolumes,
+          ...(attachment ? { hookOutput: attachment.hookOutput } : {}),
           beforeStart: async () => {
             if (!attachment) return;
             progress.close();
@@ -181,11 +190,16 @@ export default command({
     }
     if (!attachment) return 0;
     progress.close();
+    if (flags.watch)
+      watching(context, project, names, { quiet: flags.quietBuild, prune: true }).catch((e: unknown) =>
+        context.warn(messageOf(e)),
+      );
     return await attachment.watch(project, timeoutSeconds);
   },
 });
 
 interface Attachment {
+  readonly hookOutput: (container: string, text: Buffer) => void;
   begin(): Promise<void>;
   abandon(): Promise<void>;
   watch(project: Project, timeoutSeconds: number | undefined): Promise<number>;
@@ -230,9 +244,14 @@ function attachmentFor(
     if (triggers) enough.abort();
   });
   return {
+    hookOutput(container, text) {
+      const source = printer.source(`${displayName(project.name, container)} ->`, 'stdout');
+      source.push(text);
+      source.end();
+    },
     async begin() {
       const containers = await serviceContainers(client, project.name, [...shown]);
-      const names = containers.map((c) => nameOf(c).replace(`${project.name}-`, ''));
+      const names = containers.map((c) => displayName(project.name, nameOf(c)));
       io.stdout.write(`Attaching to ${names.join(', ')}\n`);
       await attached.attach(containers);
     },
@@ -289,8 +308,4 @@ async function stopOrKill(
 async function exitCodeOf(context: Context, project: string, service: string): Promise<number> {
   const [container] = await serviceContainers(context.client, project, [service]);
   return container ? (await context.client.containers.inspect(container.Id)).State.ExitCode : 0;
-}
-
-function isTrue(text: string | undefined): boolean {
-  return /^(1|t|true|y)$/i.test(text ?? '');
 }

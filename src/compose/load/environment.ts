@@ -19,19 +19,25 @@ export function loadDotenv(
   }
 }
 
-/** What `.env` and `--env-file` say; the shell's own environment is not in it. */
+/** What `.env` and `--env-file` say; the shell's own environment is not in it. `sources` gets the file of each. */
 export function dotenvOf(
   options: { readonly envFiles: readonly string[]; readonly directories: readonly string[] },
   s: Surroundings,
+  sources: Map<string, string> = new Map(),
 ): Map<string, string> {
   const values = new Map<string, string>();
+  const from = (path: string, before: ReadonlyMap<string, string>): void => {
+    for (const [key, value] of values) if (before.get(key) !== value || !sources.has(key)) sources.set(key, path);
+  };
   const shell = (name: string): string | undefined => s.env[name];
   if (options.envFiles.length > 0) {
     for (const file of options.envFiles) {
       const path = posix.resolve(s.cwd, file);
       const text = s.files.read(path);
       if (text === undefined) throw composeInputMissing({ message: `couldn't find env file: ${path}` });
+      const before = new Map(values);
       loadDotenv(path, text, values, shell, s, true);
+      from(path, before);
     }
     return values;
   }
@@ -39,7 +45,10 @@ export function dotenvOf(
   for (const directory of new Set(options.directories)) {
     const path = posix.join(directory, '.env');
     const text = s.files.isDirectory(path) ? undefined : s.files.read(path);
-    if (text !== undefined) loadDotenv(path, text, values, shell, s);
+    if (text === undefined) continue;
+    const before = new Map(values);
+    loadDotenv(path, text, values, shell, s);
+    from(path, before);
   }
   return values;
 }

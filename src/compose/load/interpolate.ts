@@ -1,10 +1,11 @@
 import { composeFileInvalid } from '../errors.ts';
-import type { Tree } from './tree.ts';
+import type { ScalarTree, Tree } from './tree.ts';
 import { substitute, TemplateError } from './template.ts';
 
 /**
  * Replaces `${}` in all values (never in keys).
  * @param missing told the name of a variable that is not set and has no default
+ * @param used told every value that holds a variable
  * @throws {WharfError} `COMPOSE_FILE_INVALID` with the place of the value
  */
 export function interpolate(
@@ -12,6 +13,7 @@ export function interpolate(
   lookup: (name: string) => string | undefined,
   missing: (name: string) => void,
   path = '',
+  used: (template: ScalarTree, path: string) => void = () => undefined,
 ): Tree {
   switch (tree.kind) {
     case 'map':
@@ -20,14 +22,18 @@ export function interpolate(
         entries: new Map(
           [...tree.entries].map(([key, { at, value }]) => [
             key,
-            { at, value: interpolate(value, lookup, missing, path === '' ? key : `${path}.${key}`) },
+            { at, value: interpolate(value, lookup, missing, path === '' ? key : `${path}.${key}`, used) },
           ]),
         ),
       };
     case 'list':
-      return { ...tree, items: tree.items.map((item, i) => interpolate(item, lookup, missing, `${path}.[${i}]`)) };
+      return {
+        ...tree,
+        items: tree.items.map((item, i) => interpolate(item, lookup, missing, `${path}.[${i}]`, used)),
+      };
     case 'scalar': {
       if (typeof tree.value !== 'string' || !tree.value.includes('$')) return tree;
+      used(tree, path);
       try {
         const value = substitute(tree.value, { lookup, missing });
         return { ...tree, value, source: value };

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import type { Position } from '../../core/errors.ts';
 import { composeFileInvalid, composeInputMissing } from '../errors.ts';
-import type { IncludeItem, Model, Project } from '../model/project.ts';
+import type { IncludeItem, Model, Project, Template } from '../model/project.ts';
 import type { Service } from '../model/service.ts';
 import { checkConsistency } from './consistency.ts';
 import { discover } from './discover.ts';
@@ -30,6 +30,8 @@ export interface LoadOptions {
   /** Services named on the command line: their profiles are active. */
   readonly services?: readonly string[];
   readonly interpolate?: boolean;
+  /** Names as docker-compose 1 made them. */
+  readonly compatibility?: boolean;
   /** Keep resources that no service uses. */
   readonly allResources?: boolean;
 }
@@ -43,6 +45,7 @@ interface Opened {
   readonly documents: readonly { readonly file: string; readonly tree: MapTree }[];
   readonly environment: Record<string, string>;
   readonly name: string;
+  readonly sources: ReadonlyMap<string, string>;
 }
 
 /** Only the project's name; for commands that work on what runs, not on what the file says. */
@@ -69,7 +72,9 @@ export function loadProject(options: LoadOptions, s: Surroundings): Project {
   };
   const opened = open(options, once);
   const positions = new Map<string, Position>();
-  const loader = new Loader(once, positions, options.interpolate ?? true);
+  const origins = new Map<string, Position[]>();
+  const templates: Template[] = [];
+  const loader = new Loader(once, { positions, origins, templates }, options.interpolate ?? true);
   let model = EMPTY;
   for (const document of opened.documents) {
     model = loader.add(model, document.file, document.tree, opened.projectDirectory, opened.environment, []);
@@ -92,6 +97,7 @@ export function loadProject(options: LoadOptions, s: Surroundings): Project {
   return {
     ...used,
     name: opened.name,
+    separator: options.compatibility ? '_' : '-',
     services,
     disabled,
     workingDirectory: opened.projectDirectory,
@@ -99,6 +105,9 @@ export function loadProject(options: LoadOptions, s: Surroundings): Project {
     environmentFiles: options.envFiles.map((f) => posix.resolve(s.cwd, f)),
     environment: opened.environment,
     positions,
+    origins,
+    templates,
+    variableSources: opened.sources,
   };
 }
 
@@ -106,9 +115,14 @@ function open(options: LoadOptions, s: Surroundings): Opened {
   const start = options.projectDirectory === undefined ? s.cwd : posix.resolve(s.cwd, options.projectDirectory);
   const early = dotenvOf({ envFiles: options.envFiles, directories: [start] }, s);
   const found = discover(options.files, options.projectDirectory, (name) => s.env[name] ?? early.get(name), s);
-  const dotenv = dotenvOf({ envFiles: options.envFiles, directories: [start, found.projectDirectory] }, s);
+  const sources = new Map<string, string>();
+  const dotenv = dotenvOf({ envFiles: options.envFiles, directories: [start, found.projectDirectory] }, s, sources);
   const environment: Record<string, string> = Object.fromEntries(dotenv);
-  for (const [key, value] of Object.entries(s.env)) if (value !== undefined) environment[key] = value;
+  for (const [key, value] of Object.entries(s.env)) {
+    if (value === undefined) continue;
+    environment[key] = value;
+    sources.set(key, 'shell');
+  }
   const documents = found.files.flatMap((file) => parseFile(file, s).map((tree) => ({ file, tree })));
   const name = projectName({
     flag: options.projectName,
@@ -117,7 +131,7 @@ function open(options: LoadOptions, s: Surroundings): Opened {
     directory: found.projectDirectory,
   });
   environment['COMPOSE_PROJECT_NAME'] = name;
-  return { files: found.files, projectDirectory: found.projectDirectory, documents, environment, name };
+  return { files: found.files, projectDirectory: found.projectDirectory, documents, environment, name, sources };
 }
 
 function parseFile(file: string, s: Surroundings): MapTree[] {
@@ -218,15 +232,24 @@ function usedResources(
   };
 }
 
+/** What is written down on the way, for errors and explanations. */
+interface Notes {
+  readonly positions: Map<string, Position>;
+  readonly origins: Map<string, Position[]>;
+  readonly templates: Template[];
+}
+
 /** Reads documents one after another into a model; follows `include` and `extends`. */
 class Loader {
   readonly #s: Surroundings;
   readonly #positions: Map<string, Position>;
+  readonly #notes: Notes;
   readonly #interpolates: boolean;
 
-  constructor(s: Surroundings, positions: Map<string, Position>, interpolates: boolean) {
+  constructor(s: Surroundings, notes: Notes, interpolates: boolean) {
     this.#s = s;
-    this.#positions = positions;
+    this.#positions = notes.positions;
+    this.#notes = notes;
     this.#interpolates = interpolates;
   }
 
@@ -267,6 +290,7 @@ class Loader {
       home: this.#s.home,
       note: (path, position) => {
         if (notes) this.#positions.set(path, position);
+        this.#notes.origins.set(path, [...(this.#notes.origins.get(path) ?? []), position]);
       },
       warn: this.#s.warn,
     };
@@ -278,6 +302,8 @@ class Loader {
       tree,
       (name) => environment[name],
       (name) => this.#s.warn(`The "${name}" variable is not set. Defaulting to a blank string.`),
+      '',
+      ({ value, at }, path) => this.#notes.templates.push({ path, text: String(value), at }),
     );
   }
 

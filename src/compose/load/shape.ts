@@ -192,6 +192,7 @@ export const pairs: Shape<Record<string, string | null>> = {
     if (tree.kind === 'map') {
       for (const [key, { at, value }] of tree.entries) {
         if (/\s$/.test(key)) throw invalidAt({ at }, `${where.path} key ${JSON.stringify(key)} ends in a space`);
+        where.note(`${where.path}.${key}`, at);
         found[key] = isNull(value) ? null : text.read(value, below(where, key));
       }
       return found;
@@ -215,6 +216,7 @@ export const pairs: Shape<Record<string, string | null>> = {
       const equals = pair.indexOf('=');
       const key = equals < 0 ? pair : pair.slice(0, equals);
       if (/\s$/.test(key)) throw invalidAt(item, `${where.path}[${i}] key ${JSON.stringify(key)} ends in a space`);
+      where.note(`${where.path}.${key}`, item.at);
       found[key] = equals < 0 ? null : pair.slice(equals + 1);
     }
     return found;

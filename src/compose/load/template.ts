@@ -95,3 +95,40 @@ function closingBrace(text: string, from: number): number {
   }
   return -1;
 }
+
+/** One use of a variable: what it becomes when it is not set, and whether it must be. */
+export interface VariableUse {
+  readonly name: string;
+  readonly required: boolean;
+  /** After `-` or `:-`. */
+  readonly fallback: string;
+  /** After `+` or `:+`. */
+  readonly alternative: string;
+}
+
+/** Every variable that a template names, nested ones too; malformed ones are left out. */
+export function variablesIn(template: string): VariableUse[] {
+  const found: VariableUse[] = [];
+  for (let at = template.indexOf('$'); at >= 0; at = template.indexOf('$', at)) {
+    const rest = template.slice(at + 1);
+    const end = rest.startsWith('{') ? closingBrace(template, at + 2) : -1;
+    const inside = end < 0 ? rest : template.slice(at + 2, end);
+    const name = rest.startsWith('$') ? undefined : NAME.exec(inside)?.[0];
+    if (name === undefined) {
+      at += rest.startsWith('$') ? 2 : 1;
+      continue;
+    }
+    const after = end < 0 ? '' : inside.slice(name.length);
+    const operator = OPERATORS.find((op) => after.startsWith(op)) ?? '';
+    const operand = after.slice(operator.length);
+    found.push({
+      name,
+      required: operator.endsWith('?'),
+      fallback: operator.endsWith('-') ? operand : '',
+      alternative: operator.endsWith('+') ? operand : '',
+    });
+    found.push(...variablesIn(operand));
+    at = end < 0 ? at + 1 + name.length : end + 1;
+  }
+  return found;
+}

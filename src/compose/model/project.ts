@@ -59,6 +59,8 @@ export interface Model {
 /** A loaded project: checked, normalised, profiles applied, environment resolved. */
 export interface Project extends Model {
   readonly name: string;
+  /** Between the parts of names of containers and images. */
+  readonly separator: '-' | '_';
   /** Services whose profiles are not active. */
   readonly disabled: Readonly<Record<string, Service>>;
   readonly workingDirectory: string;
@@ -70,4 +72,17 @@ export interface Project extends Model {
   readonly environment: Readonly<Record<string, string>>;
   /** Where things were written: `services.web`, `services.web.depends_on.db`. */
   readonly positions: ReadonlyMap<string, Position>;
+  /** All places where a thing was said, in the order of merging: the last one counts most. */
+  readonly origins: ReadonlyMap<string, readonly Position[]>;
+  /** Values that hold variables, as they were written. */
+  readonly templates: readonly Template[];
+  /** Where each variable comes from: `shell`, or the path of an environment file. */
+  readonly variableSources: ReadonlyMap<string, string>;
+}
+
+/** A value with variables in it. */
+export interface Template {
+  readonly path: string;
+  readonly text: string;
+  readonly at: Position;
 }

@@ -12,6 +12,8 @@ interface Line {
 }
 
 const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
+/** Before everything that is only said, not done. */
+const DRY = 'DRY-RUN MODE - ';
 const REFRESH_MS = 100;
 const DONE = new Set([
   'Created',
@@ -42,20 +44,29 @@ export class Progress implements Disposable {
   readonly #mode: ProgressMode;
   readonly #title: string;
   readonly #ansi: boolean;
+  readonly #dry: boolean;
   readonly #lines = new Map<string, Line>();
   #drawn = 0;
   #frame = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(out: Writable & { readonly columns?: number }, mode: ProgressMode, title: string, ansi: boolean) {
+  constructor(
+    out: Writable & { readonly columns?: number },
+    mode: ProgressMode,
+    title: string,
+    ansi: boolean,
+    dry = false,
+  ) {
     this.#out = out;
     this.#mode = mode;
     this.#title = title;
     this.#ansi = ansi;
+    this.#dry = dry;
   }
 
   /** `id` such as `Container shop-db-1`, `text` such as `Creating`. */
-  event(id: string, text: string, options: { readonly state?: State; readonly details?: string } = {}): void {
+  event(what: string, text: string, options: { readonly state?: State; readonly details?: string } = {}): void {
+    const id = this.#dry && this.#mode !== 'json' ? `${DRY}${what}` : what;
     const state = options.state ?? (DONE.has(text) ? 'done' : text === 'Error' ? 'error' : 'working');
     const details = options.details ?? '';
     const before = this.#lines.get(id);
@@ -69,15 +80,23 @@ export class Progress implements Disposable {
     });
     if (this.#mode === 'plain') {
       if (before?.text !== text || before.details !== details)
-        this.#out.write(` ${id}  ${text}${details === '' ? '' : ` ${details}`}\n`);
+        this.#out.write(` ${id} ${this.#dry ? '' : ' '}${text}${details === '' ? '' : ` ${details}`}\n`);
     } else if (this.#mode === 'json') {
       this.#out.write(
-        `${JSON.stringify({ id, status: `${state[0]?.toUpperCase()}${state.slice(1)}`, text, ...(details === '' ? {} : { details }) })}\n`,
+        `${JSON.stringify({ ...(this.#dry ? { 'dry-run': true } : {}), id, status: `${state[0]?.toUpperCase()}${state.slice(1)}`, text, ...(details === '' ? {} : { details }) })}\n`,
       );
     } else if (this.#mode === 'tty') {
       this.#timer ??= setInterval(() => this.#draw(), REFRESH_MS);
       this.#draw();
     }
+  }
+
+  /** Says why something is done, below the line about it: `environment.A: "1" -> "2"`. */
+  because(id: string, reasons: readonly string[]): void {
+    if (reasons.length === 0 || this.#mode === 'quiet') return;
+    if (this.#mode === 'json')
+      this.#out.write(`${JSON.stringify({ id, status: 'Working', text: 'Because', details: reasons.join('; ') })}\n`);
+    else this.write(reasons.map((reason) => `   ${id}: because ${reason}\n`).join(''));
   }
 
   /** Runs something between two events; a failure shows as `Error`. */

@@ -1,5 +1,6 @@
 import type {
   ContainerCreateRequest,
+  DeviceRequest,
   HostConfig,
   MountPoint,
   MountRequest,
@@ -10,7 +11,7 @@ import type { EndpointSettings } from '../../core/wire/network.ts';
 import type { HealthConfig } from '../../core/oci.ts';
 import { composeFailed } from '../errors.ts';
 import type { Project } from '../model/project.ts';
-import type { FileReference, Healthcheck, Service, ServiceVolume } from '../model/service.ts';
+import type { BlkioDevice, FileReference, Healthcheck, Service, ServiceVolume } from '../model/service.ts';
 import { configHash } from './hash.ts';
 import { containerLabels } from './labels.ts';
 import { imageName } from './names.ts';
@@ -36,6 +37,8 @@ export interface ContainerWish {
   /** For one-off containers. */
   readonly oneOff?: { readonly slug: string; readonly useAliases: boolean };
   readonly extraLabels?: Readonly<Record<string, string>>;
+  /** Path of the engine's socket on its host, for `use_api_socket`. */
+  readonly apiSocket?: string | undefined;
 }
 
 /** The engine's request for one container of a service. Source: compose.md 3.4, 5.4, 5.5. */
@@ -60,7 +63,7 @@ export function createRequest(wish: ContainerWish): ContainerCreateRequest {
     ...optional('Cmd', service.command && [...service.command]),
     // An empty list would mean the image's own.
     ...optional('Entrypoint', service.entrypoint && (service.entrypoint.length === 0 ? [''] : [...service.entrypoint])),
-    Image: imageName(project.name, wish.service, service),
+    Image: imageName(project, wish.service, service),
     Tty: service.tty ?? false,
     OpenStdin: service.stdin_open ?? false,
     StdinOnce: false,
@@ -180,10 +183,21 @@ function hostConfig(wish: ContainerWish, endpoints: readonly [string, EndpointSe
     ...optional('CpusetCpus', s.cpuset),
     ...optional('PidsLimit', limits?.pids ?? s.pids_limit),
     ...optional('BlkioWeight', s.blkio_config?.weight),
+    ...optional(
+      'BlkioWeightDevice',
+      s.blkio_config?.weight_device?.map((d) => ({ Path: d.path, Weight: d.weight ?? 0 })),
+    ),
+    ...optional('BlkioDeviceReadBps', rates(s.blkio_config?.device_read_bps)),
+    ...optional('BlkioDeviceReadIOps', rates(s.blkio_config?.device_read_iops)),
+    ...optional('BlkioDeviceWriteBps', rates(s.blkio_config?.device_write_bps)),
+    ...optional('BlkioDeviceWriteIOps', rates(s.blkio_config?.device_write_iops)),
+    ...optional('DeviceRequests', deviceRequests(s)),
     ...optional('DeviceCgroupRules', s.device_cgroup_rules && [...s.device_cgroup_rules]),
     ...optional(
       'Devices',
-      s.devices?.map((d) => ({ PathOnHost: d.source, PathInContainer: d.target, CgroupPermissions: d.permissions })),
+      s.devices
+        ?.filter((d) => !isNamedDevice(d.source))
+        .map((d) => ({ PathOnHost: d.source, PathInContainer: d.target, CgroupPermissions: d.permissions })),
     ),
     ...optional(
       'Ulimits',
@@ -194,6 +208,33 @@ function hostConfig(wish: ContainerWish, endpoints: readonly [string, EndpointSe
     ),
     ...optional('VolumesFrom', s.volumes_from && volumesFrom(s.volumes_from, wish)),
   };
+}
+
+function rates(devices: readonly BlkioDevice[] | undefined): { Path: string; Rate: number }[] | undefined {
+  return devices?.map((d) => ({ Path: d.path, Rate: d.rate ?? 0 }));
+}
+
+/** `gpus`, `deploy.resources.reservations.devices`, and devices written as `vendor/class=name`. */
+function deviceRequests(service: Service): DeviceRequest[] | undefined {
+  const wanted = [
+    ...(service.gpus ?? []).map((g) => ({ ...g, capabilities: [...new Set([...(g.capabilities ?? []), 'gpu'])] })),
+    ...(service.deploy?.resources?.reservations?.devices ?? []),
+  ];
+  const requests: DeviceRequest[] = wanted.map((d) => ({
+    ...optional('Driver', d.driver),
+    ...optional('Count', d.count ?? (d.device_ids ? undefined : -1)),
+    ...optional('DeviceIDs', d.device_ids && [...d.device_ids]),
+    Capabilities: [[...(d.capabilities ?? [])]],
+    ...optional('Options', d.options && { ...d.options }),
+  }));
+  const named = (service.devices ?? []).map((d) => d.source).filter(isNamedDevice);
+  if (named.length > 0) requests.push({ Driver: 'cdi', Count: named.length, DeviceIDs: named });
+  return requests.length > 0 ? requests : undefined;
+}
+
+/** `vendor.com/class=name` (Container Device Interface), not a path. */
+function isNamedDevice(source: string): boolean {
+  return !source.startsWith('/') && source.includes('=');
 }
 
 function namespaceMode(mode: string, wish: ContainerWish): string {
@@ -291,6 +332,8 @@ function mountsOf(wish: ContainerWish): { binds: string[]; mounts: MountRequest[
     const carried = carriedOver(target, wish);
     if (carried !== undefined) mounts.push({ Type: 'volume', Source: carried, Target: target });
   }
+  if (service.use_api_socket && wish.apiSocket !== undefined)
+    mounts.push({ Type: 'bind', Source: wish.apiSocket, Target: '/var/run/docker.sock' });
   for (const reference of service.secrets ?? []) mounts.push(...fileMount('secrets', reference, wish));
   for (const reference of service.configs ?? []) mounts.push(...fileMount('configs', reference, wish));
   return { binds, mounts };

@@ -1,18 +1,24 @@
 import type { Service } from '../model/service.ts';
 
-/** The image a service runs: its own name for it, or `project-service` for one that is built. */
-export function imageName(project: string, name: string, service: Service): string {
-  return service.image ?? `${project}-${name}`;
+/** What names are made from; the separator is `_` where docker-compose 1 is to be followed. */
+export interface Naming {
+  readonly name: string;
+  readonly separator: '-' | '_';
 }
 
-export function containerName(project: string, name: string, service: Service, number: number): string {
-  return service.container_name ?? `${project}-${name}-${number}`;
+/** The image a service runs: its own name for it, or `project-service` for one that is built. */
+export function imageName(project: Naming, name: string, service: Service): string {
+  return service.image ?? [project.name, name].join(project.separator);
+}
+
+export function containerName(project: Naming, name: string, service: Service, number: number): string {
+  return service.container_name ?? [project.name, name, number].join(project.separator);
 }
 
 /** How logs and tables name a container: without the project in front. */
 export function displayName(project: string, container: string): string {
   const name = container.replace(/^\//, '');
-  return name.startsWith(`${project}-`) ? name.slice(project.length + 1) : name;
+  return name.startsWith(`${project}-`) || name.startsWith(`${project}_`) ? name.slice(project.length + 1) : name;
 }
 
 /** The name of a container that is being replaced by one that wants its name. */

@@ -18,12 +18,16 @@ function project(services: Record<string, Service>): Project {
   return {
     ...model,
     name: 'p',
+    separator: '-',
     disabled: {},
     workingDirectory: '/p',
     files: [],
     environmentFiles: [],
     environment: {},
     positions: new Map(),
+    origins: new Map(),
+    templates: [],
+    variableSources: new Map(),
   };
 }
 

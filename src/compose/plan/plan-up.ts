@@ -11,6 +11,9 @@ import { isOneOff, label, numberOf } from './labels.ts';
 import { containerName } from './names.ts';
 import type { Step } from './step.ts';
 
+/** Which value it was, only a comparison with the container itself tells. */
+export const CONFIGURATION_CHANGED = 'its configuration changed';
+
 /** What the engine has of this project, and under the names it wants. */
 export interface Observed {
   /** All containers with the project's label, running or not. */
@@ -109,7 +112,7 @@ export function planUp(project: Project, observed: Observed, options: UpOptions)
     for (const container of kept) {
       const because = reasons.get(container.Id) ?? [];
       const number = numberOf(container);
-      const target = containerName(project.name, name, service, number);
+      const target = containerName(project, name, service, number);
       if (because.length > 0) {
         const id = `recreate ${target}`;
         prepare.push({
@@ -138,7 +141,7 @@ export function planUp(project: Project, observed: Observed, options: UpOptions)
     const highest = Math.max(0, ...mine.map(numberOf));
     for (let i = 0; i < scale - kept.length; i++) {
       const number = highest + 1 + i;
-      const target = containerName(project.name, name, service, number);
+      const target = containerName(project, name, service, number);
       const id = `create ${target}`;
       prepare.push({ kind: 'create', id, after, service: name, number, name: target });
       ids.push(id);
@@ -199,7 +202,7 @@ function whyRecreate(
   const named = options.named.size === 0 || options.named.has(name);
   if (named ? options.forceRecreate : options.alwaysRecreateDeps) return ['recreation is forced'];
   const because: string[] = [];
-  if (label(container, 'configHash') !== configHash(service)) because.push('its configuration changed');
+  if (label(container, 'configHash') !== configHash(service)) because.push(CONFIGURATION_CHANGED);
   const image = options.images.get(name);
   const was = label(container, 'image') ?? container.ImageID;
   if (image && was !== image.id) because.push('its image changed');

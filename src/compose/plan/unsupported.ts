@@ -1,7 +1,7 @@
 import { composeFailed } from '../errors.ts';
 import type { Project } from '../model/project.ts';
 
-const KEYS = ['provider', 'models', 'gpus', 'use_api_socket', 'pre_start', 'post_start', 'pre_stop'] as const;
+const KEYS = ['provider', 'models', 'pre_start'] as const;
 
 /**
  * Refuses what the file may say and this version does not do, before anything is made: left out in silence it would be missed.

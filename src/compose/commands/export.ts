@@ -1,0 +1,23 @@
+import { command } from '../context.ts';
+import { composeUsage } from '../errors.ts';
+import { engineCommand, oneContainer } from './one-container.ts';
+
+export default command({
+  usage: 'export [OPTIONS] SERVICE',
+  summary: "Export a service container's filesystem as a tar archive",
+  flags: {
+    index: { names: '--index', value: 'int', help: 'index of the container if service has multiple replicas.' },
+    output: { names: '-o, --output', value: 'string', help: 'Write to a file, instead of STDOUT' },
+  },
+  async run(context, { flags, args }) {
+    const [service] = args;
+    if (service === undefined || args.length > 1)
+      throw composeUsage({ message: '"wharf compose export" requires exactly 1 argument: SERVICE' });
+    const container = await oneContainer(context, service, flags.index);
+    return await engineCommand(context, [
+      'export',
+      ...(flags.output === undefined ? [] : [`--output=${flags.output}`]),
+      container.Id,
+    ]);
+  },
+});
