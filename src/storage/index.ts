@@ -2,3 +2,9 @@ export type * from './contract.ts';
 export { scratchDirectory, unpackArchive } from './archive.ts';
 export { digestMismatch, layerInUse } from './errors.ts';
 export { openStorage } from './open.ts';
+export { decompress } from './tar/decompress.ts';
+export { byteString, displayName, type EntryType, type TarEntry } from './tar/entry.ts';
+export { paddingOf, tarHeader } from './tar/header.ts';
+export { TarReader, type TarSink } from './tar/reader.ts';
+/** For those who carry files in and out of containers with all that belongs to them. */
+export { lgetXattr, lsetXattr, makedev, majorOf, minorOf, mknod, S_IF } from '../linux/index.ts';

@@ -1,3 +1,5 @@
+import { pipeline, type Transform } from 'node:stream';
+import { constants, createDeflate, createGzip } from 'node:zlib';
 import { invalidParameter } from '../../core/errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { type Route, status } from '../http/route.ts';
@@ -16,7 +18,25 @@ async function stat(exchange: Exchange) {
 
 async function get(exchange: Exchange) {
   const found = await exchange.engine.containers.archiveGet(exchange.param('id'), path(exchange));
-  return sendStream(exchange, found.tar, { ...statHeader(found.stat), 'Content-Type': 'application/x-tar' });
+  const headers = { ...statHeader(found.stat), 'Content-Type': 'application/x-tar' };
+  const compressor = compressorFor(exchange.request.headers['accept-encoding']);
+  if (compressor === undefined) return sendStream(exchange, found.tar, headers);
+  const { encoding, transform } = compressor;
+  // A client that leaves early ends both.
+  pipeline(found.tar, transform, () => undefined);
+  return sendStream(exchange, transform, { ...headers, 'Content-Encoding': encoding });
+}
+
+/** As the client likes it; plain unless it asks for gzip or deflate. */
+function compressorFor(accepted: string | undefined): { encoding: string; transform: Transform } | undefined {
+  for (const part of (accepted ?? '').split(',')) {
+    const [encoding = '', quality = ''] = part.trim().split(/\s*;\s*/);
+    if (/^q=0(\.0*)?$/.test(quality)) continue;
+    if (encoding === 'gzip') return { encoding, transform: createGzip({ level: constants.Z_BEST_SPEED }) };
+    if (encoding === 'deflate') return { encoding, transform: createDeflate({ level: constants.Z_BEST_SPEED }) };
+    if (encoding === 'identity') return undefined;
+  }
+  return undefined;
 }
 
 async function put(exchange: Exchange) {

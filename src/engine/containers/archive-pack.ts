@@ -1,46 +1,48 @@
-import { closeSync, constants, createReadStream, fstatSync, openSync, readdirSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { posix } from 'node:path';
-import { PassThrough, type Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { type Header, pack, type Pack } from 'tar-stream';
+import { Readable } from 'node:stream';
 import { errnoOf } from '../../core/errors.ts';
+import {
+  byteString,
+  type EntryType,
+  lgetXattr,
+  majorOf,
+  minorOf,
+  paddingOf,
+  type TarEntry,
+  tarHeader,
+} from '../../storage/index.ts';
 import type { Place, Root } from './rooted.ts';
 import { walk } from './rooted.ts';
 
-/** A tar of a place and all below it, under a name; hard links within it stay links. `done` is called at the end or on failure. */
+const CHUNK_BYTES = 256 * 1024;
+/** Two blocks of zeros end a tar. */
+const TRAILER = Buffer.alloc(1024);
+/** The attribute that Docker carries along: what a program may do without being root. */
+const CAPABILITY = 'security.capability';
+
+/**
+ * A tar of a place and all below it, under a name; hard links within it stay links. `done` is called at the end, on failure,
+ * and when the reader goes.
+ */
 export function packTree(root: Root, top: Place, name: string, done: () => Promise<void>): Readable {
-  const tar = pack();
   const links = new Map<string, string>();
-  const work = async () => {
+  async function* bytes(): AsyncGenerator<Buffer, void> {
     try {
-      await packPlace(tar, root, top, name, links);
-      tar.finalize();
+      yield* packPlace(root, top, name, links);
+      yield TRAILER;
     } finally {
       await done();
     }
-  };
-  // Readers get one of Node's own streams. One that goes away early ends the packing; that is no fault.
-  const out = new PassThrough();
-  out.on('error', () => undefined);
-  tar.on('error', () => undefined);
-  pipeline(tar as unknown as Readable, out).catch(() => undefined);
-  work().catch((error: unknown) => tar.destroy(error instanceof Error ? error : new Error(String(error))));
-  return out;
+  }
+  return Readable.from(bytes(), { objectMode: false, highWaterMark: CHUNK_BYTES });
 }
 
-type NamedHeader = Partial<Header> & Pick<Header, 'name'>;
-
-async function packPlace(tar: Pack, root: Root, at: Place, name: string, links: Map<string, string>): Promise<void> {
+function* packPlace(root: Root, at: Place, name: string, links: Map<string, string>): Generator<Buffer, void> {
   const { stats } = at;
-  const header: NamedHeader = {
-    name,
-    mode: stats.mode & 0o7777,
-    uid: stats.uid,
-    gid: stats.gid,
-    mtime: stats.mtime,
-  };
   if (stats.isDirectory()) {
-    if (name !== '') await entry(tar, { ...header, name: `${name.replace(/\/$/, '')}/`, type: 'directory' });
+    const prefix = name === '' ? '' : `${name.replace(/\/$/, '')}/`;
+    if (prefix !== '') yield header(at, prefix, 'directory');
     for (const child of readdirSync(`${at.path}/.`).sort()) {
       let next: Place;
       try {
@@ -50,48 +52,80 @@ async function packPlace(tar: Pack, root: Root, at: Place, name: string, links: 
         throw error;
       }
       using _close = next;
-      await packPlace(tar, root, next, name === '' ? child : `${name.replace(/\/$/, '')}/${child}`, links);
+      yield* packPlace(root, next, `${prefix}${child}`, links);
     }
     return;
   }
   if (stats.isSymbolicLink()) {
     using parent = walk(root, posix.dirname(at.inside), { follow: true });
-    const linkname = readlinkSync(`${parent.path}/${posix.basename(at.inside)}`);
-    await entry(tar, { ...header, type: 'symlink', linkname });
+    const linkname = byteString(readlinkSync(`${parent.path}/${posix.basename(at.inside)}`));
+    yield header(at, name, 'symlink', { linkname });
     return;
   }
   if (stats.isFile()) {
     const inode = `${stats.dev}:${stats.ino}`;
     const before = stats.nlink > 1 ? links.get(inode) : undefined;
     if (before !== undefined) {
-      await entry(tar, { ...header, type: 'link', linkname: before });
+      yield header(at, name, 'link', { linkname: byteString(before) });
       return;
     }
     links.set(inode, name);
-    await packFile(tar, at, header);
+    const capability = capabilityOf(root, at);
+    yield* packFile(at, name, capability === undefined ? [] : [[CAPABILITY, capability]]);
     return;
   }
-  if (stats.isFIFO()) await entry(tar, { ...header, type: 'fifo' });
-  // Sockets cannot be archived; devices belong to the container's /dev.
+  if (stats.isFIFO()) yield header(at, name, 'fifo');
+  else if (stats.isCharacterDevice() || stats.isBlockDevice()) {
+    const numbers = { major: majorOf(stats.rdev), minor: minorOf(stats.rdev) };
+    yield header(at, name, stats.isBlockDevice() ? 'block' : 'char', numbers);
+  }
+  // Sockets cannot be archived.
 }
 
-async function packFile(tar: Pack, at: Place, header: NamedHeader): Promise<void> {
+/** A file that grows meanwhile is cut where it ended when it was opened; one that shrinks is filled up with zeros. */
+function* packFile(at: Place, name: string, xattrs: TarEntry['xattrs']): Generator<Buffer, void> {
   const fd = openSync(at.path, constants.O_RDONLY);
-  // A file that grows meanwhile is cut where it ended when it was opened.
-  const { size } = fstatSync(fd);
-  if (size === 0) {
+  try {
+    const { size } = fstatSync(fd);
+    yield header(at, name, 'file', { size, xattrs });
+    for (let left = size; left > 0; ) {
+      const chunk = Buffer.alloc(Math.min(left, CHUNK_BYTES));
+      const read = readSync(fd, chunk);
+      yield read === 0 ? chunk : chunk.subarray(0, read);
+      left -= read === 0 ? chunk.length : read;
+    }
+    if (paddingOf(size) > 0) yield Buffer.alloc(paddingOf(size));
+  } finally {
     closeSync(fd);
-    await entry(tar, { ...header, size, type: 'file' });
-    return;
   }
-  const sink = tar.entry({ ...header, size, type: 'file' });
-  sink.on('error', () => undefined); // pipeline tells it
-  await pipeline(createReadStream('', { fd, start: 0, end: size - 1 }), sink as unknown as NodeJS.WritableStream);
 }
 
-function entry(tar: Pack, header: NamedHeader): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const sink = tar.entry(header, '', (error) => (error ? reject(error) : resolve()));
-    sink.on('error', reject);
+function header({ stats }: Place, name: string, type: EntryType, more: Partial<TarEntry> = {}): Buffer {
+  return tarHeader({
+    name: byteString(name),
+    type,
+    mode: stats.mode & 0o7777,
+    uid: stats.uid,
+    gid: stats.gid,
+    size: 0,
+    // Whole seconds, as Docker: half of the readers of tars know no others.
+    mtimeNanos: BigInt(Math.floor(stats.mtimeMs / 1000)) * 1_000_000_000n,
+    linkname: '',
+    major: 0,
+    minor: 0,
+    xattrs: [],
+    ...more,
   });
+}
+
+/** By name in its directory: a handle of the kind that `walk` makes has no attributes to read. */
+function capabilityOf(root: Root, at: Place): Buffer | undefined {
+  if (at.inside === '/') return undefined;
+  try {
+    using parent = walk(root, posix.dirname(at.inside), { follow: true });
+    return lgetXattr(`${parent.path}/${posix.basename(at.inside)}`, CAPABILITY);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }

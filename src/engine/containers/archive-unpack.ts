@@ -1,7 +1,7 @@
 import {
+  chmodSync,
   closeSync,
   constants,
-  createWriteStream,
   fchmodSync,
   fchownSync,
   linkSync,
@@ -10,114 +10,206 @@ import {
   lutimesSync,
   mkdirSync,
   openSync,
-  rmSync,
+  readdirSync,
+  rmdirSync,
   symlinkSync,
+  unlinkSync,
+  writeSync,
 } from 'node:fs';
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
-import { extract, type Header } from 'tar-stream';
-import { invalidParameter } from '../../core/errors.ts';
-import type { Root } from './rooted.ts';
+import { errnoOf, invalidParameter, messageOf, WharfError } from '../../core/errors.ts';
+import {
+  decompress,
+  displayName,
+  lsetXattr,
+  makedev,
+  mknod,
+  S_IF,
+  type TarEntry,
+  TarReader,
+  type TarSink,
+} from '../../storage/index.ts';
+import { requestFailed } from '../errors.ts';
+import type { Place, Root } from './rooted.ts';
 import { walk } from './rooted.ts';
 
-/**
- * Unpacks a tar, plain or gzip, into a directory of a tree. Names and links of the tar cannot lead out of the tree. With
- * `keepKind` a directory does not replace a file nor a file a directory. @throws {WharfError} `INVALID_PARAMETER`
- */
-export async function unpackInto(root: Root, directory: string, tar: Readable, keepKind: boolean): Promise<void> {
-  const entries = extract();
-  const feeding = (async () => {
-    const [source, compressed] = await sniff(tar);
-    if (compressed) await pipeline(source, createGunzip(), entries as unknown as NodeJS.WritableStream);
-    else await pipeline(source, entries as unknown as NodeJS.WritableStream);
-  })();
-  feeding.catch((error: unknown) => entries.destroy(error instanceof Error ? error : new Error(String(error))));
-  for await (const item of entries) {
-    await unpackEntry(root, directory, item.header, item as unknown as Readable, keepKind);
-  }
-  await feeding;
+export interface UnpackOptions {
+  /** A directory does not replace a file nor a file a directory. */
+  readonly keepKind: boolean;
+  /** Who everything belongs to, whatever the tar says. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
 }
 
-async function unpackEntry(
-  root: Root,
-  directory: string,
-  header: Header,
-  content: Readable,
-  keepKind: boolean,
-): Promise<void> {
-  const inside = posix.join(directory, posix.join('/', header.name));
-  const isDirectory = header.type === 'directory';
-  if (inside === directory || inside === `${directory}/`) {
-    content.resume();
-    return;
+/**
+ * Unpacks a tar, plain or compressed, into a directory of a tree. Names and links of the tar cannot lead out of the tree.
+ * @throws {WharfError} `INVALID_PARAMETER`, `REQUEST_FAILED` at what is no tar
+ */
+export async function unpackInto(root: Root, directory: string, tar: Readable, options: UnpackOptions): Promise<void> {
+  using sink = new RootedSink(root, directory, options);
+  const reader = new TarReader(sink);
+  try {
+    for await (const chunk of decompress(tar)) reader.push(chunk);
+    reader.finish();
+  } catch (cause) {
+    // Docker's status for a damaged archive.
+    if (cause instanceof WharfError && cause.code === 'BAD_LAYER') {
+      throw requestFailed({ message: messageOf(cause) }, { cause });
+    }
+    throw cause;
   }
-  using parent = walk(root, posix.dirname(inside), { follow: true, makeDirectories: true });
-  const path = `${parent.path}/${posix.basename(inside)}`;
-  const before = lstatSync(path, { throwIfNoEntry: false });
-  if (keepKind && before !== undefined && before.isDirectory() !== isDirectory) {
+  sink.finish();
+}
+
+/** Puts the members of a tar where they belong, one after the other. */
+class RootedSink implements TarSink, Disposable {
+  readonly #root: Root;
+  readonly #directory: string;
+  readonly #options: UnpackOptions;
+  /** The regular file that is being written. */
+  #file: { readonly fd: number; readonly path: string; readonly parent: Place; readonly entry: TarEntry } | undefined;
+  /** Directories get their times last: whatever is put into them changes these. */
+  readonly #times: { readonly inside: string; readonly entry: TarEntry }[] = [];
+
+  constructor(root: Root, directory: string, options: UnpackOptions) {
+    this.#root = root;
+    this.#directory = directory;
+    this.#options = options;
+  }
+
+  entry(entry: TarEntry): void {
+    const name = displayName(entry.name);
+    if (name.includes('\0'))
+      throw invalidParameter({ message: `invalid name in the archive: ${JSON.stringify(name)}` });
+    const inside = posix.join(this.#directory, posix.join('/', name)).replace(/(?!^)\/$/, '');
+    if (inside === this.#directory.replace(/(?!^)\/$/, '')) return;
+    using undo = new DisposableStack();
+    const parent = undo.use(walk(this.#root, posix.dirname(inside), { follow: true, makeDirectories: true }));
+    const path = `${parent.path}/${posix.basename(inside)}`;
+    const before = lstatSync(path, { throwIfNoEntry: false });
+    this.#checkKind(entry, inside, before?.isDirectory());
+    const stays = entry.type === 'directory' && before?.isDirectory() === true;
+    if (before !== undefined && !stays) removeAt(path);
+    if (entry.type === 'file') {
+      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+      this.#file = { fd: openSync(path, flags, 0o600), path, parent, entry };
+      undo.move();
+      return;
+    }
+    this.#make(entry, path, stays);
+    if (entry.type === 'link') return;
+    setAttributes(path, entry);
+    if (entry.type === 'directory') this.#times.push({ inside, entry });
+    else setTimes(path, entry);
+  }
+
+  data(bytes: Buffer): void {
+    if (this.#file === undefined) return;
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.#file.fd, bytes, at);
+  }
+
+  end(): void {
+    const file = this.#file;
+    if (file === undefined) return;
+    const { uid, gid } = this.#options.owner ?? file.entry;
+    fchownSync(file.fd, uid, gid);
+    fchmodSync(file.fd, file.entry.mode); // after the owner: chown clears setuid
+    setAttributes(file.path, file.entry);
+    setTimes(file.path, file.entry);
+    this[Symbol.dispose]();
+  }
+
+  /** After the last member. */
+  finish(): void {
+    for (const { inside, entry } of this.#times.toReversed()) {
+      using parent = walk(this.#root, posix.dirname(inside), { follow: true });
+      setTimes(`${parent.path}/${posix.basename(inside)}`, entry);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    const file = this.#file;
+    this.#file = undefined;
+    if (file === undefined) return;
+    closeSync(file.fd);
+    file.parent[Symbol.dispose]();
+  }
+
+  #checkKind(entry: TarEntry, inside: string, wasDirectory: boolean | undefined): void {
+    const isDirectory = entry.type === 'directory';
+    if (!this.#options.keepKind || wasDirectory === undefined || wasDirectory === isDirectory) return;
+    const name = displayName(entry.name);
     throw invalidParameter({
       message: isDirectory
-        ? `cannot overwrite non-directory "${inside}" with directory "${header.name}"`
-        : `cannot overwrite directory "${inside}" with non-directory "${header.name}"`,
+        ? `cannot overwrite non-directory "${inside}" with directory "${name}"`
+        : `cannot overwrite directory "${inside}" with non-directory "${name}"`,
     });
   }
-  if (before !== undefined && !(isDirectory && before.isDirectory())) rmSync(path, { recursive: true, force: true });
-  const { uid, gid, mode, mtime } = header;
-  switch (header.type) {
-    case 'directory': {
-      if (before === undefined || !before.isDirectory()) mkdirSync(path, { mode: 0o755 });
-      const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-      try {
-        fchownSync(fd, uid, gid);
-        fchmodSync(fd, mode); // after the owner: chown clears setuid
-      } finally {
-        closeSync(fd);
+
+  #make(entry: TarEntry, path: string, stays: boolean): void {
+    const { uid, gid } = this.#options.owner ?? entry;
+    switch (entry.type) {
+      case 'directory': {
+        if (!stays) mkdirSync(path, { mode: 0o755 });
+        const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+        try {
+          fchownSync(fd, uid, gid);
+          fchmodSync(fd, entry.mode);
+        } finally {
+          closeSync(fd);
+        }
+        return;
       }
-      break;
-    }
-    case 'symlink':
-      symlinkSync(header.linkname ?? '', path);
-      lchownSync(path, uid, gid);
-      break;
-    case 'link': {
-      using target = walk(root, posix.join(directory, posix.join('/', header.linkname ?? '')), { follow: false });
-      using targetParent = walk(root, posix.dirname(target.inside), { follow: true });
-      linkSync(`${targetParent.path}/${posix.basename(target.inside)}`, path);
-      break;
-    }
-    case 'file':
-    case 'contiguous-file':
-    case undefined:
-    case null: {
-      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-      const fd = openSync(path, flags, 0o600);
-      try {
-        await pipeline(content, createWriteStream('', { fd, autoClose: false }));
-        fchownSync(fd, uid, gid);
-        fchmodSync(fd, mode);
-      } finally {
-        closeSync(fd);
+      case 'symlink':
+        symlinkSync(displayName(entry.linkname), path);
+        lchownSync(path, uid, gid);
+        return;
+      case 'link': {
+        const linked = posix.join(this.#directory, posix.join('/', displayName(entry.linkname)));
+        using target = walk(this.#root, linked, { follow: false });
+        using targetParent = walk(this.#root, posix.dirname(target.inside), { follow: true });
+        linkSync(`${targetParent.path}/${posix.basename(target.inside)}`, path);
+        return;
       }
-      break;
+      case 'char':
+      case 'block':
+      case 'fifo':
+        mknod(path, NODES[entry.type] | entry.mode, makedev(entry.major, entry.minor));
+        lchownSync(path, uid, gid);
+        chmodSync(path, entry.mode); // mknod obeys the umask; what was made just now is no link
+        return;
+      case 'file':
+        return;
     }
-    default:
-      content.resume();
-      return; // devices and FIFOs are not brought in
   }
-  lutimesSync(path, mtime, mtime);
-  content.resume();
 }
 
-/** The stream with its first bytes put back, and whether they say gzip. */
-async function sniff(source: Readable): Promise<[AsyncIterable<Buffer>, boolean]> {
-  const iterator = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  const first = await iterator.next();
-  const head = first.done ? Buffer.alloc(0) : Buffer.from(first.value);
-  async function* all(): AsyncGenerator<Buffer> {
-    yield head;
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
+/** Removes what a name in an open directory stands for, on open handles: nothing that is swapped meanwhile leads elsewhere. */
+function removeAt(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return unlinkSync(path);
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    for (const child of readdirSync(`/proc/self/fd/${fd}`)) removeAt(`/proc/self/fd/${fd}/${child}`);
+  } finally {
+    closeSync(fd);
   }
-  return [all(), head[0] === 0x1f && head[1] === 0x8b];
+  rmdirSync(path);
+}
+
+const NODES = { char: S_IF.CHR, block: S_IF.BLK, fifo: S_IF.IFO } as const;
+
+/** After the owner: chown clears capabilities. Where the file system has no such attributes they are left out. */
+function setAttributes(path: string, entry: TarEntry): void {
+  for (const [name, value] of entry.xattrs) {
+    try {
+      lsetXattr(path, name, value);
+    } catch (error) {
+      if (!['ENOTSUP', 'EOPNOTSUPP', 'EPERM'].includes(errnoOf(error) ?? '')) throw error;
+    }
+  }
+}
+
+function setTimes(path: string, entry: TarEntry): void {
+  const seconds = Number(entry.mtimeNanos / 1000n) / 1e6;
+  lutimesSync(path, seconds, seconds);
 }

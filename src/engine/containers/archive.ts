@@ -6,6 +6,7 @@ import { newId } from '../../core/ids.ts';
 import { pathNotFound } from '../errors.ts';
 import { packTree } from './archive-pack.ts';
 import { unpackInto } from './archive-unpack.ts';
+import { resolveUser } from '../../runtime/index.ts';
 import type { Context } from './context.ts';
 import { publish } from './context.ts';
 import type { ContainerRecord } from './record.ts';
@@ -58,7 +59,7 @@ export async function archivePut(
 ): Promise<void> {
   if (path === '') throw invalidParameter({ message: 'bad parameter: path cannot be empty' });
   await inTree(ctx, record, async (root) => {
-    using target = find(root, record, `${path}/.`);
+    using target = find(root, record, `${path}/.`, path);
     if (!target.stats.isDirectory()) throw invalidParameter({ message: 'extraction point is not a directory' });
     const mount = record.mounts
       .filter((m) => target.inside === m.target || target.inside.startsWith(`${m.target}/`))
@@ -67,7 +68,9 @@ export async function archivePut(
     if (mount === undefined && record.hostConfig.ReadonlyRootfs) {
       throw invalidParameter({ message: 'container rootfs is marked read-only' });
     }
-    await unpackInto(root, target.inside, tar, options.noOverwriteDirNonDir);
+    const user = record.config.User ?? '';
+    const owner = options.copyUidGid && user !== '' ? resolveUser(root.path, user, []) : undefined;
+    await unpackInto(root, target.inside, tar, { keepKind: options.noOverwriteDirNonDir, owner });
   });
   publish(ctx, record, 'extract-to-dir');
 }
@@ -142,14 +145,14 @@ async function mounted(ctx: Context, record: ContainerRecord): Promise<() => Pro
     });
 }
 
-function find(root: Root, record: ContainerRecord, path: string): Place {
+function find(root: Root, record: ContainerRecord, path: string, shown: string = path): Place {
   if (path === '') throw invalidParameter({ message: 'bad parameter: path cannot be empty' });
   try {
     return walk(root, path, { follow: /(^|\/)\.?$/.test(path) });
   } catch (cause) {
     const code = errnoOf(cause);
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw cause;
-    throw pathNotFound({ path, container: record.name }, { cause });
+    throw pathNotFound({ path: shown, container: record.name }, { cause });
   }
 }
 
