@@ -1,5 +1,8 @@
+import type { SpawnSyncReturns } from 'node:child_process';
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import koffi from 'koffi';
 import { libc } from './ffi.ts';
 
@@ -37,9 +40,10 @@ let library: Library | null | undefined;
 export class Nft implements Disposable {
   #context: unknown = undefined;
 
-  constructor() {
+  /** @param options `library: false` makes it use the program in any case */
+  constructor(options: { readonly library?: boolean } = {}) {
     const nft = loadLibrary();
-    if (nft === null) return;
+    if (nft === null || options.library === false) return;
     this.#context = closedOnExec(() => nft.create(0));
     if (this.#context === null) throw new NftError('nft: no context could be made');
     nft.bufferOutput(this.#context);
@@ -84,10 +88,19 @@ function inheritedDescriptors(): number[] {
 }
 
 function runProgram(commands: string, json: boolean): string {
-  const result = spawnSync(PROGRAM, [...(json ? ['-j'] : []), '-f', '-'], { input: commands, encoding: 'utf8' });
+  // From a file: nft opens /dev/stdin by name, which fails on the socket that Node makes of it; arguments are too short.
+  const directory = mkdtempSync(join(tmpdir(), 'nft-'));
+  const file = join(directory, 'commands');
+  let result: SpawnSyncReturns<string>;
+  try {
+    writeFileSync(file, commands);
+    result = spawnSync(PROGRAM, [...(json ? ['-j'] : []), '-f', file], { encoding: 'utf8' });
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
   if (result.pid) ownProcesses.add(result.pid);
   if (result.error) throw new NftError(`nft: ${result.error.message}`, { cause: result.error });
-  if (result.status !== 0) throw new NftError(`nft: ${firstLine(result.stderr)}`);
+  if (result.status !== 0) throw new NftError(`nft: ${firstLine(result.stderr).replace(`${file}:`, 'internal:')}`);
   return result.stdout;
 }
 

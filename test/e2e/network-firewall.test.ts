@@ -72,3 +72,21 @@ test("a table of somebody's own that drops is told of, with what mends it, and l
     'served',
   ]);
 });
+
+test('without the library the program does the same', { timeout: 60_000 }, async () => {
+  const said = await onOwnHost(`
+    const { Nft } = await import(process.env.LINUX);
+    for (const library of [true, false]) {
+      using nft = new Nft({ library });
+      nft.run('add table ip t\\nadd chain ip t c\\nadd rule ip t c accept');
+      say(JSON.parse(nft.run('list table ip t', { json: true })).nftables.length, nft.run('list table ip t').includes('accept'));
+      try { nft.run('add rule ip t none accept\\nadd table ip never'); } catch (error) { say(error.message); }
+      say(nft.run('list tables').trim());
+      nft.run('delete table ip t');
+    }
+  `);
+  assert.deepEqual(said.slice(3), said.slice(0, 3));
+  assert.equal(said[0], '4 true');
+  assert.match(said[1] ?? '', /^nft: .*No such file or directory/);
+  assert.equal(said[2], 'table ip t', 'all of it, or nothing');
+});

@@ -220,7 +220,7 @@ async function makeVolumes(
     const name =
       existing?.name ??
       (await ctx.volumes.create({ Name: plan.name, Driver: driver, Labels: labels, DriverOpts: options })).Name;
-    if (plan.anonymous) undo.defer(() => ctx.volumes.remove(name, true));
+    if (plan.anonymous && existing === undefined) undo.defer(() => ctx.volumes.remove(name, true));
     mounts.push({ ...mount, name });
     if (copyUp) toFill.push({ name, target: plan.target });
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { hostname as machineName } from 'node:os';
 import { join } from 'node:path';
@@ -73,14 +74,23 @@ export function tellLinked(ctx: Context, started: ContainerRecord, address: stri
   }
 }
 
-/** Writes a container's /etc/resolv.conf in place. On a user's network the engine answers at 127.0.0.11. */
+/**
+ * Writes a container's /etc/resolv.conf in place. On a user's network the engine answers at 127.0.0.11. What somebody wrote
+ * there himself since the last start stays: a digest beside the file tells.
+ */
 export function writeResolvConf(ctx: Context, record: ContainerRecord): void {
   const { hostConfig: host } = record;
   const path = join(containerDirectory(ctx, record.id), 'resolv.conf');
   const overridden = [host.Dns, host.DnsSearch, host.DnsOptions].some((list) => (list?.length ?? 0) > 0);
   const isHost = host.NetworkMode === 'host';
+  const write = (text: string) => {
+    const before = hostFile(`${path}.hash`);
+    if (before !== '' && before !== digestOf(hostFile(path))) return;
+    writeFileSync(path, text);
+    writeFileSync(`${path}.hash`, digestOf(text));
+  };
   if (isHost && !overridden) {
-    writeFileSync(path, hostFile('/etc/resolv.conf'));
+    write(hostFile('/etc/resolv.conf'));
     return;
   }
   const ownDns =
@@ -89,8 +99,7 @@ export function writeResolvConf(ctx: Context, record: ContainerRecord): void {
       const found = ctx.book.all().find((n) => n.id === networkId || n.name === network || n.id === network);
       return found !== undefined && found.driver === 'bridge' && found.name !== 'bridge';
     });
-  writeFileSync(
-    path,
+  write(
     ctx.options.networks.resolvConf({
       ownDns,
       servers: host.Dns ?? [],
@@ -98,6 +107,10 @@ export function writeResolvConf(ctx: Context, record: ContainerRecord): void {
       options: host.DnsOptions ?? [],
     }),
   );
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 function hostFile(path: string): string {

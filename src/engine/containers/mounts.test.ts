@@ -43,7 +43,7 @@ test('volumes of the image are anonymous unless something is mounted there', () 
   );
 });
 
-test('own mounts replace inherited ones; inherited volumes do not go with this container', () => {
+test('own mounts replace inherited ones; an anonymous volume goes with the last one that has it', () => {
   const inherited: ContainerMount[] = [
     { kind: 'volume', name: 'a', target: '/a', readOnly: false, mode: 'z', anonymous: true, subpath: '' },
     { kind: 'volume', name: 'b', target: '/b', readOnly: false, mode: 'z', anonymous: false, subpath: '' },
@@ -52,7 +52,7 @@ test('own mounts replace inherited ones; inherited volumes do not go with this c
   assert.deepEqual(
     plans.map((p) => (p.kind === 'volume' ? [p.name, p.anonymous] : [])),
     [
-      ['a', false],
+      ['a', true],
       ['mine', false],
     ],
   );

@@ -66,9 +66,7 @@ export function planMounts(
   for (const mount of inherited) {
     plans.set(
       mount.target,
-      mount.kind === 'volume'
-        ? { ...mount, anonymous: false, copyUp: false, driver: '', labels: null, options: null }
-        : mount,
+      mount.kind === 'volume' ? { ...mount, copyUp: false, driver: '', labels: null, options: null } : mount,
     );
   }
   const own = new Set<string>();
