@@ -246,6 +246,23 @@ export interface Images {
     onMessage: (m: res.ProgressMessage) => void,
     signal: AbortSignal,
   ): Promise<void>;
+  /** What a registry has under a name, without pulling it: `GET /distribution/NAME/json`. */
+  inspectRemote(
+    name: string,
+    auth: res.RegistryAuth | undefined,
+    signal: AbortSignal,
+  ): Promise<{ Descriptor: Record<string, unknown>; Platforms: unknown }>;
+  /** Tries credentials. Resolves to a token to keep instead of the password, empty if there is none. */
+  tryLogin(auth: res.RegistryAuth, signal: AbortSignal): Promise<string>;
+  search(
+    request: {
+      readonly term: string;
+      readonly limit: number;
+      readonly filters: Filters;
+      readonly auth: res.RegistryAuth | undefined;
+    },
+    signal: AbortSignal,
+  ): Promise<readonly object[]>;
   /** `docker commit`. Resolves to the new image's ID. */
   commit(request: {
     readonly container: string;

@@ -52,10 +52,14 @@ export class Authenticator {
     if (known && known.until > Date.now()) return known.token;
     const realm = parameters['realm'] ?? '';
     const service = parameters['service'] ?? '';
-    const answer =
+    let answer =
       this.#identityToken === undefined
         ? await this.#askByGet(realm, service, scope, signal)
         : await this.#askByPost(realm, service, scope, this.#identityToken, signal);
+    if (this.#identityToken !== undefined && (answer.statusCode === 404 || answer.statusCode === 405)) {
+      answer.resume(); // servers from before OAuth know only GET
+      answer = await this.#askByGet(realm, service, scope, signal);
+    }
     const body = await bodyOf(answer);
     if (answer.statusCode !== 200) {
       const denied = answer.statusCode === 401 || answer.statusCode === 403;
@@ -63,7 +67,7 @@ export class Authenticator {
         why: denied ? 'unauthorized: incorrect username or password' : `failed to fetch a token: ${answer.statusCode}`,
       });
     }
-    const document = JSON.parse(body.toString()) as { token?: string; access_token?: string; expires_in?: number };
+    const document = documentOf(body);
     const token = document.token ?? document.access_token;
     if (token === undefined)
       throw registryUnauthorized({ why: 'authorization server did not include a token in the response' });
@@ -72,10 +76,22 @@ export class Authenticator {
     return token;
   }
 
-  #askByGet(realm: string, service: string, scope: string, signal: AbortSignal) {
+  /** A token that outlives passwords, if the token server gives one out; empty otherwise. */
+  async refreshToken(signal: AbortSignal): Promise<string> {
+    if (this.#challenge?.scheme !== 'bearer' || !this.#credentials) return '';
+    const { realm = '', service = '' } = this.#challenge.parameters;
+    const answer = await this.#askByGet(realm, service, '', signal, true);
+    const body = await bodyOf(answer);
+    return answer.statusCode === 200 ? (documentOf(body).refresh_token ?? '') : '';
+  }
+
+  #askByGet(realm: string, service: string, scope: string, signal: AbortSignal, offline = false) {
+    if (!URL.canParse(realm))
+      throw registryUnauthorized({ why: `the registry names no place to authenticate: "${realm}"` });
     const url = new URL(realm);
+    if (offline) url.searchParams.set('offline_token', 'true');
     url.searchParams.set('service', service);
-    url.searchParams.set('scope', scope);
+    for (const one of scope.split(' ')) if (one !== '') url.searchParams.append('scope', one);
     if (this.#credentials) url.searchParams.set('account', this.#credentials.username);
     url.searchParams.set('client_id', CLIENT);
     const headers = this.#credentials ? { authorization: basic(this.#credentials) } : {};
@@ -107,4 +123,20 @@ function credentialsOf(auth: RegistryAuth | undefined) {
     .toString()
     .split(':');
   return username === '' ? undefined : { username, password: rest.join(':') };
+}
+
+interface TokenDocument {
+  readonly token?: string;
+  readonly access_token?: string;
+  readonly refresh_token?: string;
+  readonly expires_in?: number;
+}
+function documentOf(body: Buffer): TokenDocument {
+  try {
+    const document = JSON.parse(body.toString()) as TokenDocument | null;
+    if (document !== null) return document;
+  } catch {
+    // said below
+  }
+  throw registryUnauthorized({ why: 'the authorization server did not answer with JSON' });
 }

@@ -11,6 +11,9 @@ import { badManifest, registryNotFound, registryRefused, registryUnauthorized, r
 import { resumed, verified } from './download.ts';
 import { bodyOf, Http, type HttpRequest } from './http.ts';
 
+/** How long a registry may take to say that it is there. */
+const PING_MS = 15_000;
+
 const ACCEPT = [
   MEDIA_TYPES.ociIndex,
   MEDIA_TYPES.dockerIndex,
@@ -70,7 +73,7 @@ export class RegistryClient implements Disposable {
   ) {
     this.#endpoint = endpoint;
     this.#repository = repository;
-    this.#http = new Http({ verifyTls: endpoint.verifyTls });
+    this.#http = new Http({ verifyTls: endpoint.verifyTls, registry: new URL(endpoint.base).host });
     this.#auth = new Authenticator(this.#http, options.auth);
     this.#scope = `repository:${repository}:${options.actions}`;
     this.#signal = options.signal;
@@ -79,12 +82,22 @@ export class RegistryClient implements Disposable {
   /** Asks whether there is a registry, and how it wants to be spoken to. */
   async ping(): Promise<void> {
     const url = `${this.#endpoint.base}/v2/`;
-    const answer = await this.#http.send(url, { signal: this.#signal });
+    const answer = await this.#http.send(url, { signal: this.#signal, idleMs: PING_MS });
     answer.resume();
     if (answer.statusCode === 401) this.#auth.learn(answer.headers['www-authenticate'], this.#scope);
     else if (answer.statusCode !== 200) {
       throw registryRefused({ why: `${url}: unexpected status ${answer.statusCode}: is there a registry?` });
     }
+  }
+
+  /** Tries the credentials. Gives a token to keep instead of the password; empty if the registry has none. */
+  async login(): Promise<string> {
+    const url = `${this.#endpoint.base}/v2/`;
+    const refreshToken = await this.#auth.refreshToken(this.#signal);
+    const authorization = await this.#auth.header('', this.#signal);
+    const answer = await this.#http.send(url, { headers: authorization, signal: this.#signal, idleMs: PING_MS });
+    (await this.#good(answer, [200])).resume();
+    return refreshToken;
   }
 
   /** @throws {WharfError} `REGISTRY_NOT_FOUND`, `REGISTRY_UNAUTHORIZED`, `BAD_MANIFEST` */
@@ -136,7 +149,12 @@ export class RegistryClient implements Disposable {
   /** Lets the registry take a blob over from another repository of its own. `false`: it would rather have it uploaded. */
   async mount(digest: Digest, from: string): Promise<boolean> {
     const path = `blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
-    const answer = await this.#send(path, { method: 'POST', body: Buffer.alloc(0) });
+    const answer = await this.#sendTo(
+      `${this.#endpoint.base}/v2/${this.#repository}/${path}`,
+      { method: 'POST', body: Buffer.alloc(0) },
+      undefined,
+      `${this.#scope} repository:${from}:pull`,
+    );
     answer.resume();
     const { location } = answer.headers;
     if (answer.statusCode === 202 && location !== undefined) {
@@ -222,16 +240,17 @@ export class RegistryClient implements Disposable {
     url: string,
     request: Omit<HttpRequest, 'signal'>,
     open?: () => Buffer | Readable,
+    scope = this.#scope,
   ): Promise<IncomingMessage> {
     for (let attempt = 0; ; attempt++) {
       // An upload's place may be on another host, which has no business with our token.
       const own = new URL(url).host === new URL(this.#endpoint.base).host;
-      const authorization = own ? await this.#auth.header(this.#scope, this.#signal) : {};
+      const authorization = own ? await this.#auth.header(scope, this.#signal) : {};
       const body = open ? { body: open() } : {};
       const headers = { ...request.headers, ...authorization };
       const answer = await this.#http.send(url, { ...request, ...body, headers, signal: this.#signal });
       if (answer.statusCode !== 401 || attempt > 0) return answer;
-      if (!this.#auth.learn(answer.headers['www-authenticate'], this.#scope)) return answer;
+      if (!this.#auth.learn(answer.headers['www-authenticate'], scope)) return answer;
       answer.resume();
     }
   }
@@ -242,6 +261,7 @@ export class RegistryClient implements Disposable {
     if (statuses.includes(status)) return answer;
     const why = errorText(await bodyOf(answer), status);
     if (status === 401 || status === 403) throw registryUnauthorized({ why });
+    if (status === 429) throw registryRefused({ why: rateLimited(why, answer) });
     if (status === 404) throw registryNotFound({ why });
     throw registryRefused({ why });
   }
@@ -261,4 +281,11 @@ function errorText(body: Buffer, status: number): string {
 
 function sha512(bytes: Buffer): Digest {
   return `sha512:${createHash('sha512').update(bytes).digest('hex')}` as Digest;
+}
+
+/** What to know about a rate limit: when it ends, and what helps. */
+function rateLimited(why: string, { headers }: IncomingMessage): string {
+  const after = headers['retry-after'];
+  const when = after === undefined ? '' : ` (try again in ${after} seconds)`;
+  return `${why}${when}: logging in or a registry mirror raises the limit`;
 }

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { messageOf } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
+import { certificatesFor } from './certificates.ts';
 import { registryRefused, registryUnreachable } from './errors.ts';
 
 const CONNECT_MS = 10_000;
@@ -16,16 +17,30 @@ export interface HttpRequest {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Buffer | Readable;
+  /** How long nothing may come, milliseconds; a minute unless told. */
+  readonly idleMs?: number;
   readonly signal: AbortSignal;
+}
+
+interface Agents {
+  readonly plain: Agent;
+  readonly tls: TlsAgent;
 }
 
 /** Speaks HTTP to one registry and to wherever it redirects. Connections are kept until disposed. */
 export class Http implements Disposable {
-  readonly #plain = new Agent({ keepAlive: true });
-  readonly #tls: TlsAgent;
+  readonly #direct: Agents;
+  readonly #proxied: Agents;
 
-  constructor(options: { readonly verifyTls: boolean }) {
-    this.#tls = new TlsAgent({ keepAlive: true, rejectUnauthorized: options.verifyTls });
+  /** @param options.registry whose certificates of `certs.d` are used */
+  constructor(options: { readonly verifyTls: boolean; readonly registry: string }) {
+    const tls = { keepAlive: true, rejectUnauthorized: options.verifyTls, ...certificatesFor(options.registry) };
+    const { ca, ...rest } = tls as typeof tls & { ca?: readonly string[] };
+    const secure = ca === undefined ? rest : { ...rest, ca: [...ca] };
+    // HTTP_PROXY, HTTPS_PROXY and NO_PROXY, small letters too.
+    const proxyEnv = process.env;
+    this.#direct = { plain: new Agent({ keepAlive: true }), tls: new TlsAgent(secure) };
+    this.#proxied = { plain: new Agent({ keepAlive: true, proxyEnv }), tls: new TlsAgent({ ...secure, proxyEnv }) };
   }
 
   /**
@@ -51,17 +66,23 @@ export class Http implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#plain.destroy();
-    this.#tls.destroy();
+    for (const { plain, tls } of [this.#direct, this.#proxied]) {
+      plain.destroy();
+      tls.destroy();
+    }
   }
 
-  async #once(url: URL, { method = 'GET', headers = {}, body, signal }: HttpRequest): Promise<IncomingMessage> {
+  async #once(
+    url: URL,
+    { method = 'GET', headers = {}, body, idleMs = IDLE_MS, signal }: HttpRequest,
+  ): Promise<IncomingMessage> {
     const tls = url.protocol === 'https:';
     const send = tls ? httpsRequest : httpRequest;
+    const agents = isLoopback(url.hostname) ? this.#direct : this.#proxied;
     const length = Buffer.isBuffer(body) ? { 'content-length': String(body.length) } : {};
     const out = send(url, {
       method,
-      agent: tls ? this.#tls : this.#plain,
+      agent: tls ? agents.tls : agents.plain,
       headers: { 'user-agent': `wharf/${VERSION}`, ...length, ...headers },
       signal,
     });
@@ -75,7 +96,7 @@ export class Http implements Disposable {
       const settled = (): void => clearTimeout(late);
       socket.once(tls ? 'secureConnect' : 'connect', settled).once('close', settled);
     });
-    out.setTimeout(IDLE_MS, () => out.destroy(new Timeout('i/o timeout')));
+    out.setTimeout(idleMs, () => out.destroy(new Timeout('i/o timeout')));
     try {
       if (body !== undefined && !Buffer.isBuffer(body)) {
         // The registry may answer (with a refusal) before it has read everything.
@@ -138,6 +159,11 @@ function reason(e: unknown, url: URL): string {
     default:
       return messageOf(first);
   }
+}
+
+/** No proxy is asked for what is on this machine. */
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
 }
 
 /** Signed URLs carry secrets in their query. */

@@ -1,3 +1,4 @@
+export { checkCredentials, searchRegistry } from './accounts.ts';
 export { connectRegistry, type RegistryClient, type ServedManifest } from './client.ts';
 export type { EndpointOptions } from './endpoints.ts';
 export { badManifest, registryNotFound, registryUnauthorized } from './errors.ts';

@@ -1,7 +1,7 @@
 import type { RegistryAuth } from '../../core/wire/resources.ts';
 import { decode, type Shape } from './shape.ts';
 
-const AUTH = {
+export const REGISTRY_AUTH = {
   struct: {
     username: 'text',
     password: 'text',
@@ -15,13 +15,13 @@ const AUTH = {
 
 /** `X-Registry-Auth`: base64url (or plain base64) JSON. What cannot be read counts as anonymous, as with Docker. */
 export function parseRegistryAuth(header: string | string[] | undefined): RegistryAuth | undefined {
-  const auth = decodeHeader<RegistryAuth>(AUTH, header);
+  const auth = decodeHeader<RegistryAuth>(REGISTRY_AUTH, header);
   return auth !== undefined && Object.values(auth).some((v) => v !== '') ? auth : undefined;
 }
 
 /** `X-Registry-Config` of a build: credentials by registry. */
 export function parseRegistryConfig(header: string | string[] | undefined): Record<string, RegistryAuth> {
-  return decodeHeader<Record<string, RegistryAuth>>({ map: AUTH }, header) ?? {};
+  return decodeHeader<Record<string, RegistryAuth>>({ map: REGISTRY_AUTH }, header) ?? {};
 }
 
 function decodeHeader<T>(shape: Shape, header: string | string[] | undefined): T | undefined {

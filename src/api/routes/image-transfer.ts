@@ -1,7 +1,8 @@
 import { invalidParameter, unsupported } from '../../core/errors.ts';
-import { parseRegistryAuth } from '../decode/registry-auth.ts';
+import type { RegistryAuth } from '../../core/wire/resources.ts';
+import { parseRegistryAuth, REGISTRY_AUTH } from '../decode/registry-auth.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { Route } from '../http/route.ts';
+import { ok, type Route } from '../http/route.ts';
 import { streamProgress } from '../stream/progress.ts';
 import { sendStream } from '../stream/send-stream.ts';
 
@@ -13,8 +14,9 @@ export const imageTransferRoutes: readonly Route[] = [
   { method: 'GET', path: '/images/get', handle: saveSeveral },
   { method: 'GET', path: '/images/:name+/get', handle: saveOne },
   { method: 'POST', path: '/images/:name+/push', handle: push },
-  { method: 'GET', path: '/images/search', handle: noSearch },
-  { method: 'GET', path: '/distribution/:name+/json', handle: noDistribution },
+  { method: 'GET', path: '/images/search', handle: search },
+  { method: 'GET', path: '/distribution/:name+/json', handle: distribution },
+  { method: 'POST', path: '/auth', handle: login },
 ];
 
 async function pullOrImport(exchange: Exchange) {
@@ -82,10 +84,22 @@ async function push(exchange: Exchange) {
   return undefined;
 }
 
-function noSearch(): never {
-  throw unsupported({ message: 'searching a registry is not supported yet' });
+async function search({ query, engine, request, signal }: Exchange) {
+  const auth = parseRegistryAuth(request.headers['x-registry-auth']);
+  const limit = query.integer('limit') ?? 0;
+  const found = { term: query.text('term'), limit, filters: query.filters(), auth };
+  return ok(await engine.images.search(found, signal));
 }
 
-function noDistribution(): never {
-  throw unsupported({ message: 'asking a registry about an image without pulling it is not supported yet' });
+async function distribution(exchange: Exchange) {
+  const { engine, request, signal } = exchange;
+  const auth = parseRegistryAuth(request.headers['x-registry-auth']);
+  return ok(await engine.images.inspectRemote(exchange.param('name'), auth, signal));
+}
+
+/** Credentials are tried at the registry they are for. */
+async function login(exchange: Exchange) {
+  const auth = await exchange.json<RegistryAuth>(REGISTRY_AUTH);
+  const IdentityToken = await exchange.engine.images.tryLogin(auth ?? {}, exchange.signal);
+  return ok({ Status: 'Login Succeeded', IdentityToken });
 }

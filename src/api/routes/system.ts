@@ -7,13 +7,12 @@ export const systemRoutes: readonly Route[] = [
   { method: 'GET', path: '/info', handle: async ({ engine }) => ok(await engine.system.info()) },
   { method: 'GET', path: '/version', handle: async ({ engine }) => ok(await engine.system.version()) },
   { method: 'GET', path: '/system/df', handle: diskUsage },
-  { method: 'POST', path: '/auth', handle: auth },
   { method: 'GET', path: '/plugins', handle: () => ok([]) },
 ];
 
 function ping({ request, response }: Exchange) {
   const text = request.method === 'HEAD' ? '' : 'OK';
-  response.setHeader('Builder-Version', '1');
+  response.setHeader('Builder-Version', '2');
   response.setHeader('Swarm', 'inactive');
   response.setHeader('Cache-Control', 'no-cache, no-store, must-revalidate');
   response.setHeader('Pragma', 'no-cache');
@@ -26,13 +25,4 @@ function ping({ request, response }: Exchange) {
 async function diskUsage({ query, engine, builder }: Exchange) {
   const usage = await engine.system.diskUsage(query.all('type'));
   return ok(usage['BuildCache'] === null ? usage : { ...usage, BuildCache: await builder.usage() });
-}
-
-/** The credentials are not tried here; a registry judges them at the first pull or push. */
-async function auth(exchange: Exchange) {
-  await exchange.json({ struct: { username: 'text', password: 'text', serveraddress: 'text' } });
-  return ok({
-    Status: 'Login Succeeded (the registry will check the credentials when they are used)',
-    IdentityToken: '',
-  });
 }

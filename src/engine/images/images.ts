@@ -17,6 +17,7 @@ import { ageFilter, checkFilters, flagFilter, labelsMatch, referenceMatches } fr
 import { Holds } from './holds.ts';
 import { pullImage } from './pull.ts';
 import { pushImage } from './push.ts';
+import { inspectRemote, searchImages, tryLogin } from './remote.ts';
 import { counted } from './transfer.ts';
 import { deleteImage, removeImage, removeOrphanLayers, type RemoveParts } from './remove.ts';
 import { saveImages } from './save.ts';
@@ -239,6 +240,16 @@ class ImageService implements Images {
 
   push(...[name, options, onMessage, signal]: Parameters<Images['push']>): Promise<void> {
     return pushImage(this.#transferParts(), { name, ...options }, onMessage, signal);
+  }
+
+  inspectRemote(...[name, auth, signal]: Parameters<Images['inspectRemote']>) {
+    return inspectRemote(this.#deps, name, auth, signal);
+  }
+  tryLogin(...[auth, signal]: Parameters<Images['tryLogin']>) {
+    return tryLogin(this.#deps, auth, signal);
+  }
+  search(...[request, signal]: Parameters<Images['search']>) {
+    return searchImages(this.#deps, request, signal);
   }
 
   async commit(request: Parameters<Images['commit']>[0]): Promise<Digest> {

@@ -179,7 +179,7 @@ function imageManifest(served: ServedManifest): Manifest {
 }
 
 /** Turns a registry's refusals into what Docker says about the image. */
-async function explained<T>(reference: Reference, ask: () => Promise<T>): Promise<T> {
+export async function explained<T>(reference: Reference, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (e) {
