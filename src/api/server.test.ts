@@ -82,7 +82,7 @@ test('ping: headers and body for GET, headers alone for HEAD, versioned or not',
   const { path } = await serve(t, {});
   const answer = await get(path, '/_ping');
   assert.match(answer, /^HTTP\/1.1 200 OK\r\n/);
-  for (const header of ['Api-Version: 1.50', 'Docker-Experimental: false', 'Ostype: linux', 'Builder-Version: 1'])
+  for (const header of ['Api-Version: 1.50', 'Docker-Experimental: false', 'Ostype: linux', 'Builder-Version: 2'])
     assert.ok(answer.includes(`${header}\r\n`), header);
   assert.ok(answer.endsWith('\r\n\r\nOK'));
   assert.ok((await get(path, '/v1.24/_ping', 'HEAD')).endsWith('\r\n\r\n'));

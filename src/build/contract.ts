@@ -87,9 +87,28 @@ export interface BuildKitServices {
    * @param methods what the client serves: `/package.Service/Method`
    */
   openSession(id: string, methods: readonly string[], socket: Duplex, signal: AbortSignal): Promise<void>;
+  /**
+   * A build as older clients ask for it over `POST /build`: what happens is told as `moby.buildkit.trace`, the image at the
+   * end as `moby.image.id`.
+   * @throws {Error} in BuildKit's words
+   */
+  build(request: TracedBuildRequest, onMessage: (m: ProgressMessage) => void, signal: AbortSignal): Promise<void>;
+  /** Takes a context that is sent by a request of its own, for the build of this ID. Resolves when it was taken. */
+  upload(buildId: string, context: Readable, signal: AbortSignal): Promise<void>;
+}
+
+export interface TracedBuildRequest extends BuildRequest {
+  readonly buildId: string;
+  /** ID of a session; `''`: none. */
+  readonly session: string;
+  readonly source: 'body' | 'session' | 'upload';
+  /** Instead of an image of the request's tags. */
+  readonly outputs: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[];
 }
 
 export interface PruneOptions {
+  /** Forget also what images have, so that nothing is found any more. Without any option this is meant. */
+  readonly all?: boolean | undefined;
   /** Only what was not used for so long. */
   readonly unusedForSeconds?: number | undefined;
   /** Stop when the cache takes no more than this. */

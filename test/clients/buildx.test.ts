@@ -12,6 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -29,6 +30,26 @@ function directory(files: Readonly<Record<string, string | Buffer>>): Disposable
     writeFileSync(join(path, name), content);
   }
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** Sends a body; gives the objects of the answer. */
+function post(socketPath: string, path: string, body: Buffer): Promise<{ id?: string; aux?: unknown }[]> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath, method: 'POST', path, agent: false }, (answer) => {
+      let text = '';
+      answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      answer.on('end', () =>
+        resolve(
+          text
+            .trim()
+            .split('\r\n')
+            .map((line) => JSON.parse(line) as object),
+        ),
+      );
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
 }
 
 /** `docker` as people have it: with its plugins, and nothing said about which builder. */
@@ -210,6 +231,19 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
       assert.equal(checked.code, 1);
       assert.match(checked.stdout + checked.stderr, /MaintainerDeprecated/);
       assert.match((await good(files.path, 'build', '.')).stderr, /1 warning found.*\n.*MaintainerDeprecated/);
+    });
+
+    await t.test('clients of before buildx let the engine drive: POST /build?version=2', async () => {
+      using files = directory({ Dockerfile: 'FROM busybox\nCOPY page /\nRUN echo said\n', page: 'x' });
+      const body = execFileSync('tar', ['c', '-C', files.path, '.']);
+      const messages = await post(daemon.socket, '/v1.41/build?version=2&t=traced', body);
+      const traces = messages
+        .filter(({ id }) => id === 'moby.buildkit.trace')
+        .map(({ aux }) => Buffer.from(String(aux), 'base64'));
+      assert.ok(traces.some((trace) => trace.includes('[3/3] RUN echo said')));
+      assert.ok(traces.some((trace) => trace.includes('said\n')));
+      const id = (await good('/', 'inspect', '--format', '{{.Id}}', 'traced')).stdout.trim();
+      assert.deepEqual(messages.at(-1), { id: 'moby.image.id', aux: { ID: id } });
     });
 
     await t.test('ls, inspect, du, prune', async () => {

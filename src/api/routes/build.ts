@@ -18,10 +18,35 @@ export const buildRoutes: readonly Route[] = [
 ];
 
 async function build(exchange: Exchange) {
+  if (exchange.query.text('version') === '2') return tracedBuild(exchange);
   const request = buildRequest(exchange);
   await streamProgress(exchange, async (onMessage, signal) => {
     await exchange.builder.build(request, onMessage, signal);
   });
+  return undefined;
+}
+
+const CLIENT_SESSION = 'client-session';
+const UPLOAD = 'upload-request';
+const OUTPUTS = { list: { struct: { Type: 'text', Attrs: { map: 'text' } } } } as const;
+
+/** What clients of before buildx ask for: BuildKit's progress and sessions, but the engine drives the build. */
+async function tracedBuild(exchange: Exchange) {
+  const { query, request, builder } = exchange;
+  const buildId = query.text('buildid');
+  if (buildId.startsWith(`${UPLOAD}:`)) {
+    await builder.buildKit.upload(buildId.slice(UPLOAD.length + 1), request, exchange.signal);
+    return status(200);
+  }
+  const remote = query.text('remote');
+  const source = remote === CLIENT_SESSION ? 'session' : remote === UPLOAD ? 'upload' : 'body';
+  const outputs = decode<{ Type?: string; Attrs?: Record<string, string> | null }[]>(
+    OUTPUTS,
+    query.json('outputs') ?? [],
+    'outputs',
+  ).map(({ Type, Attrs }) => ({ type: Type ?? '', attrs: Attrs ?? {} }));
+  const traced = { ...buildRequest(exchange), buildId, session: query.text('session'), source, outputs } as const;
+  await streamProgress(exchange, (onMessage, signal) => builder.buildKit.build(traced, onMessage, signal));
   return undefined;
 }
 
@@ -31,6 +56,7 @@ async function prune({ builder, query }: Exchange) {
   const keep = query.integer('keep-storage') || query.integer('max-used-space') || query.integer('reserved-space');
   return ok(
     await builder.prune({
+      all: query.flag('all'),
       ...(until === undefined ? {} : { unusedForSeconds: secondsOf(until) }),
       ...(keep ? { keepBytes: keep } : {}),
     }),
@@ -52,11 +78,8 @@ function secondsOf(text: string): number {
 }
 
 function buildRequest({ query, request }: Exchange): BuildRequest {
-  if (query.text('version') === '2')
-    throw unsupported({
-      message: 'BuildKit builds are not supported yet: use the classic builder (DOCKER_BUILDKIT=0)',
-    });
-  if (query.text('remote') !== '')
+  const remote = query.text('remote');
+  if (remote !== '' && remote !== CLIENT_SESSION && remote !== UPLOAD)
     throw unsupported({ message: 'building from a URL is not supported yet: send the build context instead' });
   if (query.flag('squash')) throw unsupported({ message: 'squash is not supported' });
   return {

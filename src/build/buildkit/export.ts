@@ -1,3 +1,5 @@
+import { messageOf } from '../../core/errors.ts';
+import type { Logger } from '../../core/log.ts';
 import { canonical, familiarName, parseReference, withDefaultTag } from '../../core/reference.ts';
 import type { Engine } from '../../engine/index.ts';
 import type { Builder } from '../contract.ts';
@@ -101,4 +103,18 @@ function exportTar(
     }
     vertex.status('sending tarball', { done: true });
   });
+}
+
+/** A result that no exporter gave to the engine goes, unless it has a name or a container. */
+export async function dropResults(job: Job, { engine, log }: { readonly engine: Engine; readonly log: Logger }) {
+  if (exportsImage(job)) return;
+  const { images } = engine;
+  for (const image of new Set(job.results.values())) {
+    try {
+      const { RepoTags } = await images.inspect(image);
+      if (RepoTags.length === 0) await images.remove(image, { force: false, noPrune: true });
+    } catch (e) {
+      log.debug('the image of a build that exports none stays', { image, error: messageOf(e) });
+    }
+  }
 }

@@ -32,6 +32,13 @@ export interface FrontendResult {
   readonly warnings: readonly BuildWarning[];
 }
 
+export interface FrontendParts {
+  readonly builder: Pick<Builder, 'build'>;
+  readonly sessions: Sessions;
+  /** A tar with context and Dockerfile, instead of the client's directories. */
+  readonly upload?: Readable | undefined;
+}
+
 /**
  * The frontend `dockerfile.v0`: takes the Dockerfile and the context from the client's session and has them built.
  * @throws {RpcError}
@@ -39,15 +46,15 @@ export interface FrontendResult {
 export async function runDockerfile(
   job: Job,
   attrs: Readonly<Record<string, string>>,
-  { builder, sessions }: { readonly builder: Pick<Builder, 'build'>; readonly sessions: Sessions },
+  { builder, sessions, upload }: FrontendParts,
   signal: AbortSignal,
 ): Promise<FrontendResult> {
   const options = readFrontendOptions(attrs);
   const filename = options.request.dockerfile;
   const session = await sessions.get(job.session, signal);
   await using undo = new AsyncDisposableStack();
-  const definition =
-    options.contextUrl === undefined ? await fetchDefinition(job, session, options, signal) : undefined;
+  const isSent = upload !== undefined || options.contextUrl !== undefined;
+  const definition = isSent ? undefined : await fetchDefinition(job, session, options, signal);
   const file = definition && tryToParse(definition.text, filename);
   const source = { filename, data: Buffer.from(definition?.text ?? '') };
   const vertices = new StepVertices(job.progress, source, definition?.vertex ?? '');
@@ -76,7 +83,7 @@ export async function runDockerfile(
       keepInCache: !exportsImage(job),
       ...(definition && { dockerfileText: definition.text, ignoreText: definition.ignore }),
     };
-    const context = openContext(job, session, options, definition?.ignore ?? '', parts, all);
+    const context = upload ?? openContext(job, session, options, definition?.ignore ?? '', parts, all);
     const registryConfig = await credentialsOf(file, options, session, all);
     const image = await builder.build({ ...request, tags: [], context, registryConfig, extras }, onMessage, all);
     return { image, dockerfile: { filename, text: definition?.text ?? '' }, warnings };

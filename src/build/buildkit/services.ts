@@ -1,17 +1,19 @@
 import { hostname } from 'node:os';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { Logger } from '../../core/log.ts';
+import type { ProgressMessage } from '../../core/wire/resources.ts';
 import type { Engine } from '../../engine/index.ts';
-import type { Builder, BuildKitServices } from '../contract.ts';
+import type { Builder, BuildKitServices, TracedBuildRequest } from '../contract.ts';
 import { cacheMethods } from './cache-methods.ts';
 import { buildkitVersion, frontendCapabilities, graphCapabilities, workerOf } from './capabilities.ts';
-import { checkExporters, exportResult, exportsImage } from './export.ts';
+import { checkExporters, dropResults, exportResult } from './export.ts';
 import { type FrontendResult, runDockerfile } from './frontend.ts';
 import { serveGrpc, streaming, unary, type Call, type Methods } from './grpc/server.ts';
 import { CODE, RpcError } from './grpc/status.ts';
 import { type Job, Jobs, keepResult } from './job.ts';
 import { lintMetadata } from './lint.ts';
 import { Sessions } from './session/sessions.ts';
+import { TracedBuilds } from './traced-build.ts';
 import * as wire from './wire/messages.ts';
 import type { Of } from './wire/protobuf.ts';
 
@@ -34,11 +36,13 @@ export class BuildKit implements BuildKitServices {
   readonly #options: BuildKitOptions;
   readonly #sessions: Sessions;
   readonly #jobs = new Jobs();
+  readonly #traced: TracedBuilds;
   readonly #methods: Methods;
 
   constructor(options: BuildKitOptions) {
     this.#options = options;
     this.#sessions = new Sessions(options.log);
+    this.#traced = new TracedBuilds({ ...options, sessions: this.#sessions, jobs: this.#jobs });
     const worker = workerOf(options.instance, hostname());
     this.#methods = {
       [`${CONTROL}/Info`]: unary(wire.Empty, wire.InfoResponse, () => ({ buildkitVersion })),
@@ -79,6 +83,14 @@ export class BuildKit implements BuildKitServices {
     return this.#sessions.serve(id, methods, socket, signal);
   }
 
+  build(request: TracedBuildRequest, onMessage: (m: ProgressMessage) => void, signal: AbortSignal): Promise<void> {
+    return this.#traced.build(request, onMessage, signal);
+  }
+
+  upload(buildId: string, context: Readable, signal: AbortSignal): Promise<void> {
+    return this.#traced.upload(buildId, context, signal);
+  }
+
   async #solve(request: Of<typeof wire.ControlSolveRequest>, call: Call) {
     const { ref, session, frontend, frontendAttrs, definition } = request;
     if ((definition?.def.length ?? 0) > 0) refuseDefinition();
@@ -95,7 +107,7 @@ export class BuildKit implements BuildKitServices {
       const exporterResponse = await exportResult(job, image, { ...this.#options, sessions: this.#sessions }, signal);
       return { exporterResponse };
     } finally {
-      await this.#drop(job);
+      await dropResults(job, this.#options);
       over.abort(new RpcError(CODE.canceled, 'the build has ended'));
       job.progress.end();
     }
@@ -128,20 +140,6 @@ export class BuildKit implements BuildKitServices {
     }
     const parts = { builder: this.#options.builder, sessions: this.#sessions };
     return runDockerfile(job, attrs, parts, AbortSignal.any([job.signal, signal]));
-  }
-
-  /** A result that is in no engine's hands any more goes, unless it has a name or a container. */
-  async #drop(job: Job): Promise<void> {
-    if (exportsImage(job)) return;
-    const { images } = this.#options.engine;
-    for (const image of new Set(job.results.values())) {
-      try {
-        if ((await images.inspect(image)).RepoTags.length === 0)
-          await images.remove(image, { force: false, noPrune: true });
-      } catch (e) {
-        this.#options.log.debug('the image of a build that exports none stays', { image, error: String(e) });
-      }
-    }
   }
 
   #jobOf({ metadata, signal }: Call): Promise<Job> {

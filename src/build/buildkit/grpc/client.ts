@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type OutgoingHttpHeaders } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { Fields, MessageType, Of } from '../wire/protobuf.ts';
-import { frame, unframe } from './frames.ts';
+import { frame, SESSION_MEGABYTES, unframe } from './frames.ts';
 import { CODE, errorOfTrailers, RpcError } from './status.ts';
 
 type Type = MessageType<Fields>;
@@ -25,6 +25,7 @@ export class GrpcClient {
     this.#session = connect('http://session', {
       createConnection: () => socket,
       settings: { initialWindowSize: 4 * 1024 * 1024, enablePush: false },
+      maxSessionMemory: SESSION_MEGABYTES,
     });
     this.#session.on('error', () => undefined);
     this.#session.once('connect', (session: ClientHttp2Session) => session.setLocalWindowSize(16 * 1024 * 1024));

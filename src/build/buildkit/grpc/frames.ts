@@ -3,6 +3,8 @@ import { CODE, RpcError } from './status.ts';
 /** gRPC's own default for what is received is 4 MiB; BuildKit's is this. */
 const MOST_BYTES = 16 * 1024 * 1024;
 const HEADER = 5;
+/** What one connection may hold in memory: a few of the longest messages. Node's default is less than one. */
+export const SESSION_MEGABYTES = 64;
 
 /** A message as it goes over an HTTP/2 stream: a flag byte, its length, itself. */
 export function frame(message: Buffer): Buffer {

@@ -9,7 +9,7 @@ import {
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../../../core/log.ts';
 import type { Fields, MessageType, Of } from '../wire/protobuf.ts';
-import { frame, unframe } from './frames.ts';
+import { frame, SESSION_MEGABYTES, unframe } from './frames.ts';
 import { CODE, RpcError, toRpcError, trailersOf } from './status.ts';
 
 /** One call under way. */
@@ -63,7 +63,10 @@ async function onlyMessage(call: RawCall): Promise<Buffer> {
 
 /** Serves gRPC on a connection until either side closes it, or `signal` is aborted. */
 export async function serveGrpc(socket: Duplex, methods: Methods, log: Logger, signal: AbortSignal): Promise<void> {
-  const session = performServerHandshake(socket, { settings: { initialWindowSize: 1024 * 1024 } });
+  const session = performServerHandshake(socket, {
+    settings: { initialWindowSize: 1024 * 1024 },
+    maxSessionMemory: SESSION_MEGABYTES,
+  });
   session.on('error', (e) => log.debug('a gRPC connection broke', { error: e.message }));
   session.on('stream', (stream, headers) => void answer(stream, headers, methods, log));
   const cut = (): void => session.destroy();

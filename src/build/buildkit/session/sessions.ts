@@ -14,9 +14,21 @@ const HEALTH = '/grpc.health.v1.Health/Check';
 /** A client that waits to be asked: for files, secrets, credentials. */
 export interface Session {
   readonly id: string;
-  readonly client: GrpcClient;
+  /** Of use for what is supported. */
+  readonly client: Pick<GrpcClient, 'call' | 'unary'>;
   /** Whether the client serves a method: `/package.Service/Method`. */
   supports(method: string): boolean;
+}
+
+/** For a build without one: answers nothing. */
+const NO_SESSION: Session = {
+  id: '',
+  client: { call: absent, unary: absent },
+  supports: () => false,
+};
+
+function absent(): never {
+  throw new RpcError(CODE.unavailable, 'the build has no session');
 }
 
 /** The sessions that are open. */
@@ -44,7 +56,7 @@ export class Sessions {
     for (const resolve of this.#awaited.get(id) ?? []) resolve(session);
     const cut = (): void => client.destroy();
     signal.addEventListener('abort', cut, { once: true });
-    const beat = supported.has(HEALTH.toLowerCase()) ? this.#watch(session) : undefined;
+    const beat = supported.has(HEALTH.toLowerCase()) ? this.#watch(id, client) : undefined;
     if (signal.aborted) cut();
     await client.closed();
     clearInterval(beat);
@@ -52,8 +64,9 @@ export class Sessions {
     this.#open.delete(id);
   }
 
-  /** @throws {RpcError} if it does not come within a few seconds */
+  /** @param id `''`: none is there to be asked. @throws {RpcError} if it does not come within a few seconds */
   async get(id: string, signal: AbortSignal): Promise<Session> {
+    if (id === '') return NO_SESSION;
     const there = this.#open.get(id);
     if (there !== undefined) return there;
     const { promise, resolve, reject } = Promise.withResolvers<Session>();
@@ -74,7 +87,7 @@ export class Sessions {
   }
 
   /** Ends a session whose client does not answer any more. */
-  #watch({ id, client }: Session): NodeJS.Timeout {
+  #watch(id: string, client: GrpcClient): NodeJS.Timeout {
     let misses = 0;
     const timer = setInterval(() => {
       client.unary(HEALTH, [Empty, Empty], {}, AbortSignal.timeout(HEALTH_TIMEOUT_MS)).then(

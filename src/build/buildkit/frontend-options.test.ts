@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readFrontendOptions } from './frontend-options.ts';
+
+test('the attributes that buildx sends', () => {
+  const { request, ...rest } = readFrontendOptions({
+    filename: 'Other',
+    target: 'a',
+    'build-arg:A': '1',
+    'build-arg:EMPTY': '',
+    'label:x': 'y',
+    'context:base': 'docker-image://busybox',
+    'no-cache': 'one,two',
+    'image-resolve-mode': 'pull',
+    platform: 'linux/amd64',
+    'add-hosts': 'a=10.0.0.1,b=::1',
+    'force-network-mode': 'none',
+    'shm-size': '1048576',
+    cmdline: 'docker build',
+    'local-sessionid:context': 'x',
+  });
+  assert.deepEqual(request.buildArgs, { A: '1', EMPTY: '' });
+  assert.deepEqual(request.labels, { x: 'y' });
+  assert.deepEqual(rest.namedContexts, { base: 'docker-image://busybox' });
+  assert.deepEqual(request.noCacheStages, ['one', 'two']);
+  assert.deepEqual(request.extraHosts, ['a:10.0.0.1', 'b:::1']);
+  const { dockerfile, target, noCache, pull, networkMode, shmSizeBytes } = request;
+  assert.deepEqual(
+    [dockerfile, target, noCache, pull, networkMode, shmSizeBytes],
+    ['Other', 'a', false, true, 'none', 1048576],
+  );
+});
+
+test('nothing given', () => {
+  const { request, contextDirectory, dockerfileDirectory, contextUrl } = readFrontendOptions({});
+  assert.deepEqual([contextDirectory, dockerfileDirectory, contextUrl], ['context', 'dockerfile', undefined]);
+  assert.deepEqual([request.dockerfile, request.networkMode, request.noCache], ['Dockerfile', 'default', false]);
+  assert.equal(readFrontendOptions({ 'no-cache': '' }).request.noCache, true);
+});
+
+const refused: [name: string, attrs: Record<string, string>, says: RegExp][] = [
+  ['several platforms', { platform: 'linux/amd64,linux/arm64' }, /several platforms/],
+  ['limits', { ulimit: 'nofile=1' }, /"ulimit" is not supported/],
+  ['other requests', { requestid: 'frontend.outline' }, /request "frontend.outline" is not supported/],
+  ['what is not known', { surprise: 'x' }, /option "surprise" is not supported/],
+];
+for (const [name, attrs, says] of refused) {
+  test(`refused: ${name}`, () => assert.throws(() => readFrontendOptions(attrs), says));
+}
