@@ -10,7 +10,7 @@ import { done, seconds, step } from './lib/say.mjs';
 import { run } from './lib/run.mjs';
 
 const SUITES = {
-  unit: { patterns: ['src/**/*.test.ts', 'scripts/**/*.test.ts'], concurrency: 2 },
+  unit: { patterns: ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/fuzz/**/*.test.ts'], concurrency: 2 },
   // One after another: each counts what the kernel holds before and after.
   e2e: { patterns: ['test/e2e/**/*.test.ts'], concurrency: 1 },
   clients: { patterns: ['test/clients/**/*.test.ts'], concurrency: 1 },

@@ -32,6 +32,8 @@ export const FAULTS = {
   both: {
     restart: true,
     strike: async (world, random) => {
+      world.blind = true;
+      world.restarted.add('typist');
       const daemonFirst = random.int(0, 1) === 0;
       if (daemonFirst) await world.crash();
       killMonitor(world);
@@ -98,14 +100,13 @@ export const FAULTS = {
     },
   },
 
-  /** Our tables are gone, as after somebody else's `nft flush ruleset`. */
+  /** Our tables are gone, as after somebody else's `nft flush ruleset`: the daemon notices and writes them anew. */
   firewall: {
-    restart: true,
-    strike: async (world) => {
+    restart: false,
+    strike: (world) => {
       for (const family of ['ip', 'ip6']) {
-        execFileSync('nft', ['destroy', 'table', family, `wharf_${world.instance}`], { stdio: 'ignore' });
+        execFileSync('nft', ['delete', 'table', family, `wharf_${world.instance}`], { stdio: 'ignore' });
       }
-      await world.crash();
       return 'removed the firewall tables';
     },
   },

@@ -40,12 +40,13 @@ export async function playRound(world: World, random: Random, faults: readonly F
     if (action !== undefined) started.push({ ...action, name });
   }
   await wait(random.int(0, fault === 'none' ? 0 : 700));
-  const done = await FAULTS[fault].strike(world, random, started);
   const broken: string[] = [];
+  let done: string | undefined;
   try {
+    done = await FAULTS[fault].strike(world, random, started);
     if (FAULTS[fault].restart) await world.daemon.start();
   } catch (e) {
-    broken.push(`the daemon does not start: ${e instanceof Error ? e.message : String(e)}`);
+    broken.push(`it does not come up again: ${e instanceof Error ? e.message : String(e)}`);
   }
   if (broken.length === 0) {
     for (const action of started) {
@@ -53,6 +54,7 @@ export async function playRound(world: World, random: Random, faults: readonly F
       if (wrong !== undefined) broken.push(wrong);
     }
     broken.push(...(await brokenPromises(world)));
+    world.blind = false;
     if (broken.length === 0) broken.push(...(await tidy(world)));
   }
   return { fault: done ?? `no chance for "${fault}"`, actions: started.map((a) => a.name).join(' '), broken };

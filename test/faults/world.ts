@@ -82,6 +82,11 @@ export class World {
   /** Lines of the counter's log that may be missing: what dies with a monitor in the very act of reading. */
   monitorDeaths = 0;
   daemonDeaths = 0;
+  /**
+   * Daemon and monitor died at once in this round: then terminals hang up, and nobody can know how a process ended that did
+   * so before the next were there, nor what it had said last.
+   */
+  blind = false;
   #names = 0;
 
   constructor() {

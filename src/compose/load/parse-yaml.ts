@@ -40,6 +40,8 @@ class Converter {
   readonly #file: string;
   readonly #lines: LineCounter;
   #nodes = 0;
+  /** Anchored nodes within which the converter is at the moment. */
+  readonly #open = new Set<Node>();
 
   constructor(document: Document.Parsed, file: string, lines: LineCounter) {
     this.#document = document;
@@ -57,9 +59,14 @@ class Converter {
     const tag =
       node.tag === '!reset' ? ('reset' as const) : node.tag === '!override' ? ('override' as const) : undefined;
     const common = tag ? { at, tag } : { at };
-    if (isMap(node)) return { kind: 'map', entries: this.#entries(node.items as Pair<Node, Node | null>[]), ...common };
-    if (isSeq(node))
-      return { kind: 'list', items: node.items.map((n) => this.convert(n as Node | null, at)), ...common };
+    if (isMap(node) || isSeq(node)) {
+      this.#open.add(node);
+      const tree: Tree = isMap(node)
+        ? { kind: 'map', entries: this.#entries(node.items as Pair<Node, Node | null>[]), ...common }
+        : { kind: 'list', items: node.items.map((n) => this.convert(n as Node | null, at)), ...common };
+      this.#open.delete(node);
+      return tree;
+    }
     if (!isScalar(node))
       throw composeFileInvalid({ message: 'a YAML value of a kind that Compose has no use for' }, { at });
     const source = node.source ?? String(node.value);
@@ -74,6 +81,9 @@ class Converter {
   #alias(node: Alias, at: Position): Tree {
     const target = node.resolve(this.#document);
     if (!target) throw composeFileInvalid({ message: `unknown anchor "${node.source}"` }, { at });
+    if (this.#open.has(target)) {
+      throw composeFileInvalid({ message: `anchor "${node.source}" contains itself` }, { at });
+    }
     return this.convert(target);
   }
 
