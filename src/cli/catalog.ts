@@ -258,6 +258,16 @@ export const CATALOG: readonly Entry[] = [
     async () => (await import('./commands/builder.ts')).list,
   ),
   entry('builder prune', 'Remove build cache', async () => (await import('./commands/builder.ts')).prune),
+  entry(
+    'image layers',
+    'Show what each layer of an image adds, changes, deletes and wastes',
+    async () => (await import('./commands/image-layers.ts')).imageLayers,
+  ),
+  entry(
+    'image diff',
+    'Show how the files of two images differ',
+    async () => (await import('./commands/image-diff.ts')).imageDiff,
+  ),
   entry('image prune', 'Remove unused images', async () => (await import('./commands/prune.ts')).imagePrune),
   entry(
     'network connect',
@@ -280,6 +290,12 @@ export const CATALOG: readonly Entry[] = [
     'Remove one or more networks',
     async () => (await import('./commands/network-rm.ts')).remove,
   ),
+  entry(
+    'manifest inspect',
+    'Display an image manifest, or manifest list',
+    async () => (await import('./commands/manifest-inspect.ts')).manifestInspect,
+  ),
+  entry('search', 'Search Docker Hub for images', async () => (await import('./commands/search.ts')).search, 'common'),
   entry(
     'registry serve',
     'Serve images to others, as a registry of your own',
@@ -328,6 +344,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   context: 'Manage contexts: engines by name',
   'docker-shim': 'The names docker and docker-compose',
   image: 'Manage images',
+  manifest: 'Look at image manifests and manifest lists',
   network: 'Manage networks',
   registry: 'Run a registry',
   system: 'Manage the engine',

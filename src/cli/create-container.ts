@@ -8,6 +8,7 @@ import { proxyVariables } from './config/config-file.ts';
 import { errorText, ExitError } from './errors.ts';
 import type { ContainerFlags } from './spec/container-flags.ts';
 import { containerRequest } from './spec/container-request.ts';
+import { suggestionAmong } from './suggest.ts';
 import { consoleSize } from './stream/session.ts';
 
 interface Shared {
@@ -65,7 +66,11 @@ export async function createContainer(
       if (pull !== 'missing' || !isMissingImage(e)) throw e;
       if (!options.quiet)
         context.warn(`Unable to find image '${familiar(withDefaultTag(parseReference(image)))}' locally`);
-      await fetchImage(image, options.quiet, platform, context);
+      await fetchImage(image, options.quiet, platform, context).catch(async (failure: unknown) => {
+        const near = await suggestionAmong('image', image, context);
+        if (near !== undefined) context.warn(near);
+        throw failure;
+      });
       created = await create();
     }
     for (const warning of created.Warnings ?? []) context.warn(`WARNING: ${warning}`);

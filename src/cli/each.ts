@@ -1,5 +1,6 @@
 import type { CommandContext } from './command.ts';
 import { errorText } from './errors.ts';
+import { suggestionFor } from './suggest.ts';
 
 const AT_ONCE = 50;
 
@@ -29,6 +30,8 @@ export async function forEach(
       await context.print(`${(await result) ?? names[i] ?? ''}\n`);
     } catch (e) {
       failures.push(errorText(e));
+      const near = await suggestionFor(e, context);
+      if (near !== undefined) failures.push(near);
     }
   }
   for (const text of failures) context.warn(text);

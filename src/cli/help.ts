@@ -32,7 +32,7 @@ export function groupHelp(group: string): string {
   return [
     `Usage:  wharf ${group} COMMAND`,
     `${GROUPS[group] ?? ''}`,
-    `Commands:\n${columns(entries)}`,
+    `Commands:\n${columns(byName(entries))}`,
     `Run 'wharf ${group} COMMAND --help' for more information on a command.\n`,
   ].join('\n\n');
 }
@@ -50,7 +50,7 @@ export function mainHelp(globals: Flags): string {
     'Build, ship and run containers, and compose them into applications',
     `Common Commands:\n${columns(entries.filter((e) => e.section === 'common'))}`,
     `Management Commands:\n${columns(groups)}`,
-    `Commands:\n${columns(entries.filter((e) => e.section === undefined))}`,
+    `Commands:\n${columns(byName(entries.filter((e) => e.section === undefined)))}`,
     `Global Options:\n${flagUsages(globals)}`,
     "Run 'wharf COMMAND --help' for more information on a command.\n",
   ].join('\n\n');
@@ -65,6 +65,10 @@ export function arityError(path: string, { min, max }: Arity, count: number): st
   if (max === Infinity) return `'${path}' requires at least ${s(min)}`;
   if (min === 0) return `'${path}' requires at most ${s(max)}`;
   return `'${path}' requires at least ${min} and at most ${s(max)}`;
+}
+
+function byName<T extends { readonly name: string }>(rows: readonly T[]): T[] {
+  return rows.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function columns(rows: readonly { readonly name: string; readonly summary: string }[]): string {

@@ -98,7 +98,17 @@ export async function runCli(argv: readonly string[], given: CliIo): Promise<num
       },
     };
     if (found === undefined) return await printCompletion(words.slice(1), context);
-    return await runEntry(found.entry, parsed.help ? ['--help'] : rest, context);
+    try {
+      return await runEntry(found.entry, parsed.help ? ['--help'] : rest, context);
+    } catch (e) {
+      const code = report(e, path, io, warn);
+      if (code !== 0 && code !== 130) {
+        const { suggestionFor } = await import('./suggest.ts');
+        const near = await suggestionFor(e, context);
+        if (near !== undefined) warn(near);
+      }
+      return code;
+    }
   } catch (e) {
     return report(e, path, io, warn);
   }

@@ -8,6 +8,7 @@ import { detachKeysOf } from '../stream/detach-keys.ts';
 export const attach = command({
   usage: '[OPTIONS] CONTAINER',
   arity: arity.exactly(1),
+  examples: [['Leave again with Ctrl-P Ctrl-Q', 'wharf attach web']],
   options: {
     detachKeys: flag.string('--detach-keys', 'Override the key sequence for detaching a container'),
     noStdin: flag.bool('--no-stdin', 'Do not attach STDIN'),

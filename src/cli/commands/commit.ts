@@ -5,6 +5,7 @@ import { flag } from '../flags.ts';
 export const commit = command({
   usage: '[OPTIONS] CONTAINER [REPOSITORY[:TAG]]',
   arity: arity.between(1, 2),
+  examples: [['With another command to run', 'wharf commit -c \'CMD ["nginx"]\' web web:snapshot']],
   options: {
     author: flag.string('-a, --author', 'Author (e.g., "John Hannibal Smith <hannibal@a-team.com>")'),
     change: flag.list('-c, --change', 'Apply Dockerfile instruction to the created image'),

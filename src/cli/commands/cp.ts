@@ -6,6 +6,11 @@ import { copyFrom, copyTo } from '../copy-files.ts';
 export const cp = command({
   usage: ['[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-', '[OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH'],
   arity: arity.exactly(2),
+  examples: [
+    ['A file out of a container', 'wharf cp web:/etc/hosts .'],
+    ["A folder's contents into it", 'wharf cp ./site/. web:/srv/www'],
+    ['As a tar, to somewhere else', 'wharf cp web:/data - | ssh box tar x'],
+  ],
   description: [
     "Use '-' as the source to read a tar archive from stdin",
     'and extract it to a directory destination in a container.',

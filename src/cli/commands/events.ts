@@ -12,6 +12,10 @@ import { objectFormat } from '../format/format-flag.ts';
 export const events = command({
   usage: '[OPTIONS]',
   arity: arity.none,
+  examples: [
+    ['What ended within the last hour', 'wharf events --since 1h --until 0s -f event=die'],
+    ['As JSON, one a line', 'wharf events --format json'],
+  ],
   options: {
     filter: flag.filter('-f, --filter', 'Filter output based on conditions provided'),
     format: objectFormat('--format'),

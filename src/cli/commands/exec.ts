@@ -9,6 +9,10 @@ import { detachKeysOf } from '../stream/detach-keys.ts';
 export const exec = command({
   usage: '[OPTIONS] CONTAINER COMMAND [ARG...]',
   arity: arity.atLeast(2),
+  examples: [
+    ['A shell in a running container', 'wharf exec -it web sh'],
+    ['A command as another user', 'wharf exec -u www-data web id'],
+  ],
   interspersed: false,
   options: {
     detach: flag.bool('-d, --detach', 'Detached mode: run command in the background'),

@@ -8,6 +8,10 @@ import { filterPairs } from '../spec/pairs.ts';
 export const images = command({
   usage: '[OPTIONS] [REPOSITORY[:TAG]]',
   arity: arity.atMost(1),
+  examples: [
+    ['Of one repository', 'wharf images debian'],
+    ['Without a name', 'wharf images -f dangling=true'],
+  ],
   options: {
     all: flag.bool('-a, --all', 'Show all images (default hides intermediate images)'),
     digests: flag.bool('--digests', 'Show digests'),

@@ -2,6 +2,7 @@ import { ApiError, type Client } from '../../client/index.ts';
 import { arity, command, type CommandContext } from '../command.ts';
 import { errorText, ExitError } from '../errors.ts';
 import { flag } from '../flags.ts';
+import { suggestionAmong, suggestionFor } from '../suggest.ts';
 import { inspectMissing } from '../format/inspect-fields.ts';
 import { CompiledTemplate, TemplateExecError } from '../format/template.ts';
 import { objectFormat } from '../format/format-flag.ts';
@@ -15,6 +16,10 @@ const size = flag.bool('-s, --size', 'Display total file sizes');
 export const inspect = command({
   usage: '[OPTIONS] NAME|ID [NAME|ID...]',
   arity: arity.atLeast(1),
+  examples: [
+    ['One field', "wharf inspect -f '{{.State.Status}}' web"],
+    ['The address on each network', "wharf inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}' web"],
+  ],
   options: { format, size, type: flag.string('--type', 'Only inspect objects of the given type') },
   run({ args, options }, context) {
     const { type } = options;
@@ -66,6 +71,10 @@ export async function showObjects(
       found.push(await look(name));
     } catch (e) {
       failures.push(e instanceof NoSuchObject ? `Error: No such object: ${name}` : errorText(e));
+      const near = await (e instanceof NoSuchObject
+        ? suggestionAmong('object', name, context)
+        : suggestionFor(e, context));
+      if (near !== undefined) failures.push(near);
     }
   }
   let out = '';

@@ -8,6 +8,10 @@ import { copyOutput } from '../stream/output.ts';
 export const logs = command({
   usage: '[OPTIONS] CONTAINER',
   arity: arity.exactly(1),
+  examples: [
+    ['Follow the last ten lines', 'wharf logs -f -n 10 web'],
+    ['What the last five minutes said', 'wharf logs --since 5m web'],
+  ],
   options: {
     details: flag.bool('--details', 'Show extra details provided to logs'),
     follow: flag.bool('-f, --follow', 'Follow log output'),

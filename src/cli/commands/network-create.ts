@@ -8,6 +8,7 @@ import { ipamPools } from '../spec/ipam.ts';
 export const create = command({
   usage: '[OPTIONS] NETWORK',
   arity: arity.exactly(1),
+  examples: [['With a range of its own', 'wharf network create --subnet 10.5.0.0/16 lan']],
   options: {
     attachable: flag.bool('--attachable', 'Enable manual container attachment'),
     auxAddress: flag.list('--aux-address', 'Auxiliary IPv4 or IPv6 addresses used by Network driver', { type: 'map' }),

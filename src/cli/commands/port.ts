@@ -5,6 +5,7 @@ import { ExitError } from '../errors.ts';
 export const port = command({
   usage: 'CONTAINER [PRIVATE_PORT[/PROTO]]',
   arity: arity.between(1, 2),
+  examples: [['Where port 80 is published', 'wharf port web 80']],
   options: {},
   async run({ args }, context) {
     const [name = '', wanted] = args;

@@ -8,6 +8,11 @@ import { tableFormat } from '../format/format-flag.ts';
 export const ps = command({
   usage: '[OPTIONS]',
   arity: arity.none,
+  examples: [
+    ['Those that have ended as well', 'wharf ps -a'],
+    ['Names and ports only', "wharf ps --format 'table {{.Names}}\\t{{.Ports}}'"],
+    ['IDs of those that have ended', 'wharf ps -aq -f status=exited'],
+  ],
   options: {
     all: flag.bool('-a, --all', 'Show all containers (default shows just running)'),
     filter: flag.filter('-f, --filter', 'Filter output based on conditions provided'),

@@ -6,6 +6,7 @@ import { flag } from '../flags.ts';
 export const rm = command({
   usage: '[OPTIONS] CONTAINER [CONTAINER...]',
   arity: arity.atLeast(1),
+  examples: [['All that have ended', 'wharf rm $(wharf ps -aq -f status=exited)']],
   options: {
     force: flag.bool('-f, --force', 'Force the removal of a running container (uses SIGKILL)'),
     link: flag.bool('-l, --link', 'Remove the specified link'),

@@ -10,6 +10,11 @@ import { detachKeysOf } from '../stream/detach-keys.ts';
 export const run = command({
   usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
   arity: arity.atLeast(1),
+  examples: [
+    ['A shell in a container that is removed when it ends', 'wharf run --rm -it debian bash'],
+    ['A web server in the background, its port 80 as 8080 here', 'wharf run -d --name web -p 8080:80 nginx'],
+    ['A folder of yours in it, and a variable', 'wharf run --rm -v "$PWD":/data -e MODE=test debian ls /data'],
+  ],
   interspersed: false,
   options: {
     ...CONTAINER_FLAGS,

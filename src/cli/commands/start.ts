@@ -2,12 +2,14 @@ import { arity, command } from '../command.ts';
 import { exitCodeFor } from '../create-container.ts';
 import { errorText, ExitError } from '../errors.ts';
 import { flag } from '../flags.ts';
+import { suggestionFor } from '../suggest.ts';
 import { attachTo } from './attach.ts';
 import { detachKeysOf } from '../stream/detach-keys.ts';
 
 export const start = command({
   usage: '[OPTIONS] CONTAINER [CONTAINER...]',
   arity: arity.atLeast(1),
+  examples: [['Start it and see what it says', 'wharf start -a web']],
   options: {
     attach: flag.bool('-a, --attach', 'Attach STDOUT/STDERR and forward signals'),
     detachKeys: flag.string('--detach-keys', 'Override the key sequence for detaching a container'),
@@ -32,6 +34,8 @@ export const start = command({
         await context.print(`${name}\n`);
       } catch (e) {
         context.warn(errorText(e));
+        const near = await suggestionFor(e, context);
+        if (near !== undefined) context.warn(near);
         failed.push(name);
       }
     }

@@ -25,6 +25,7 @@ const LAYOUT = {
 export const stats = command({
   usage: '[OPTIONS] [CONTAINER...]',
   arity: arity.any,
+  examples: [['Once, for a script', "wharf stats --no-stream --format '{{.Name}} {{.MemUsage}}'"]],
   options: {
     all: flag.bool('-a, --all', 'Show all containers (default shows just running)'),
     format: tableFormat(),

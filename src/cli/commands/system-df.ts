@@ -15,6 +15,7 @@ const LAYOUT = {
 export const df = command({
   usage: '[OPTIONS]',
   arity: arity.none,
+  examples: [['Each image, container and volume', 'wharf system df -v']],
   options: { format: tableFormat(), verbose: flag.bool('-v, --verbose', 'Show detailed information on space usage') },
   async run({ options }, context) {
     const usage = (await context.client.request('GET', '/system/df')) as DiskUsage;

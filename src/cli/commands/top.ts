@@ -4,6 +4,7 @@ import { alignTabs } from '../format/table.ts';
 export const top = command({
   usage: 'CONTAINER [ps OPTIONS]',
   arity: arity.atLeast(1),
+  examples: [['Other columns', 'wharf top web -o pid,user,args']],
   options: {},
   interspersed: false,
   async run({ args }, context) {

@@ -9,6 +9,7 @@ import { parseRestart } from '../spec/limits.ts';
 export const update = command({
   usage: '[OPTIONS] CONTAINER [CONTAINER...]',
   arity: arity.atLeast(1),
+  examples: [['More memory for a running container', 'wharf update -m 1g --memory-swap 2g web']],
   options: {
     blkioWeight: flag.int('--blkio-weight', 'Block IO (relative weight), between 10 and 1000, or 0 to disable', {
       type: 'uint16',

@@ -6,6 +6,7 @@ import { pairs } from '../spec/pairs.ts';
 export const create = command({
   usage: '[OPTIONS] [VOLUME]',
   arity: arity.atMost(1),
+  examples: [['In memory', 'wharf volume create -o type=tmpfs -o device=tmpfs -o o=size=100m scratch']],
   options: {
     driver: flag.string('-d, --driver', 'Specify volume driver name', { default: '"local"' }),
     label: flag.list('--label', 'Set metadata for a volume'),
