@@ -135,6 +135,8 @@ export interface Client {
       name: string,
       options: { tag?: string; auth?: res.RegistryAuth; signal?: AbortSignal },
     ): AsyncIterable<res.ProgressMessage>;
+    /** What a registry has under a name, without pulling it. */
+    distribution(name: string, auth: res.RegistryAuth | undefined): Promise<unknown>;
     load(tar: Readable, options?: { quiet?: boolean; signal?: AbortSignal }): AsyncIterable<res.ProgressMessage>;
     save(names: readonly string[]): Promise<Readable>;
     /** The files of an image as a tar, as a build's `-o` gives them; only Wharf's engine has this. */

@@ -34,6 +34,10 @@ export function imageCalls(http: Transport): Client['images'] {
       });
       yield* jsonObjects(answer);
     },
+    distribution: (name, auth) =>
+      http.json('GET', `/distribution/${name.split('/').map(encodeURIComponent).join('/')}/json`, {
+        headers: authHeader(auth),
+      }),
     load: async function* (tar, options = {}) {
       const query = { quiet: options.quiet ?? false };
       yield* jsonObjects(await http.call('POST', '/images/load', { query, body: tar, signal: options.signal }));

@@ -5,6 +5,7 @@ import type { ImageConfig, ImageRunConfig } from '../core/oci.ts';
 import type * as wire from '../core/wire/container.ts';
 import type * as net from '../core/wire/network.ts';
 import type * as res from '../core/wire/resources.ts';
+import type { ImageDifference, ImageLayerReport } from '../core/wire/image-layers.ts';
 import type { Networks } from '../network/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Storage } from '../storage/index.ts';
@@ -252,6 +253,10 @@ export interface Images {
     auth: res.RegistryAuth | undefined,
     signal: AbortSignal,
   ): Promise<{ Descriptor: Record<string, unknown>; Platforms: unknown }>;
+  /** What each layer brings and wastes, bottom first. */
+  layers(ref: string): Promise<readonly ImageLayerReport[]>;
+  /** How the files of `other` differ from those of `ref`. */
+  diff(ref: string, other: string): Promise<readonly ImageDifference[]>;
   /** Tries credentials. Resolves to a token to keep instead of the password, empty if there is none. */
   tryLogin(auth: res.RegistryAuth, signal: AbortSignal): Promise<string>;
   search(

@@ -82,6 +82,24 @@ export interface Layer {
   readonly blob: Digest | undefined;
 }
 
+/** One thing that a layer brings or hides. */
+export interface LayerFile {
+  /** Absolute, as containers see it. */
+  readonly path: string;
+  /** `whiteout`: what lower layers have there is gone. */
+  readonly kind: 'file' | 'directory' | 'symlink' | 'special' | 'whiteout';
+  /** Of regular files; hard links have it once. */
+  readonly sizeBytes: number;
+  /** A directory that hides what lower layers have in it. */
+  readonly opaque: boolean;
+  /** Mode, owner, size: equal texts are equal attributes. */
+  readonly attributes: string;
+  /** Of symbolic links. */
+  readonly target: string;
+  /** Where it lies; to be read only. */
+  readonly diskPath: string | Buffer;
+}
+
 /** A layer that is unpacked and has no place yet. */
 export interface StagedLayer extends AsyncDisposable {
   readonly diffId: DiffId;
@@ -116,6 +134,8 @@ export interface LayerStore {
   stage(tar: AsyncIterable<Uint8Array>, options?: Parameters<LayerStore['apply']>[2]): Promise<StagedLayer>;
   /** The layer's changes as an uncompressed tar whose digest is the diffID (the stored blob if it is kept, else re-made). */
   tar(chainId: ChainId): Promise<Readable>;
+  /** What the layer itself has, without what is below it: directories before what is in them. */
+  contents(chainId: ChainId): Iterable<LayerFile>;
   /** Directories of the stack for overlayfs, topmost first. */
   lowerDirs(chainId: ChainId): readonly string[];
   /** Success means "it is not there". @throws {WharfError} `LAYER_IN_USE` if a layer or snapshot stands on it */

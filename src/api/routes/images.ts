@@ -10,6 +10,9 @@ export const imageRoutes: readonly Route[] = [
   { method: 'POST', path: '/images/prune', handle: prune },
   { method: 'GET', path: '/images/:name+/json', handle: inspect },
   { method: 'GET', path: '/images/:name+/history', handle: history },
+  // Wharf's own: what each layer holds, and how two images differ.
+  { method: 'GET', path: '/images/:name+/layers', handle: layers },
+  { method: 'GET', path: '/images/:name+/diff', handle: diff },
   { method: 'POST', path: '/images/:name+/tag', handle: tag },
   { method: 'DELETE', path: '/images/:name+', handle: remove },
   { method: 'POST', path: '/commit', handle: commit },
@@ -33,6 +36,16 @@ async function prune({ query, engine }: Exchange) {
 
 async function inspect(exchange: Exchange) {
   return ok(imageInspectFor(exchange.version, await exchange.engine.images.inspect(exchange.param('name'))));
+}
+
+async function layers(exchange: Exchange) {
+  return ok(await exchange.engine.images.layers(exchange.param('name')));
+}
+
+async function diff(exchange: Exchange) {
+  const other = exchange.query.text('against');
+  if (other === '') throw invalidParameter({ message: 'against which image? Say ?against=IMAGE' });
+  return ok(await exchange.engine.images.diff(exchange.param('name'), other));
 }
 
 async function history(exchange: Exchange) {

@@ -17,6 +17,7 @@ import { ageFilter, checkFilters, flagFilter, labelsMatch, referenceMatches } fr
 import { Holds } from './holds.ts';
 import { pullImage } from './pull.ts';
 import { pushImage } from './push.ts';
+import { compareImages, reportLayers } from './layer-report.ts';
 import { inspectRemote, searchImages, tryLogin } from './remote.ts';
 import { counted } from './transfer.ts';
 import { deleteImage, removeImage, removeOrphanLayers, type RemoveParts } from './remove.ts';
@@ -242,6 +243,12 @@ class ImageService implements Images {
     return pushImage(this.#transferParts(), { name, ...options }, onMessage, signal);
   }
 
+  layers(ref: string) {
+    return reportLayers(this.#deps.storage.layers, this.get(ref));
+  }
+  diff(ref: string, other: string) {
+    return compareImages(this.#deps.storage.layers, this.get(ref), this.get(other));
+  }
   inspectRemote(...[name, auth, signal]: Parameters<Images['inspectRemote']>) {
     return inspectRemote(this.#deps, name, auth, signal);
   }

@@ -12,6 +12,8 @@ import { explained } from './pull.ts';
 export interface DistributionInspect {
   readonly Descriptor: { readonly mediaType: string; readonly digest: string; readonly size: number };
   readonly Platforms: readonly Platform[];
+  /** Wharf's own addition: the manifest or index itself. */
+  readonly Manifest: unknown;
 }
 export interface SearchResult {
   readonly name: string;
@@ -40,15 +42,17 @@ export async function inspectRemote(
   const Descriptor = { mediaType, digest, size: bytes.length };
   const document = JSON.parse(bytes.toString()) as Partial<ImageIndex> & Partial<Manifest>;
   if (document.manifests) {
-    return { Descriptor, Platforms: document.manifests.flatMap(({ platform }) => platform ?? []) };
+    const Platforms = document.manifests.flatMap(({ platform }) => platform ?? []);
+    return { Descriptor, Platforms, Manifest: document };
   }
-  if (!document.config) return { Descriptor, Platforms: [] };
+  if (!document.config) return { Descriptor, Platforms: [], Manifest: document };
   const pieces: Buffer[] = [];
   for await (const piece of client.blob(document.config.digest, { sizeBytes: document.config.size }))
     pieces.push(piece);
   const { architecture, os, variant } = JSON.parse(Buffer.concat(pieces).toString()) as Partial<ImageConfig>;
   return {
     Descriptor,
+    Manifest: document,
     Platforms: architecture && os ? [{ architecture, os, ...(variant !== undefined && { variant }) }] : [],
   };
 }

@@ -5,12 +5,13 @@ import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { chainIds, type ChainId, type DiffId, type Digest, digestFromHex, sha256 } from '../../core/digest.ts';
-import type { ContentStore, Database, Layer, LayerStore, StagedLayer } from '../contract.ts';
+import type { ContentStore, Database, Layer, LayerFile, LayerStore, StagedLayer } from '../contract.ts';
 import { digestMismatch, layerInUse, layerNotFound } from '../errors.ts';
 import { type Layout, shortName } from '../layout.ts';
 import { syncFileSystem } from '../../linux/index.ts';
 import { decompress } from '../tar/decompress.ts';
 import { packTree } from '../tar/pack.ts';
+import { layerContents } from './contents.ts';
 import { adoptFromBelow } from './implied.ts';
 import { LowerView } from './lower-view.ts';
 import { replayRecipe } from './recipe.ts';
@@ -72,18 +73,13 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
     return await staged.put(parent);
   }
 
-  async stage(
-    tar: AsyncIterable<Uint8Array>,
-    options: Parameters<LayerStore['stage']>[1] = {},
-  ): Promise<StagedLayer> {
+  async stage(tar: AsyncIterable<Uint8Array>, options: Parameters<LayerStore['stage']>[1] = {}): Promise<StagedLayer> {
     const made = join(this.#layout.tmp, `layer-${shortName()}`);
     mkdirSync(made, { mode: 0o755 });
     const discard = () => rm(made, { recursive: true, force: true });
     try {
       const { small, whole } = await begun(tar);
-      const unpacked = small
-        ? await unpackLayer(made, whole, options)
-        : await this.#pool.unpack(made, whole, options);
+      const unpacked = small ? await unpackLayer(made, whole, options) : await this.#pool.unpack(made, whole, options);
       if (options.expect !== undefined && options.expect !== unpacked.diffId) {
         throw digestMismatch({ expected: options.expect, actual: unpacked.diffId });
       }
@@ -143,6 +139,10 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
       objectMode: false,
       highWaterMark: 1024 * 1024,
     });
+  }
+
+  contents(chainId: ChainId): Iterable<LayerFile> {
+    return layerContents(join(this.#layout.layers, this.#require(chainId).directory, 'fs'));
   }
 
   lowerDirs(chainId: ChainId): readonly string[] {
