@@ -86,7 +86,11 @@ export class Context {
   /** Loads the project; services named on the command line have their profiles activated and must exist. */
   async project(
     services: readonly string[] = [],
-    options: { readonly mustExist?: boolean; readonly interpolate?: boolean } = {},
+    options: {
+      readonly mustExist?: boolean;
+      readonly interpolate?: boolean;
+      readonly without?: LoadOptions['without'];
+    } = {},
   ): Promise<Project> {
     const surroundings = await this.#surroundings();
     const project = loadProject(
@@ -94,6 +98,7 @@ export class Context {
         ...this.#loadOptions(),
         services,
         ...(options.interpolate === undefined ? {} : { interpolate: options.interpolate }),
+        ...(options.without ? { without: options.without } : {}),
       },
       surroundings,
     );

@@ -51,7 +51,7 @@ export async function requestOf(client: Client, facts: CreateFacts): Promise<Con
   });
 }
 
-/** Creates one container of a service, not started, with its secrets and configs in it. @returns its ID */
+/** Creates one container of a service, not started. @returns its ID */
 export async function createContainer(client: Client, facts: CreateFacts): Promise<string> {
   const { definition } = facts;
   const body = await requestOf(client, facts);
@@ -59,17 +59,19 @@ export async function createContainer(client: Client, facts: CreateFacts): Promi
     name: facts.temporary ?? facts.name,
     ...(definition.platform === undefined ? {} : { platform: definition.platform }),
   });
-  try {
-    await writeFiles(client, Id, facts);
-  } catch (e) {
-    await client.containers.remove(Id, { force: true, volumes: true });
-    throw e;
-  }
   return Id;
 }
 
-/** Secrets and configs whose content does not lie in a file: written into the container. */
-async function writeFiles(client: Client, id: string, facts: CreateFacts): Promise<void> {
+/**
+ * Writes secrets and configs whose content does not lie in a file into a container; done before each start, so that one
+ * whose creation was cut short gets them too.
+ * @throws {WharfError} `COMPOSE_FAILED` if a variable is not set
+ */
+export async function writeFiles(
+  client: Client,
+  id: string,
+  facts: Pick<CreateFacts, 'project' | 'service' | 'definition'>,
+): Promise<void> {
   const files = (['secrets', 'configs'] as const).flatMap((kind) =>
     (facts.definition[kind] ?? []).flatMap((reference) => {
       const content = contentOf(kind, reference, facts);
@@ -93,7 +95,11 @@ async function writeFiles(client: Client, id: string, facts: CreateFacts): Promi
   await client.containers.archivePut(id, '/', tar as never);
 }
 
-function contentOf(kind: 'secrets' | 'configs', reference: FileReference, facts: CreateFacts): string | undefined {
+function contentOf(
+  kind: 'secrets' | 'configs',
+  reference: FileReference,
+  facts: Pick<CreateFacts, 'project' | 'service' | 'definition'>,
+): string | undefined {
   const definition = facts.project[kind][reference.source];
   if (!definition || definition.file !== undefined || definition.external) return undefined;
   const what = kind.slice(0, -1);

@@ -11,7 +11,7 @@ import { LABEL, resourceLabels } from '../plan/labels.ts';
 import { temporaryName } from '../plan/names.ts';
 import type { ForEachStep } from '../plan/step.ts';
 import type { CreateFacts } from './create-container.ts';
-import { createContainer } from './create-container.ts';
+import { createContainer, writeFiles } from './create-container.ts';
 import { runHooks } from './hooks.ts';
 import { whyInWords } from './why-recreate.ts';
 import { waitForService } from './wait-for.ts';
@@ -109,6 +109,7 @@ export function hands(facts: HandsFacts): ForEachStep<Promise<void>> {
         ifThere(client.containers.remove(container, { force: true })),
       );
     },
+    rename: ({ container, name }) => client.containers.rename(container, name),
     stop: ({ container, name }) =>
       progress.during(`Container ${name}`, 'Stopping', 'Stopped', () =>
         ifThere(client.containers.stop(container, stop)),
@@ -124,6 +125,8 @@ export function hands(facts: HandsFacts): ForEachStep<Promise<void>> {
     },
     start: ({ service, name }) =>
       progress.during(`Container ${name}`, 'Starting', 'Started', async () => {
+        const definition = project.services[service];
+        if (definition) await writeFiles(client, name, { project, service, definition });
         await client.containers.start(name);
         await runHooks(client, name, service, project.services[service]?.post_start ?? [], (text) =>
           facts.hookOutput?.(name, text),

@@ -57,6 +57,8 @@ function dispatch(step: Step, hands: ForEachStep<Promise<void>>): Promise<void> 
       return hands.recreate(step);
     case 'remove':
       return hands.remove(step);
+    case 'rename':
+      return hands.rename(step);
     case 'stop':
       return hands.stop(step);
     case 'keep':

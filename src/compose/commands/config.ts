@@ -4,6 +4,7 @@ import { command } from '../context.ts';
 import { composeUsage } from '../errors.ts';
 import { canonical, goJson, inDependencyOrder, withDependencies } from '../load/index.ts';
 import type { Project } from '../model/project.ts';
+import { variables, withDigests } from './config-lists.ts';
 import { configHash } from '../plan/hash.ts';
 import { toYaml } from '../output/yaml.ts';
 import { imageName } from '../plan/names.ts';
@@ -23,16 +24,34 @@ export default command({
     quiet: { names: '-q, --quiet', help: "Only validate the configuration, don't print anything" },
     services: { names: '--services', help: 'Print the service names, one per line' },
     volumes: { names: '--volumes', help: 'Print the volume names, one per line' },
-    noConsistency: { names: '--no-consistency', help: 'Accepted', hidden: true },
-    noNormalize: { names: '--no-normalize', help: 'Accepted', hidden: true },
-    noPathResolution: { names: '--no-path-resolution', help: 'Accepted', hidden: true },
-    resolveImageDigests: { names: '--resolve-image-digests', help: 'Accepted', hidden: true },
+    variables: { names: '--variables', help: 'Print model variables and default values' },
+    models: { names: '--models', help: 'Print the model names, one per line' },
+    lockImageDigests: { names: '--lock-image-digests', help: 'Produces an override file with image digests' },
+    resolveImageDigests: { names: '--resolve-image-digests', help: 'Pin image tags to digests' },
+    noConsistency: { names: '--no-consistency', help: "Don't check model consistency" },
+    noEnvResolution: { names: '--no-env-resolution', help: 'Accepted', hidden: true },
+    noNormalize: { names: '--no-normalize', help: "Don't normalize compose model" },
+    noPathResolution: { names: '--no-path-resolution', help: "Don't resolve file paths" },
   },
   async run(context, { flags, args }) {
-    const loaded = await context.project(args, { interpolate: !flags.noInterpolate });
-    const project = args.length === 0 ? loaded : only(loaded, args);
+    const loaded = await context.project(args, {
+      interpolate: !flags.noInterpolate,
+      without: {
+        normalise: flags.noNormalize,
+        paths: flags.noPathResolution,
+        // What is only looked at may lack its values.
+        consistency: flags.noConsistency || flags.noInterpolate || flags.variables,
+      },
+    });
+    const chosen = args.length === 0 ? loaded : only(loaded, args);
     if (flags.quiet) return 0;
-    const lines = listed(project, flags);
+    if (flags.variables) {
+      context.io.stdout.write(variables(chosen, flags.format === 'json'));
+      return 0;
+    }
+    const pinned = flags.resolveImageDigests || flags.lockImageDigests;
+    const project = pinned ? await withDigests(context.client, chosen) : chosen;
+    const lines = flags.lockImageDigests ? toYaml(images(project)).trimEnd().split('\n') : listed(project, flags);
     const text =
       lines === undefined
         ? rendered(project, flags.format ?? 'yaml', flags.noInterpolate)
@@ -52,6 +71,14 @@ function only(project: Project, names: readonly string[]): Project {
   };
 }
 
+/** Only the images: an override file that pins them. */
+function images(project: Project): unknown {
+  const pinned = Object.entries(project.services).flatMap(([name, { image }]) =>
+    image === undefined ? [] : [[name, { image }]],
+  );
+  return { services: Object.fromEntries(pinned) };
+}
+
 function listed(
   project: Project,
   flags: {
@@ -60,6 +87,7 @@ function listed(
     readonly networks: boolean;
     readonly profiles: boolean;
     readonly images: boolean;
+    readonly models: boolean;
     readonly environment: boolean;
     readonly hash: string | undefined;
   },
@@ -72,7 +100,14 @@ function listed(
     const all = Object.values({ ...services, ...project.disabled }).flatMap((s) => s.profiles ?? []);
     return [...new Set(all)].sort();
   }
-  if (flags.images) return inDependencyOrder(services).map((name) => imageName(project, name, services[name] ?? {}));
+  if (flags.models)
+    return Object.values(project.models).flatMap((m) =>
+      isMap(m) && typeof m['model'] === 'string' ? [m['model']] : [],
+    );
+  if (flags.images)
+    return Object.keys(services)
+      .sort()
+      .map((name) => imageName(project, name, services[name] ?? {}));
   if (flags.environment)
     return Object.entries(project.environment)
       .map(([k, v]) => `${k}=${v}`)
@@ -92,4 +127,8 @@ function rendered(project: Project, format: string, raw: boolean): string {
   if (format === 'json') return goJson(canonical(project, { json: true, raw }), 2);
   if (format !== 'yaml') throw composeUsage({ message: `unsupported format "${format}"` });
   return toYaml(canonical(project, { raw }));
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

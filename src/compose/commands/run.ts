@@ -8,7 +8,7 @@ import type { Progress } from '../output/progress.ts';
 import type { ImageFacts } from '../plan/create-request.ts';
 import { planUp } from '../plan/plan-up.ts';
 import { refuseUnsupported } from '../plan/unsupported.ts';
-import { createContainer } from '../apply/create-container.ts';
+import { createContainer, writeFiles } from '../apply/create-container.ts';
 import { ensureImages } from '../apply/images.ts';
 import { interact } from '../apply/interactive.ts';
 import { up } from '../apply/up.ts';
@@ -120,6 +120,7 @@ export default command({
       image: facts,
       oneOff: { slug, useAliases: flags.useAliases },
     });
+    await writeFiles(client, id, { project: networks, service: name, definition });
     progress.close();
     if (flags.detach) {
       await client.containers.start(id);

@@ -1,4 +1,5 @@
 import { graphOf, walk } from '../apply/graph.ts';
+import { writeFiles } from '../apply/create-container.ts';
 import { runHooks } from '../apply/hooks.ts';
 import { nameOf, serviceContainers } from '../apply/observe.ts';
 import { waitAllReady, waitForService } from '../apply/wait-for.ts';
@@ -40,6 +41,8 @@ export default command({
       }
       for (const c of mine)
         await progress.during(`Container ${nameOf(c)}`, 'Starting', 'Started', async () => {
+          const definition = project?.services[service];
+          if (project && definition) await writeFiles(client, c.Id, { project, service, definition });
           await client.containers.start(c.Id);
           await runHooks(client, c.Id, service, project?.services[service]?.post_start ?? []);
         });

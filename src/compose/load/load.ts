@@ -30,6 +30,8 @@ export interface LoadOptions {
   /** Services named on the command line: their profiles are active. */
   readonly services?: readonly string[];
   readonly interpolate?: boolean;
+  /** Steps to leave out, for `config`. */
+  readonly without?: { readonly normalise?: boolean; readonly paths?: boolean; readonly consistency?: boolean };
   /** Names as docker-compose 1 made them. */
   readonly compatibility?: boolean;
   /** Keep resources that no service uses. */
@@ -74,24 +76,31 @@ export function loadProject(options: LoadOptions, s: Surroundings): Project {
   const positions = new Map<string, Position>();
   const origins = new Map<string, Position[]>();
   const templates: Template[] = [];
-  const loader = new Loader(once, { positions, origins, templates }, options.interpolate ?? true);
+  const loader = new Loader(
+    once,
+    { positions, origins, templates },
+    options.interpolate ?? true,
+    options.without?.paths ?? false,
+  );
   let model = EMPTY;
   for (const document of opened.documents) {
     model = loader.add(model, document.file, document.tree, opened.projectDirectory, opened.environment, []);
   }
-  model = normalise(model, opened.name);
+  if (!options.without?.normalise) model = normalise(model, opened.name);
   const lookup = (name: string): string | undefined => opened.environment[name];
   const profiles = activeProfiles(options, lookup, model);
   const enabled: Record<string, Service> = {};
   const disabled: Record<string, Service> = {};
   for (const [name, service] of Object.entries(model.services)) {
     const active = !service.profiles?.length || service.profiles.some((p) => profiles.has(p)) || profiles.has('*');
-    (active ? enabled : disabled)[name] = absoluteContext(service, opened.projectDirectory);
+    (active ? enabled : disabled)[name] = options.without?.paths
+      ? service
+      : absoluteContext(service, opened.projectDirectory);
   }
-  checkConsistency({ ...model, services: enabled }, disabled, positions);
+  if (!options.without?.consistency) checkConsistency({ ...model, services: enabled }, disabled, positions);
   const services: Record<string, Service> = {};
   for (const [name, service] of Object.entries(enabled)) {
-    services[name] = resolveEnvironment(name, service, lookup, positions, once);
+    services[name] = resolveEnvironment(name, service, opened.projectDirectory, lookup, positions, once);
   }
   const used = options.allResources ? model : { ...model, ...usedResources(model, services) };
   return {
@@ -176,11 +185,14 @@ function activeProfiles(options: LoadOptions, lookup: (name: string) => string |
 function resolveEnvironment(
   name: string,
   service: Service,
+  directory: string,
   lookup: (name: string) => string | undefined,
   positions: ReadonlyMap<string, Position>,
   s: Surroundings,
 ): Service {
-  const environment = serviceEnvironment(service, lookup, s, (file) =>
+  const files = service.env_file?.map((f) => ({ ...f, path: posix.resolve(directory, f.path) }));
+  const reading = files ? { ...service, env_file: files } : service;
+  const environment = serviceEnvironment(reading, lookup, s, (file) =>
     composeInputMissing(
       { message: `env file ${file.path} not found: stat ${file.path}: no such file or directory` },
       { at: positions.get(`services.${name}.env_file:${file.path}`) ?? positions.get(`services.${name}.env_file`) },
@@ -245,8 +257,10 @@ class Loader {
   readonly #positions: Map<string, Position>;
   readonly #notes: Notes;
   readonly #interpolates: boolean;
+  readonly #keepPaths: boolean;
 
-  constructor(s: Surroundings, notes: Notes, interpolates: boolean) {
+  constructor(s: Surroundings, notes: Notes, interpolates: boolean, keepPaths: boolean) {
+    this.#keepPaths = keepPaths;
     this.#s = s;
     this.#positions = notes.positions;
     this.#notes = notes;
@@ -288,6 +302,7 @@ class Loader {
       path: '',
       baseDirectory: directory,
       home: this.#s.home,
+      keepPaths: this.#keepPaths,
       note: (path, position) => {
         if (notes) this.#positions.set(path, position);
         this.#notes.origins.set(path, [...(this.#notes.origins.get(path) ?? []), position]);

@@ -9,6 +9,8 @@ export class VolumeError extends Error {
 export interface PathRules {
   readonly baseDirectory: string;
   readonly home: string | undefined;
+  /** Paths stay as they were written. */
+  readonly keepPaths?: boolean;
 }
 
 /**
@@ -47,6 +49,7 @@ function isHostPath(source: string): boolean {
 
 /** An absolute path for what a file says: relative to `baseDirectory`, `~` is the home directory. */
 export function resolveHostPath(path: string, rules: PathRules): string {
+  if (rules.keepPaths) return path;
   if (path === '~' || path.startsWith('~/')) {
     if (rules.home === undefined) throw new VolumeError(`cannot expand "${path}": HOME is not set`);
     return posix.join(rules.home, path.slice(1));

@@ -75,11 +75,25 @@ export function planUp(project: Project, observed: Observed, options: UpOptions)
   for (const name of selected) {
     const service = project.services[name];
     if (!service) continue;
-    const mine = observed.containers
+    const all = observed.containers
       .filter((c) => label(c, 'service') === name && !isOneOff(c))
       .sort((a, b) => numberOf(a) - numberOf(b));
+    // One made to replace another that is still there: the replacement was cut short, and is begun anew.
+    const unfinished = all.filter((c) => isReplacement(c) && all.some((o) => o !== c && numberOf(o) === numberOf(c)));
+    for (const container of unfinished) {
+      prepare.push({
+        kind: 'remove',
+        id: `remove ${container.Id}`,
+        after: [],
+        container: container.Id,
+        name: nameOf(container),
+        because: 'its making was cut short',
+      });
+    }
+    const mine = all.filter((c) => !unfinished.includes(c));
     const dependencies = Object.entries(service.depends_on ?? {}).filter(([d]) => options.services.has(d));
-    const after = [...resources, ...dependencies.flatMap(([d]) => made.get(d) ?? [])];
+    const cleared = unfinished.map((c) => `remove ${c.Id}`);
+    const after = [...resources, ...cleared, ...dependencies.flatMap(([d]) => made.get(d) ?? [])];
     const reasons = new Map(
       mine.map((c) => [c.Id, whyRecreate(name, service, c, project, observed, options, replaced, remade)]),
     );
@@ -128,6 +142,13 @@ export function planUp(project: Project, observed: Observed, options: UpOptions)
         ids.push(id);
         remade.add(name);
         starts.push(target);
+        continue;
+      }
+      if (nameOf(container) !== target && isReplacement(container)) {
+        prepare.push({ kind: 'rename', id: `rename ${target}`, after: [], container: container.Id, name: target });
+        ids.push(`rename ${target}`);
+        if (container.State !== 'running') starts.push(target);
+        else start.push({ kind: 'keep', id: `keep ${target}`, after: [], container: container.Id, name: target });
       } else if (restarts && container.State === 'running') {
         const id = `stop ${target}`;
         prepare.push({ kind: 'stop', id, after: [], container: container.Id, name: target });
@@ -209,8 +230,7 @@ function whyRecreate(
   for (const key of Object.keys(service.networks ?? {})) {
     const wanted = project.networks[key]?.name ?? '';
     if (replacedNetworks.has(key)) because.push(`network ${wanted} changed`);
-    else if (container.State === 'running' && !isAttached(container, wanted, observed))
-      because.push(`it is not attached to network ${wanted}`);
+    else if (!isAttached(container, wanted, observed)) because.push(`it is not attached to network ${wanted}`);
   }
   for (const volume of service.volumes ?? []) {
     if (volume.type !== 'volume' || volume.source === undefined) continue;
@@ -238,9 +258,16 @@ function namespaceParents(service: Service): string[] {
 function isAttached(container: ContainerSummary, network: string, observed: Observed): boolean {
   const endpoints = Object.entries(container.NetworkSettings?.Networks ?? {});
   const id = observed.networks.find((n) => n.Name === network)?.Id;
-  return endpoints.some(
-    ([name, e]) => name === network || (e.NetworkID !== undefined && e.NetworkID !== '' && e.NetworkID === id),
-  );
+  return endpoints.some(([name, e]) => {
+    // Until a container has run, its endpoint knows the name only. One of the same name may be another network by now.
+    const known = e.NetworkID ?? '';
+    return known === '' ? name === network : known === id;
+  });
+}
+
+/** Made under another name, to take the place of a container of the same number. */
+function isReplacement(container: ContainerSummary): boolean {
+  return label(container, 'replace') !== undefined && /^[0-9a-f]{12}_/.test(nameOf(container));
 }
 
 /** @returns keys of networks that are made anew */

@@ -16,6 +16,8 @@ interface Steps {
   };
   /** Stops and removes one that is not wanted any more. */
   remove: { readonly container: string; readonly name: string; readonly because: string };
+  /** Gives its name to one that was made in another's place, when that was cut short. */
+  rename: { readonly container: string; readonly name: string };
   /** Stops one whose dependency is replaced; it is started again later. */
   stop: { readonly container: string; readonly name: string };
   /** Nothing to do: it runs as it should. */
