@@ -1,4 +1,4 @@
-// npm run bench [-- run|cli|engine|logs|memory|pull]: timings as ratios to a bare floor of the same minute. Nothing here fails a build.
+// npm run bench [-- run|build|cli|engine|logs|memory|pull]: timings as ratios to a bare floor of the same minute. Nothing here fails a build.
 import { benchBuild } from './build.ts';
 import { benchCliStart } from './cli-start.ts';
 import { benchEngine } from './engine.ts';
@@ -13,7 +13,7 @@ const asked = process.argv.slice(2);
 const wants = (name: string) => asked.length === 0 || asked.includes(name);
 
 if (wants('cli')) await benchCliStart();
-if (wants('run') || wants('engine') || wants('logs') || wants('memory') || wants('network') || wants('pull')) {
+if (wants('build') || wants('run') || wants('engine') || wants('logs') || wants('memory') || wants('network') || wants('pull')) {
   await withBenchDaemon(async (daemon) => {
     if (wants('run')) await benchRun(daemon);
     if (wants('engine')) await benchEngine(daemon);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { busyboxTar } from '../test/e2e/support/busybox.ts';
 import { type TestDaemon, wharfPath } from '../test/e2e/support/daemon.ts';
@@ -8,9 +8,8 @@ import { medians, report, timed } from './support.ts';
 /** `run --rm busybox true` with the docker CLI and with ours, against the bare OCI runtime on a prepared bundle. */
 export async function benchRun(daemon: TestDaemon): Promise<void> {
   const bundle = join(daemon.directory, 'bundle');
-  mkdirSync(join(bundle, 'rootfs'), { recursive: true });
-  execFileSync('tar', ['-xC', join(bundle, 'rootfs')], { input: await busyboxTar() });
-  const floors = ['crun', 'runc'].filter((runtime) => prepare(runtime, bundle));
+  const floors: string[] = [];
+  for (const runtime of ['crun', 'runc']) if (await prepareBundle(runtime, bundle)) floors.push(runtime);
   let count = 0;
   const bare = (runtime: string) => () =>
     timed(runtime, ['run', '--bundle', bundle, `wharf-bench-${process.pid}-${count++}`]);
@@ -28,8 +27,13 @@ export async function benchRun(daemon: TestDaemon): Promise<void> {
   console.log(`(the docker CLI alone, docker version: ${(times['dockerPing'] ?? 0).toFixed(0)} ms)`);
 }
 
-/** Writes the bundle's config.json; `false` if this runtime does not work here. */
-function prepare(runtime: string, bundle: string): boolean {
+/** Makes a bundle that runs `true` in busybox; `false` if this runtime does not work here. */
+export async function prepareBundle(runtime: string, bundle: string): Promise<boolean> {
+  const rootfs = join(bundle, 'rootfs');
+  if (!existsSync(rootfs)) {
+    mkdirSync(rootfs, { recursive: true });
+    execFileSync('tar', ['-xC', rootfs], { input: await busyboxTar() });
+  }
   const config = {
     ociVersion: '1.0.2',
     process: { user: { uid: 0, gid: 0 }, args: ['true'], env: ['PATH=/bin'], cwd: '/' },

@@ -58,12 +58,12 @@ export function fileIngredients(files: ReadonlyMap<string, string>): Ingredients
 
 /** What has changed, the first things by name. */
 export function differences(before: Ingredients, now: Ingredients): string {
+  if (before['instruction'] !== now['instruction']) return 'the instruction changed';
   const changed: string[] = [];
   for (const [name, value] of Object.entries(now)) {
     const was = before[name];
     if (was === value) continue;
     if (name === 'base') return `what it stands on changed: ${value}`;
-    if (name === 'instruction') return 'the instruction changed';
     if (name === 'files') changed.push('files changed');
     else if (name.startsWith('file ')) changed.push(`${name} ${was === undefined ? 'is new' : 'changed'}`);
     else changed.push(`${name} ${was === undefined ? `is new (${value})` : `changed (${was} -> ${value})`}`);

@@ -69,9 +69,10 @@ export interface PruneContext {
 /** Removes what the cache holds for itself, the longest unused first; without options all of it. Bytes are those of the disk. */
 export async function pruneCache(
   { cache, cacheMounts, leases, memory, layers, used, idle }: PruneContext,
-  { unusedForSeconds, keepBytes }: PruneOptions,
+  options: PruneOptions,
 ): Promise<{ CachesDeleted: string[] | null; SpaceReclaimed: number }> {
-  const all = unusedForSeconds === undefined && keepBytes === undefined;
+  const { unusedForSeconds, keepBytes } = options;
+  const all = options.all ?? (unusedForSeconds === undefined && keepBytes === undefined);
   const uses = cache.uses();
   const lastUse = (id: ChainId) => Date.parse(uses.get(id)?.lastUsedAt ?? uses.get(id)?.createdAt ?? NEVER);
   const tooOld = (time: number) => unusedForSeconds === undefined || time < Date.now() - unusedForSeconds * 1000;
@@ -113,7 +114,8 @@ export async function pruneCache(
     reclaimed += mount.sizeBytes;
     total -= mount.sizeBytes;
   }
-  const forgotten = all ? cache.clear() : cache.forget(gone);
+  const forgotten =
+    all && unusedForSeconds === undefined && keepBytes === undefined ? cache.clear() : cache.forget(gone);
   if (all) memory.clear();
   for (const id of own) if (!gone.has(id)) await leases.keep(id).catch(() => undefined);
   if (deleted.length === 0 && forgotten.length > 0 && all)

@@ -61,7 +61,7 @@ export async function runStage(
       announce(step);
       const metadata = !MAKES_FILES.has(step.kind);
       const report = session.reporter.begin({ name: names.next(step), metadata, line: step.line });
-      const slot = [session.file.file, stage.name ?? stage.index, i];
+      const slot = [...projectOf(session), stage.name ?? stage.index, i];
       const own = session.reporter.laneOf(lane, report);
       state = await at(step, session, lane, report, () => runStep(step, state, stage, slot, session, own, report));
       await hold.move(topOf(state));
@@ -73,6 +73,11 @@ export async function runStage(
     throw e;
   }
   return state;
+}
+
+/** What tells one project's Dockerfile from another's: nothing else of it is known here. */
+function projectOf({ file, request }: Session): readonly unknown[] {
+  return [file.file, request.tags[0] ?? '', file.stages.map(({ from }) => from.source)];
 }
 
 const MAKES_FILES: ReadonlySet<string> = new Set(['from', 'run', 'copy', 'add', 'workdir']);
@@ -136,7 +141,7 @@ async function fireTriggers(
     now = await at(stage.from, session, lane, report, async () => {
       const step = parseTrigger(text, stage.from, session.file.file);
       if (step.kind === 'arg') for (const { name } of step.args) session.triggerArgs.add(name);
-      const slot = [session.file.file, stage.name ?? stage.index, 'trigger', text];
+      const slot = [...projectOf(session), stage.name ?? stage.index, 'trigger', text];
       return runStep(step, now, stage, slot, session, own, report);
     });
     lane.say(` ---> ${shortId(now.id ?? '')}\n`);
