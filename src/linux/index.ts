@@ -12,6 +12,7 @@ export * from './netlink-route.ts';
 export * from './conntrack.ts';
 export * from './netns.ts';
 export * from './nftables.ts';
+export * from './nft-watch.ts';
 export * from './inet-socket.ts';
 export * from './inet-address.ts';
 export * from './open-in-root.ts';

@@ -1,6 +1,6 @@
 import type { SpawnSyncReturns } from 'node:child_process';
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import koffi from 'koffi';
@@ -29,7 +29,6 @@ interface Library {
 
 /** Used where the library is missing. */
 const PROGRAM = 'nft';
-const SETPRIV = '/usr/bin/setpriv';
 const OUTPUT_JSON = 1 << 4;
 let library: Library | null | undefined;
 
@@ -100,7 +99,7 @@ function runProgram(commands: string, json: boolean): string {
   }
   if (result.pid) ownProcesses.add(result.pid);
   if (result.error) throw new NftError(`nft: ${result.error.message}`, { cause: result.error });
-  if (result.status !== 0) throw new NftError(`nft: ${firstLine(result.stderr).replace(`${file}:`, 'internal:')}`);
+  if (result.status !== 0) throw new NftError(`nft: ${firstLine(result.stderr)}`);
   return result.stdout;
 }
 
@@ -112,54 +111,15 @@ export function ownFirewallProcess(pid: number): void {
   ownProcesses.add(pid);
 }
 
-/** A change of the firewall by somebody else. */
-export interface FirewallChange {
-  /** `nft (pid 12)`. */
-  readonly by: string;
-  /** What was added and deleted, in nft's language. */
-  readonly text: string;
-}
-
-/**
- * Tells of every change that others make to the firewall of this namespace, as it happens. Needs the `nft` program, which
- * prints the kernel's notices; it does not keep this process alive, and ends with it. `onEnd`: nothing more will be told.
- */
-export function watchFirewall(onChange: (change: FirewallChange) => void, onEnd: (why: string) => void): Disposable {
-  const command = [PROGRAM, '-n', 'monitor'];
-  // Killed with -9 we cannot end it: the kernel does.
-  if (existsSync(SETPRIV)) command.unshift(SETPRIV, '--pdeathsig', 'KILL');
-  const child = spawn(command[0] ?? '', command.slice(1), { stdio: ['ignore', 'pipe', 'ignore'] });
-  let lines: string[] = [];
-  let rest = '';
-  child.stdout.setEncoding('utf8').on('data', (data: string) => {
-    const parts = (rest + data).split('\n');
-    rest = parts.pop() ?? '';
-    for (const line of parts) {
-      const end = /^# new generation \d+ by process (\d+) \((.*)\)$/.exec(line);
-      if (end === null) {
-        lines.push(line);
-        continue;
-      }
-      const text = lines.join('\n');
-      lines = [];
-      const pid = Number(end[1]);
-      if (!ownProcesses.has(pid)) onChange({ by: `${end[2]} (pid ${pid})`, text });
-    }
-  });
-  child.once('error', (error) => onEnd(error.message));
-  child.once('exit', (code, signal) => onEnd(`nft monitor ended (${code ?? signal})`));
-  child.unref();
-  (child.stdout as Partial<{ unref(): void }>).unref?.();
-  return {
-    [Symbol.dispose]() {
-      child.removeAllListeners('exit');
-      child.kill('SIGKILL');
-    },
-  };
+/** Whether a process is this engine, or one that it started to change the firewall. */
+export function isOwnFirewallProcess(pid: number): boolean {
+  return ownProcesses.has(pid);
 }
 
 function firstLine(text: string): string {
-  return text.split('\n', 1)[0] || 'failed without a word';
+  const line = text.split('\n', 1)[0] ?? '';
+  // Where in the commands it stood is no help: they are ours.
+  return line.replace(/^\S+:\d+:\d+-\d+: /, '') || 'failed without a word';
 }
 
 function loadLibrary(): Library | null {

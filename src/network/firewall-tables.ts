@@ -1,14 +1,11 @@
 import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { FirewallChange } from '../linux/index.ts';
-import { Nft, forgetUdpFlows, watchFirewall } from '../linux/index.ts';
+import { Nft, forgetUdpFlows, isOwnFirewallProcess, watchFirewall } from '../linux/index.ts';
 import type { BridgeNetwork } from './contract.ts';
 import type { Forward } from './firewall.ts';
 import { renderFirewall, renderForwards, renderRemoval, tableName } from './firewall.ts';
 import { ForeignFirewall } from './foreign-firewall.ts';
-
-/** How long to wait before another watcher is started after one ended, which none should. */
-const REWATCH_MS = 10_000;
 
 /** This engine's tables in the host's firewall, and its rules in those of others. */
 export class Firewall implements Disposable {
@@ -18,7 +15,6 @@ export class Firewall implements Disposable {
   readonly #foreign: ForeignFirewall;
   #bridges: readonly string[] = [];
   #watch: Disposable | undefined;
-  #rewatch: NodeJS.Timeout | undefined;
 
   constructor(instance: string, log: Logger) {
     this.#instance = instance;
@@ -37,19 +33,25 @@ export class Firewall implements Disposable {
    */
   watch(restore: () => void): void {
     if (this.#watch !== undefined) return;
-    const changed = ({ by, text }: FirewallChange) => {
-      if (text.includes(tableName(this.#instance))) {
-        this.#log.warn('somebody altered our firewall tables: they are written anew', { by });
+    const changed = ({ pid, program, tables }: FirewallChange) => {
+      if (isOwnFirewallProcess(pid)) return;
+      if (tables.has(tableName(this.#instance))) {
+        this.#log.warn('somebody altered our firewall tables: they are written anew', {
+          by: `${program} (pid ${pid})`,
+        });
         restore();
-      } else if (/hook forward|FORWARD|DOCKER-USER|firewalld/.test(text)) {
+      } else if (![...tables].every((name) => name.startsWith('wharf_'))) {
         this.#foreign.sync(this.#nft, this.#bridges);
       }
     };
-    this.#watch = watchFirewall(changed, (why) => {
+    const lost = (why: string) => {
+      this.#log.warn('changes of the firewall were lost', { why });
+      this.#watch?.[Symbol.dispose]();
       this.#watch = undefined;
-      this.#log.warn('changes of the firewall are not watched', { why });
-      this.#rewatch = setTimeout(() => this.watch(restore), REWATCH_MS).unref();
-    });
+      this.watch(restore);
+      restore();
+    };
+    this.#watch = watchFirewall(changed, lost);
   }
 
   /** Writes everything anew, in place of what is there; without a network nothing is there afterwards. */
@@ -86,7 +88,6 @@ export class Firewall implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#rewatch);
     this.#watch?.[Symbol.dispose]();
     this.#nft[Symbol.dispose]();
   }
