@@ -10,14 +10,19 @@ const MOST_BYTES = 16 * 1024 * 1024;
  * @throws {WharfError} `INVALID_JSON`, `UNSUPPORTED_CONTENT_TYPE`
  */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // What is too much is still read off the connection, and dropped: else the client never gets to the answer.
+  request.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > MOST_BYTES) throw invalidJson({ reason: `the body is larger than ${MOST_BYTES} bytes` });
-    chunks.push(chunk);
-  }
-  return parseJson(Buffer.concat(chunks), request.headers);
+    if (bytes <= MOST_BYTES) return void chunks.push(chunk);
+    chunks.length = 0;
+    reject(invalidJson({ reason: `the body is larger than ${MOST_BYTES} bytes` }));
+  });
+  request.once('end', () => resolve(Buffer.concat(chunks)));
+  request.once('error', reject);
+  return parseJson(await promise, request.headers);
 }
 
 /** As `readJson`, of a body that was read by other means. */

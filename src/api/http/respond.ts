@@ -69,7 +69,9 @@ export function logUnexpected(thrown: unknown, log: Logger): void {
     log.debug('request refused', { code: error.code, error: error.message });
     return;
   }
-  if (error instanceof Error && (error.name === 'AbortError' || errnoOf(error) === 'EPIPE')) return;
+  // The client has gone.
+  if (error instanceof Error && (error.name === 'AbortError' || ['EPIPE', 'ECONNRESET'].includes(errnoOf(error) ?? '')))
+    return;
   log.error('request failed', {
     error: messageOf(error),
     ...(thrown === error ? {} : { thenFailed: messageOf((thrown as SuppressedError).error) }),

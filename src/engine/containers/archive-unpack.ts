@@ -17,7 +17,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { posix } from 'node:path';
-import type { Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import { errnoOf, invalidParameter, messageOf, WharfError } from '../../core/errors.ts';
 import {
   decompress,
@@ -48,8 +48,12 @@ export interface UnpackOptions {
 export async function unpackInto(root: Root, directory: string, tar: Readable, options: UnpackOptions): Promise<void> {
   using sink = new RootedSink(root, directory, options);
   const reader = new TarReader(sink);
+  const source = tar.pipe(new PassThrough());
+  const fail = (error: Error) => source.destroy(error);
+  source.on('error', () => undefined);
+  tar.once('error', fail);
   try {
-    for await (const chunk of decompress(tar)) reader.push(chunk);
+    for await (const chunk of decompress(source)) reader.push(chunk);
     reader.finish();
   } catch (cause) {
     // Docker's status for a damaged archive.
@@ -57,6 +61,10 @@ export async function unpackInto(root: Root, directory: string, tar: Readable, o
       throw requestFailed({ message: messageOf(cause) }, { cause });
     }
     throw cause;
+  } finally {
+    // Given up half way, the rest is still read off the connection: else the client never gets to the answer.
+    tar.unpipe(source);
+    tar.resume();
   }
   sink.finish();
 }
