@@ -1,0 +1,18 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import type { TestDaemon } from '../test/e2e/support/daemon.ts';
+
+/** The daemon, its monitor, and whatever else names the daemon's directory. */
+export function processesOf(daemon: TestDaemon): { readonly name: string; readonly pssKib: number }[] {
+  const found = [];
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      if (!command.includes(daemon.directory)) continue;
+      const pss = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
+      found.push({ name: command.includes('monitor') ? 'monitor' : 'wharfd', pssKib: Number(pss?.[1] ?? 0) });
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return found;
+}
