@@ -1,4 +1,5 @@
 import { ApiError } from '../client/index.ts';
+import { excerpt } from './excerpt.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { messageOf, WharfError } from '../core/errors.ts';
 import type { Command } from './context.ts';
@@ -158,7 +159,7 @@ export async function runCompose(argv: readonly string[], io: ComposeIo): Promis
   } catch (e) {
     if (e instanceof ExitWith) return e.exitCode;
     if (io.signal.aborted) return 130;
-    const text = describeError(e);
+    const text = describeError(e, json ? undefined : io.cwd);
     io.stderr.write(json ? `${JSON.stringify({ error: true, message: text })}\n` : `${text}\n`);
     return 1;
   }
@@ -206,11 +207,12 @@ async function commandHelp(name: string, io: ComposeIo): Promise<number> {
   return 0;
 }
 
-/** One line: where, what, and what to do about it. */
-function describeError(e: unknown): string {
+/** One line: where, what, and what to do about it; below it the line of the file, if it is looked for from `cwd`. */
+function describeError(e: unknown, cwd: string | undefined): string {
   if (e instanceof ApiError) return `Error response from daemon: ${e.message}`;
   if (!(e instanceof WharfError)) return messageOf(e);
   const { at, hint } = e.context;
   const place = at === undefined ? '' : `${at.file}:${at.line}:${at.column}: `;
-  return `${place}${e.message}${hint === undefined ? '' : `; ${hint}`}`;
+  const shown = at === undefined || cwd === undefined ? '' : excerpt(at, cwd);
+  return `${place}${e.message}${hint === undefined ? '' : `; ${hint}`}${shown}`;
 }

@@ -156,7 +156,7 @@ services:
       const broken = projectIn(daemon, 'broken', 'services:\n  web:\n    image: busybox\n    volumnes: ["x:/x"]\n');
       const refused = await broken(['up', '-d']);
       assert.equal(refused.code, 1);
-      assert.match(refused.stderr, /^compose\.yaml:4:5: .*did you mean "volumes"\?\n$/);
+      assert.match(refused.stderr, /^compose\.yaml:4:5: .*did you mean "volumes"\?\n  4 \| .*\n    \|     \^\n$/);
       assert.deepEqual(await ids(daemon), {});
     }),
 );

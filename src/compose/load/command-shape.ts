@@ -10,6 +10,10 @@ export const command: Shape<string[]> = {
       throw wrong(tree, where, 'a string or a list of strings');
     try {
       const { words, stoppedAt } = splitWords(tree.value);
+      if (/\s\/\/\s/.test(tree.value))
+        where.warn(
+          `${where.path}: "//" begins no comment in YAML, it is handed to the program; a comment begins with #`,
+        );
       if (stoppedAt !== undefined) {
         where.warn(
           `${where.path}: no shell runs this command, everything from "${stoppedAt}" on is ignored; to use shell operators write: sh -c '…'`,

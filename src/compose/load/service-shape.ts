@@ -226,7 +226,12 @@ const containerName: Shape<string> = {
 const imageName: Shape<string> = {
   read(tree, where) {
     const name = string.read(tree, where);
-    if (/\s/.test(name)) throw invalidAt(tree, `${where.path}: "${name}" is no image name: it has a space in it`);
+    if (/\s/.test(name))
+      throw invalidAt(
+        tree,
+        `${where.path}: "${name}" is no image name: it has a space in it`,
+        name.includes(' //') ? 'a comment begins with #' : undefined,
+      );
     return name;
   },
 };
