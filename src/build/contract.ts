@@ -41,6 +41,8 @@ export interface BuildExtras {
   readonly events?: boolean;
   /** Only read and check the Dockerfile: findings are told as events, nothing is built. */
   readonly checkOnly?: boolean;
+  /** What tells this project from others, so that reasons are about it alone: the path of its directory, say. */
+  readonly project?: string | undefined;
   /** Stages, by name or number, whose steps are not taken from the cache. */
   readonly noCacheStages?: readonly string[];
   /** Values by ID. */

@@ -30,7 +30,9 @@ export function parseBuildExtras(header: string | readonly string[] | undefined)
   if (side !== undefined && (typeof side !== 'string' || !/^[\w.-]{1,100}$/.test(side))) {
     throw invalidParameter({ message: 'X-Wharf-Build: sideDirectory has to be a plain name' });
   }
+  const project = fields.get('project');
   return {
+    project: typeof project === 'string' ? project : undefined,
     events: flag('events'),
     checkOnly: flag('checkOnly'),
     keepInCache: flag('keepInCache'),

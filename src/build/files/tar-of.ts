@@ -19,18 +19,20 @@ export function tarOf(tree: AsyncDisposable & { readonly root: string }, signal:
       tree.root,
       '.',
     ],
-    { stdio: ['ignore', 'pipe', 'ignore'], signal },
+    { stdio: ['ignore', 'pipe', 'pipe'], signal },
   );
   const out = new PassThrough();
   let failure: Error | undefined;
   child.once('error', (e) => (failure = e));
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
   child.stdout.pipe(out, { end: false });
   out.once('close', () => child.kill('SIGKILL'));
   child.once('close', (code) => {
     tree[Symbol.asyncDispose]().then(
       () => {
         if (code === 0) out.end();
-        else out.destroy(failure ?? badContext({ reason: `tar ended with ${code}` }));
+        else out.destroy(failure ?? badContext({ reason: `tar ended with ${code}: ${said.trim()}` }));
       },
       (e: unknown) => out.destroy(e instanceof Error ? e : new Error(String(e))),
     );

@@ -35,7 +35,9 @@ export async function findBaseImage(
 ): Promise<Image> {
   const { engine, request, file } = to;
   const here = engine.images.find(reference);
-  if (here !== undefined && !request.pull && fits(here, platform)) return here;
+  // What goes by its ID is that one image: there is nothing newer to pull.
+  const pull = request.pull && !reference.startsWith('sha256:');
+  if (here !== undefined && !pull && fits(here, platform)) return here;
   try {
     const ref = withDefaultTag(parseReference(reference));
     const options = {

@@ -77,7 +77,7 @@ export async function runStage(
 
 /** What tells one project's Dockerfile from another's: nothing else of it is known here. */
 function projectOf({ file, request }: Session): readonly unknown[] {
-  return [file.file, request.tags[0] ?? '', file.stages.map(({ from }) => from.source)];
+  return [file.file, request.extras?.project ?? request.tags[0] ?? '', file.stages.map(({ from }) => from.source)];
 }
 
 const MAKES_FILES: ReadonlySet<string> = new Set(['from', 'run', 'copy', 'add', 'workdir']);

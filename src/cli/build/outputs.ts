@@ -81,9 +81,14 @@ export async function writeOutput(
   if (type === 'local') {
     const directory = resolve(cwd, dest);
     await mkdir(directory, { recursive: true });
-    const child = spawn('tar', ['--extract', '--preserve-permissions', '--no-same-owner', '-C', directory], {
-      stdio: ['pipe', 'inherit', 'inherit'],
-    });
+    // Zeros do not end it: what comes after the last block has to be taken as well, or the engine sees its client leave.
+    const child = spawn(
+      'tar',
+      ['--extract', '--ignore-zeros', '--preserve-permissions', '--no-same-owner', '-C', directory],
+      {
+        stdio: ['pipe', 'inherit', 'inherit'],
+      },
+    );
     const ended = once(child, 'close');
     await pipeline(tar, child.stdin);
     const [code] = (await ended) as [number | null];

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { BuildQuery } from '../../client/index.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../core/reference.ts';
@@ -76,6 +77,7 @@ export const build = command({
       extras: {
         ...side.extras,
         events: true,
+        project: `${hostname()}:${resolve(context.cwd, args[0] ?? '')}`,
         checkOnly: check,
         keepInCache: temporary,
         noCacheStages: given.noCacheFilter.flatMap((names) => names.split(',')).map((name) => name.toLowerCase()),
