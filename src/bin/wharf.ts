@@ -8,6 +8,8 @@ const { runCli } = await import('../cli/index.ts');
 const aborter = new AbortController();
 /** Whether somebody looks at the abort signal: if nobody does, Ctrl-C ends the program at once. */
 let heeded = false;
+/** Setting it up takes time: it is left alone unless something is said there. */
+let usesStderr = false;
 /** Listeners that took signals over; the newest has them. */
 const takers: { readonly names: readonly NodeJS.Signals[]; readonly listener: (name: NodeJS.Signals) => void }[] = [];
 const NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
@@ -18,6 +20,7 @@ const io: CliIo = {
   },
   stdout: process.stdout,
   get stderr() {
+    usesStderr = true;
     return process.stderr;
   },
   env: process.env,
@@ -53,4 +56,13 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 // Whoever read our output has left (`wharf ps | head -1`): end as SIGPIPE would, without a word.
 process.stdout.on('error', (e: NodeJS.ErrnoException) => process.exit(e.code === 'EPIPE' ? 141 : 1));
 
-process.exit(await runCli(process.argv.slice(2), io));
+const code = await runCli(process.argv.slice(2), io);
+// A reader that is slow, or busy, has not taken everything yet: what Node still holds would be lost.
+await delivered(process.stdout);
+if (usesStderr) await delivered(process.stderr);
+process.exit(code);
+
+function delivered(stream: NodeJS.WriteStream): Promise<void> {
+  if (stream.writableLength === 0) return Promise.resolve();
+  return new Promise((resolve) => stream.write('', () => resolve()));
+}
