@@ -140,7 +140,7 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
       await once(agent, 'listening');
       try {
         // This machine's perl, which every Debian has, speaks to the socket.
-        const libraries = execFileSync('ldd', ['/usr/bin/perl'], { encoding: 'utf8' }).match(/\/\S+/g) ?? [];
+        const libraries = execFileSync('/usr/bin/ldd', ['/usr/bin/perl'], { encoding: 'utf8' }).match(/\/\S+/g) ?? [];
         for (const file of ['/usr/bin/perl', ...libraries]) {
           mkdirSync(join(files.path, 'root', dirname(file)), { recursive: true });
           copyFileSync(file, join(files.path, 'root', file));
@@ -223,6 +223,24 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
       const named = ['--build-context', `more=${more.path}`, '--build-context', 'base=docker-image://busybox'];
       const built = (await good(files.path, 'build', ...named, '.')).stderr;
       assert.match(built, /\d named\n#\d+ [\d.]+ target\n#\d+ [\d.]+ 7740600\n/);
+    });
+
+    await t.test('bake: targets that stand on other targets', async () => {
+      using files = directory({
+        'docker-bake.hcl': [
+          'group "default" { targets = ["app"] }',
+          'target "base" { dockerfile-inline = "FROM busybox\\nRUN echo from-base > /base\\n" }',
+          'target "app" {',
+          '  contexts = { base = "target:base" }',
+          '  dockerfile-inline = "FROM base\\nRUN cat /base\\n"',
+          '  tags = ["baked:1"]',
+          '}',
+        ].join('\n'),
+      });
+      const baked = (await good(files.path, 'buildx', 'bake')).stderr;
+      assert.match(baked, /\d from-base\n/);
+      assert.doesNotMatch(baked, /Unimplemented/);
+      assert.equal((await good('/', 'run', '--rm', 'baked:1', 'cat', '/base')).stdout, 'from-base\n');
     });
 
     await t.test('checks: findings with rule and line', async () => {

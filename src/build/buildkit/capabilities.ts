@@ -9,6 +9,7 @@ const FRONTEND = [
   'proto.refarray',
   'frontend.caps',
   'frontend.inputs',
+  'reference.output',
   'gateway.solve.metadata',
   'gateway.solve.evaluate',
   'gateway.evaluate',

@@ -17,7 +17,7 @@ export interface FrontendOptions {
 
 /** Attributes that change nothing here: caches are always looked into, and names are only for messages. */
 const WITHOUT_EFFECT =
-  /^(cache-from|cache-imports|cmdline|hostname|contextkey|dockerfilekey|context-keep-git-dir|multi-platform|localdir:.*|local-sessionid:.*|vcs:.*|attest:.*|frontend\.caps|source-date-epoch|cgroup-parent|ulimit)$/;
+  /^(cache-from|cache-imports|cmdline|hostname|contextkey|dockerfilekey|context-keep-git-dir|multi-platform|localdir:.*|local-sessionid:.*|input-metadata:.*|vcs:.*|attest:.*|frontend\.caps|source-date-epoch|cgroup-parent|ulimit)$/;
 
 /**
  * Reads the attributes of `dockerfile.v0`.

@@ -37,6 +37,8 @@ export interface FrontendParts {
   readonly sessions: Sessions;
   /** A tar with context and Dockerfile, instead of the client's directories. */
   readonly upload?: Readable | undefined;
+  /** Images that named contexts of the form `input:KEY` mean. */
+  readonly inputs?: ReadonlyMap<string, string>;
 }
 
 /**
@@ -46,7 +48,7 @@ export interface FrontendParts {
 export async function runDockerfile(
   job: Job,
   attrs: Readonly<Record<string, string>>,
-  { builder, sessions, upload }: FrontendParts,
+  { builder, sessions, upload, inputs = new Map() }: FrontendParts,
   signal: AbortSignal,
 ): Promise<FrontendResult> {
   const options = readFrontendOptions(attrs);
@@ -70,7 +72,7 @@ export async function runDockerfile(
   undo.defer(() => cancel.abort());
   const all = AbortSignal.any([signal, cancel.signal]);
   try {
-    const { named, parts } = namedContexts(options, session, all);
+    const { named, parts } = namedContexts(options, inputs, session, all);
     const { request, checkOnly } = options;
     const extras: BuildExtras = {
       events: true,
@@ -212,22 +214,28 @@ function registriesOf(file: Dockerfile | undefined, request: FrontendOptions['re
   }
 }
 
-/** `--build-context`: images go by name; directories of the client's come with the context. */
-function namedContexts({ namedContexts }: FrontendOptions, session: Session, signal: AbortSignal) {
+/** `--build-context`: images and results of other builds go by name; directories of the client's come with the context. */
+function namedContexts(
+  { namedContexts }: FrontendOptions,
+  inputs: ReadonlyMap<string, string>,
+  session: Session,
+  signal: AbortSignal,
+) {
   const named: Record<string, string> = {};
   const parts: TarPart[] = [];
   for (const [name, value] of Object.entries(namedContexts)) {
-    const local = /^local:(.+)$/.exec(value)?.[1];
-    if (local === undefined && !value.startsWith('docker-image://')) {
-      throw new RpcError(
-        CODE.unimplemented,
-        `build context ${name}: ${value} is not supported: use a directory or docker-image://`,
-      );
+    const [, scheme, rest = ''] = /^(local:|input:|docker-image:\/\/)(.+)$/.exec(value) ?? [];
+    const input = scheme === 'input:' ? inputs.get(rest) : undefined;
+    if (scheme === 'local:') {
+      named[name] = `side:${parts.length}`;
+      const below = `${SIDE}/contexts/${parts.length}/`;
+      parts.push({ below, files: syncFiles(session, { directory: rest }, signal) });
+    } else if (scheme === 'docker-image://') named[name] = value;
+    else if (input !== undefined) named[name] = `docker-image://${input}`;
+    else {
+      const hint = 'use a directory, docker-image:// or target:';
+      throw new RpcError(CODE.unimplemented, `build context ${name}: ${value} is not supported: ${hint}`);
     }
-    named[name] = local === undefined ? value : `side:${parts.length}`;
-    if (local === undefined) continue;
-    const below = `${SIDE}/contexts/${parts.length}/`;
-    parts.push({ below, files: syncFiles(session, { directory: local }, signal) });
   }
   return { named, parts };
 }

@@ -6,6 +6,7 @@ import type { Engine } from '../../engine/index.ts';
 import type { Builder, BuildKitServices, TracedBuildRequest } from '../contract.ts';
 import { cacheMethods } from './cache-methods.ts';
 import { buildkitVersion, frontendCapabilities, graphCapabilities, workerOf } from './capabilities.ts';
+import { definitionOfImage, imageOfDefinition, refuseDefinition } from './definition.ts';
 import { checkExporters, dropResults, exportResult } from './export.ts';
 import { type FrontendResult, runDockerfile } from './frontend.ts';
 import { serveGrpc, streaming, unary, type Call, type Methods } from './grpc/server.ts';
@@ -13,6 +14,7 @@ import { CODE, RpcError } from './grpc/status.ts';
 import { type Job, Jobs, keepResult } from './job.ts';
 import { lintMetadata } from './lint.ts';
 import { Sessions } from './session/sessions.ts';
+import { sessionTunnel } from './session/tunnel.ts';
 import { TracedBuilds } from './traced-build.ts';
 import * as wire from './wire/messages.ts';
 import type { Of } from './wire/protobuf.ts';
@@ -51,6 +53,7 @@ export class BuildKit implements BuildKitServices {
         this.#solve(q, call),
       ),
       [`${CONTROL}/Status`]: streaming(wire.StatusRequest, wire.StatusResponse, (q, call) => this.#status(q.ref, call)),
+      [`${CONTROL}/Session`]: sessionTunnel(this.#sessions),
       ...cacheMethods(CONTROL, options.builder),
       [`${GATEWAY}/Ping`]: unary(wire.Empty, wire.PongResponse, () => ({
         frontendApiCaps: frontendCapabilities,
@@ -119,26 +122,29 @@ export class BuildKit implements BuildKitServices {
   }
 
   async #gatewaySolve(request: Of<typeof wire.GatewaySolveRequest>, call: Call) {
-    if ((request.definition?.def.length ?? 0) > 0 || Object.keys(request.frontendInputs).length > 0) refuseDefinition();
+    if ((request.definition?.def.length ?? 0) > 0) refuseDefinition();
+    const inputs = new Map(Object.entries(request.frontendInputs).map(([k, v]) => [k, imageOfDefinition(v)]));
     const job = await this.#jobOf(call);
-    const result = await this.#build(job, request.frontend, request.frontendOpt, call.signal);
+    const result = await this.#build(job, request.frontend, request.frontendOpt, inputs, call.signal);
     if (result.image === '') return { result: { metadata: lintMetadata(result), ref: undefined, refs: undefined } };
     const id = keepResult(job, result.image);
     const config = Buffer.from(JSON.stringify(this.#options.engine.images.get(result.image).config));
-    return { result: { ref: { id }, metadata: { 'containerimage.config': config }, refs: undefined } };
+    const ref = { id, def: definitionOfImage(result.image) };
+    return { result: { ref, metadata: { 'containerimage.config': config }, refs: undefined } };
   }
 
   async #build(
     job: Job,
     frontend: string,
     attrs: Readonly<Record<string, string>>,
+    inputs: ReadonlyMap<string, string> = new Map(),
     signal: AbortSignal = job.signal,
   ): Promise<FrontendResult> {
     if (frontend !== 'dockerfile.v0') {
       const what = frontend === 'gateway.v0' ? `frontend ${attrs['source'] ?? frontend}` : `frontend ${frontend}`;
       throw new RpcError(CODE.unimplemented, `${what} is not supported: the builder reads Dockerfiles itself`);
     }
-    const parts = { builder: this.#options.builder, sessions: this.#sessions };
+    const parts = { builder: this.#options.builder, sessions: this.#sessions, inputs };
     return runDockerfile(job, attrs, parts, AbortSignal.any([job.signal, signal]));
   }
 
@@ -160,11 +166,4 @@ async function imageReturned(job: Job): Promise<string> {
   const image = job.results.get(id);
   if (image === undefined) throw new RpcError(CODE.notFound, `no such result ${id}`);
   return image;
-}
-
-function refuseDefinition(): never {
-  throw new RpcError(
-    CODE.unimplemented,
-    'low-level build definitions are not supported: only Dockerfiles are built here',
-  );
 }

@@ -15,7 +15,12 @@ const Platform = new MessageType({ architecture: text(1), os: text(2), variant: 
 const Position = new MessageType({ line: int(1), character: int(2) });
 const Range = new MessageType({ start: sub(1, Position), end: sub(2, Position) });
 const SourceInfo = new MessageType({ filename: text(1), data: bytes(2), language: text(4) });
-const Definition = new MessageType({ def: many(bytes(1)) });
+/** One operation of BuildKit's graph, as far as it is understood here: a source. */
+export const Op = new MessageType({
+  inputs: many(sub(1, new MessageType({ digest: text(1), index: int(2) }))),
+  source: sub(3, new MessageType({ identifier: text(1), attrs: map(text(2)) })),
+});
+export const Definition = new MessageType({ def: many(bytes(1)), metadata: map(sub(2, Empty)) });
 
 const BuildkitVersion = new MessageType({ package: text(1), version: text(2), revision: text(3) });
 const WorkerRecord = new MessageType({
@@ -107,7 +112,7 @@ export const PongResponse = new MessageType({
   llbCaps: many(sub(2, ApiCap)),
   workers: many(sub(3, WorkerRecord)),
 });
-const Ref = new MessageType({ id: text(1) });
+const Ref = new MessageType({ id: text(1), def: sub(2, Definition) });
 const RefMap = new MessageType({ refs: map(sub(1, Ref)) });
 const Result = new MessageType({ ref: sub(3, Ref), refs: sub(4, RefMap), metadata: map(bytes(10)) });
 export const GatewaySolveRequest = new MessageType({
