@@ -1,16 +1,13 @@
-import { closeSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Socket } from 'node:net';
 import { errnoOf } from '../../core/errors.ts';
 import {
   cgroupPids,
   type CgroupHost,
-  ConsoleSocket,
   descriptorOf,
   exitOfPidfd,
-  exitOfZombie,
   oomKills,
-  openPidfd,
   type ProcessExit,
   realtimeNanos,
   signalPidfd,
@@ -20,11 +17,12 @@ import { rfc3339Nano } from '../logs/encode-lines.ts';
 import type { ExitRecord } from '../contract.ts';
 import type { Attacher } from './attachers.ts';
 import type { ExitStore } from './exit-store.ts';
+import { launch, runRuntime } from './launch.ts';
+import { LOST, pidfdOf, watch, zombie } from './orphans.ts';
 import { ProcessIo } from './process-io.ts';
 import type {
   CreateOperation,
   ExecOperation,
-  Failure,
   Held,
   Opened,
   Returned,
@@ -37,19 +35,6 @@ import { readState, type SavedContainer, type SavedExec, saveState } from './sav
 import { giveUp, releaseThrough, startFifo } from './start-fifo.ts';
 
 const SIGKILL = 9;
-/** The exit code when nobody can know it (Docker's). */
-const LOST = 255;
-const ADOPTED_POLL_MS = 100;
-
-/** The OCI runtime refused. */
-export class RuntimeRefusal extends Error {
-  override readonly name = 'RuntimeRefusal';
-  readonly failure: Failure;
-  constructor(message: string, log: string) {
-    super(message);
-    this.failure = { message, log };
-  }
-}
 
 interface Exec {
   readonly pid: number;
@@ -100,7 +85,6 @@ export class Containers {
   readonly #early = new Map<string, Attacher[]>();
   readonly #unsettled = new Map<string, Ended>();
   readonly #underWay = new Set<Promise<unknown>>();
-  #sockets = 0;
 
   constructor(options: ContainersOptions) {
     this.#o = options;
@@ -139,7 +123,8 @@ export class Containers {
     const io = this.#containerIo(operation);
     try {
       return await this.#o.reaper.expecting(async () => {
-        const pid = await this.#launch(
+        const pid = await launch(
+          this.#o,
           io,
           operation,
           program,
@@ -179,7 +164,7 @@ export class Containers {
     if (again && program.kind !== '') return;
     const log = join(this.#o.directory, containerId, 'start.log');
     await this.#o.reaper.expecting(() =>
-      this.#runtime(program, log, ['start', containerId], ['ignore', 'ignore', 'ignore']),
+      runRuntime(this.#o.reaper, program, log, ['start', containerId], ['ignore', 'ignore', 'ignore']),
     );
   }
 
@@ -199,7 +184,7 @@ export class Containers {
         const file = join(directory, 'process.json');
         writeFileSync(file, JSON.stringify(operation.process), { mode: 0o600 });
         const command = ['exec', '--detach', '--process', file];
-        const pid = await this.#launch(io, operation, program, directory, command, [containerId]);
+        const pid = await launch(this.#o, io, operation, program, directory, command, [containerId]);
         const startTime = startTimeOf(pid) ?? '';
         const { process: _, ...rest } = operation;
         saveState(join(directory, 'state.json'), { operation: rest, pid, startTime });
@@ -426,48 +411,6 @@ export class Containers {
     });
   }
 
-  /** Starts a process through the OCI runtime, its stdio connected. */
-  async #launch(
-    io: ProcessIo,
-    operation: { readonly tty: boolean; readonly consoleSize?: Size | undefined },
-    program: RuntimeProgram,
-    directory: string,
-    command: readonly string[],
-    rest: readonly string[],
-  ): Promise<number> {
-    const pidFile = join(directory, 'pid');
-    const log = join(directory, 'log.json');
-    const args = [...command, '--pid-file', pidFile];
-    const stdio = io.open();
-    if (operation.tty) {
-      const terminal = new ConsoleSocket(join(this.#o.socketDirectory, String(++this.#sockets)));
-      try {
-        const received = terminal.receive();
-        received.catch(() => undefined); // the runtime's own failure says more
-        await this.#runtime(program, log, [...args, '--console-socket', terminal.path, ...rest], stdio);
-        io.connectTerminal(await received, operation.consoleSize);
-      } finally {
-        terminal.close();
-      }
-    } else {
-      await this.#runtime(program, log, [...args, ...rest], stdio);
-      io.connect();
-    }
-    return Number(readFileSync(pidFile, 'utf8'));
-  }
-
-  async #runtime(
-    program: RuntimeProgram,
-    log: string,
-    args: readonly string[],
-    stdio: (number | 'ignore')[],
-  ): Promise<void> {
-    const all = ['--root', program.root, '--log', log, '--log-format', 'json', ...args];
-    const code = await this.#o.reaper.run(program.path, all, stdio);
-    if (code === 0) return;
-    throw new RuntimeRefusal(`${program.path} ${args[0]} ended with ${code}`, readIfThere(log));
-  }
-
   #admit(key: string, io: ProcessIo): void {
     const clients = this.#early.get(key) ?? [];
     this.#early.delete(key);
@@ -525,40 +468,5 @@ function signalPid(pid: number, signal: number): void {
     process.kill(pid, signal);
   } catch (e) {
     if (errnoOf(e) !== 'ESRCH') throw e;
-  }
-}
-
-/** `undefined`: this process is there no more. */
-function pidfdOf({ pid, startTime }: SavedContainer | SavedExec): number | undefined {
-  return startTimeOf(pid) === startTime ? openPidfd(pid) : undefined;
-}
-
-/** Its new parent may not have got round to reaping it. */
-function zombie({ pid, startTime }: SavedContainer | SavedExec): { exit?: ProcessExit } {
-  const exit = exitOfZombie(pid, startTime);
-  return exit === undefined ? {} : { exit };
-}
-
-/** Calls `ended` once a process that is no child of ours has ended. */
-function watch(
-  pidfd: number,
-  { pid, startTime }: SavedContainer | SavedExec,
-  ended: (exit: ProcessExit) => void,
-): void {
-  const poll = setInterval(() => {
-    const zombie = exitOfZombie(pid, startTime);
-    if (zombie === undefined && signalPidfd(pidfd, 0)) return;
-    clearInterval(poll);
-    const exit = zombie ?? exitOfPidfd(pidfd);
-    closeSync(pidfd);
-    ended(exit ?? { code: LOST, signal: undefined });
-  }, ADOPTED_POLL_MS);
-}
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
   }
 }

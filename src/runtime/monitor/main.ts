@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import { becomeSubreaper, closeInherited, detectCgroups, tryLock } from '../../linux/index.ts';
 import type { ExitRecord } from '../contract.ts';
-import { Containers, RuntimeRefusal } from './containers.ts';
+import { Containers } from './containers.ts';
+import { RuntimeRefusal } from './launch.ts';
 import { ExitStore } from './exit-store.ts';
 import {
   type FromMonitor,
