@@ -1,9 +1,7 @@
 import { sha256 } from '../../core/digest.ts';
 import { CODE, RpcError } from './grpc/status.ts';
-import { Definition, Op } from './wire/messages.ts';
-import type { Of } from './wire/protobuf.ts';
+import { type Definition, Op } from './wire/messages.ts';
 
-type Definition = Of<typeof Definition>;
 const IMAGE = 'docker-image://';
 
 /**

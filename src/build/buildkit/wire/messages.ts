@@ -21,6 +21,7 @@ export const Op = new MessageType({
   source: sub(3, new MessageType({ identifier: text(1), attrs: map(text(2)) })),
 });
 export const Definition = new MessageType({ def: many(bytes(1)), metadata: map(sub(2, Empty)) });
+export type Definition = Of<typeof Definition>;
 
 const BuildkitVersion = new MessageType({ package: text(1), version: text(2), revision: text(3) });
 const WorkerRecord = new MessageType({
