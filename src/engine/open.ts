@@ -8,6 +8,7 @@ import { HealthMonitor } from './containers/health-monitor.ts';
 import { KeyedMutex } from './containers/mutex.ts';
 import { recover } from './containers/recovery.ts';
 import { usersOfVolume } from './containers/remove-locked.ts';
+import { standsOn } from './containers/record.ts';
 import { createContainers } from './containers/service.ts';
 import { isLive } from './containers/state.ts';
 import { killNow, stop } from './containers/stop.ts';
@@ -53,7 +54,7 @@ export async function openEngine(given: EngineOptions): Promise<Engine> {
     storage,
     publish: (event) => events.publish(event),
     usersOfImage: (imageId) =>
-      store.all().flatMap((c) => (c.imageId === imageId ? [{ id: c.id, running: isLive(c.state) }] : [])),
+      store.all().flatMap((c) => (standsOn(c, imageId) ? [{ id: c.id, running: isLive(c.state) }] : [])),
     snapshotKeyOf: (containerId) => containerId,
     containerForCommit: (ref) => containerForCommit(ref),
     log,

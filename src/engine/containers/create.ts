@@ -59,6 +59,7 @@ export async function create(
   portRequests(config, host);
   const plans = planMounts(config, host, inheritedMounts(ctx, host));
   checkBindSources(plans);
+  for (const plan of plans) if (plan.kind === 'image') ctx.images.get(plan.reference);
   const attachments = plannedAttachments(ctx.book, config, host, request.networking);
   for (const text of host.Links ?? []) checkLink(ctx, text);
 
@@ -108,26 +109,35 @@ function defaultHostname(id: string, host: HostConfig): string {
     : shortId(id);
 }
 
-/** The fields that inspect always shows, in Docker's order. */
+/** The fields that inspect always shows, and those that were set, in Docker's order. */
 function completed(config: ContainerConfig): ContainerConfig {
+  const set = <K extends keyof ContainerConfig>(key: K): Pick<ContainerConfig, K> | object =>
+    config[key] === undefined ? {} : { [key]: config[key] };
   return {
-    ...config,
+    Hostname: config.Hostname ?? '',
     Domainname: config.Domainname ?? '',
     User: config.User ?? '',
     AttachStdin: config.AttachStdin ?? false,
     AttachStdout: config.AttachStdout ?? false,
     AttachStderr: config.AttachStderr ?? false,
+    ...set('ExposedPorts'),
     Tty: config.Tty ?? false,
     OpenStdin: config.OpenStdin ?? false,
     StdinOnce: config.StdinOnce ?? false,
     Env: config.Env?.length ? config.Env : null,
     Cmd: config.Cmd ?? null,
+    ...set('Healthcheck'),
     Image: config.Image ?? '',
     Volumes: config.Volumes ?? null,
     WorkingDir: config.WorkingDir ?? '',
     Entrypoint: config.Entrypoint ?? null,
+    ...set('NetworkDisabled'),
+    ...set('MacAddress'),
     OnBuild: null,
     Labels: config.Labels ?? {},
+    ...set('StopSignal'),
+    ...set('StopTimeout'),
+    ...set('Shell'),
   };
 }
 
@@ -181,7 +191,7 @@ function inheritedMounts(ctx: Context, host: HostConfig): ContainerMount[] {
     if (!['ro', 'rw', 'z', 'Z'].includes(mode)) throw requestFailed({ message: `invalid mode: ${mode}` });
     return ctx.store
       .lookup(ref)
-      .mounts.filter((m) => m.kind !== 'tmpfs')
+      .mounts.filter((m) => m.kind === 'bind' || m.kind === 'volume')
       .map((m) => ({ ...m, readOnly: m.readOnly || mode === 'ro' }));
   });
 }
@@ -211,6 +221,14 @@ async function makeVolumes(
   const mounts: ContainerMount[] = [];
   const toFill: { readonly name: string; readonly target: string }[] = [];
   for (const plan of plans) {
+    if (plan.kind === 'image') {
+      const image = ctx.images.get(plan.reference);
+      const key = `${id}-image-${mounts.length}`;
+      undo.defer(() => snapshots.remove(key));
+      await snapshots.prepare(key, image.chain.at(-1) ?? null);
+      mounts.push({ ...plan, imageId: image.id, key });
+      continue;
+    }
     if (plan.kind !== 'volume') {
       mounts.push(plan);
       continue;

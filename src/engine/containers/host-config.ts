@@ -1,5 +1,6 @@
 import type { HostConfig, Ulimit } from '../../core/wire/container.ts';
 import { invalidParameter } from '../../core/errors.ts';
+import { defaultMaskedPaths, READONLY_PATHS } from '../../runtime/index.ts';
 import type { ContainerDefaults } from '../contract.ts';
 import { requestFailed } from '../errors.ts';
 import { normalCapability } from './validate.ts';
@@ -113,6 +114,8 @@ export function withDefaults(
     PidsLimit: pidsLimit > 0 ? pidsLimit : null,
     Ulimits: ulimitsOf(host, defaults),
     Init: host.Init ?? null,
+    MaskedPaths: host.MaskedPaths ?? (host.Privileged ? null : defaultMaskedPaths()),
+    ReadonlyPaths: host.ReadonlyPaths ?? (host.Privileged ? null : [...READONLY_PATHS]),
   };
 }
 

@@ -34,6 +34,15 @@ export function mountInputs(record: ContainerRecord, volumes: VolumeSources): Mo
           recursive: true,
           propagation: 'rprivate',
         };
+      case 'image':
+        return {
+          kind: 'bind',
+          source: volumes.at.get(mount.target) ?? '',
+          target: mount.target,
+          readOnly: true,
+          recursive: true,
+          propagation: 'rprivate',
+        };
       case 'tmpfs':
         return { kind: 'tmpfs', target: mount.target, options: tmpfsOptions(mount.options) };
     }

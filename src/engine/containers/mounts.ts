@@ -30,6 +30,18 @@ export type ContainerMount =
       readonly subpath: string;
     }
   | {
+      readonly kind: 'image';
+      /** As it was asked for. */
+      readonly reference: string;
+      /** `''` in a plan. */
+      readonly imageId: string;
+      /** The snapshot that is mounted; `''` in a plan. */
+      readonly key: string;
+      readonly target: string;
+      readonly readOnly: true;
+      readonly subpath: string;
+    }
+  | {
       readonly kind: 'tmpfs';
       readonly target: string;
       readonly options: readonly string[];
@@ -152,11 +164,12 @@ function parseBind(text: string, driver: string): MountPlan {
 function parseMount(request: MountRequest): MountPlan {
   const kind: string = request.Type;
   const refuse = (why: string) => bad(`invalid mount config for type "${kind}": ${why}`);
-  if (!['bind', 'volume', 'tmpfs'].includes(kind)) throw refuse('mount type unknown');
+  if (!['bind', 'volume', 'tmpfs', 'image'].includes(kind)) throw refuse('mount type unknown');
   for (const [field, owner] of [
     ['BindOptions', 'bind'],
     ['VolumeOptions', 'volume'],
     ['TmpfsOptions', 'tmpfs'],
+    ['ImageOptions', 'image'],
   ] as const) {
     if (request[field] !== undefined && owner !== kind)
       throw bad(`${field} must not be specified on mount type "${kind}"`);
@@ -203,6 +216,11 @@ function parseMount(request: MountRequest): MountPlan {
       labels: options?.Labels ?? null,
       options: options?.DriverConfig?.Options ?? null,
     };
+  }
+  if (kind === 'image') {
+    if (!request.Source) throw refuse('field Source must not be empty');
+    const subpath = request.ImageOptions?.Subpath ?? '';
+    return { kind: 'image', reference: request.Source, imageId: '', key: '', target, readOnly: true, subpath };
   }
   if (request.Source) throw refuse('field Source must not be specified');
   const tmpfs = request.TmpfsOptions;
@@ -302,6 +320,8 @@ export function wireMounts(mounts: readonly ContainerMount[], dataPath: (volume:
             Propagation: '',
           },
         ];
+      case 'image':
+        return [{ Type: 'image', Source: m.reference, Destination: m.target, Mode: '', RW: false, Propagation: '' }];
       case 'tmpfs':
         if (!m.listed) return [];
         return [{ Type: 'tmpfs', Source: '', Destination: m.target, Mode: '', RW: !m.readOnly, Propagation: '' }];

@@ -41,3 +41,8 @@ export interface ContainerRecord {
 export function isOwnNetworkMode(mode: string | undefined): boolean {
   return mode !== 'host' && mode !== 'none' && !(mode ?? '').startsWith('container:');
 }
+
+/** Whether a container needs an image: it is its root, or mounted somewhere in it. */
+export function standsOn(record: ContainerRecord, imageId: string): boolean {
+  return record.imageId === imageId || record.mounts.some((m) => m.kind === 'image' && m.imageId === imageId);
+}

@@ -111,7 +111,8 @@ async function discard(ctx: Context, id: string): Promise<void> {
 async function removeOrphanSnapshots(ctx: Context): Promise<void> {
   const { snapshots } = ctx.options.storage;
   for (const { key } of snapshots.list()) {
-    if (!/^[a-f0-9]{64}$/.test(key) || ctx.store.find(key) !== undefined) continue;
+    const owner = /^([a-f0-9]{64})(-image-\d+)?$/.exec(key)?.[1];
+    if (owner === undefined || ctx.store.find(owner) !== undefined) continue;
     await snapshots.remove(key).catch((error: unknown) => {
       ctx.log.warn('a left-over root could not be removed', { snapshot: key, error: messageOf(error) });
     });

@@ -16,6 +16,7 @@ export async function removeLocked(ctx: Context, record: ContainerRecord, volume
   try {
     await Promise.all([
       ctx.options.storage.snapshots.remove(id),
+      ...record.mounts.flatMap((m) => (m.kind === 'image' ? [ctx.options.storage.snapshots.remove(m.key)] : [])),
       rm(containerDirectory(ctx, id), { recursive: true, force: true }),
       ctx.options.runtime.abandon(id),
     ]);

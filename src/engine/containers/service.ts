@@ -16,7 +16,7 @@ import { inspect } from './inspect.ts';
 import { possibleLimits, readLimitFacts } from './limits.ts';
 import { list } from './list.ts';
 import { checkName } from './names.ts';
-import type { ContainerRecord } from './record.ts';
+import { type ContainerRecord, standsOn } from './record.ts';
 import { remove, removeLink } from './remove.ts';
 import { removeLocked, usersOfVolume } from './remove-locked.ts';
 import { resourceInput } from './spec-input.ts';
@@ -249,7 +249,7 @@ export function createContainers(ctx: Context): Containers {
     },
 
     usersOfImage: (imageId) =>
-      ctx.store.all().flatMap((c) => (c.imageId === imageId ? [{ id: c.id, running: isLive(c.state) }] : [])),
+      ctx.store.all().flatMap((c) => (standsOn(c, imageId) ? [{ id: c.id, running: isLive(c.state) }] : [])),
     usersOfVolume: (name) => usersOfVolume(ctx, name),
   };
 

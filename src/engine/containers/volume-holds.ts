@@ -1,8 +1,11 @@
+import { existsSync } from 'node:fs';
 import { messageOf } from '../../core/errors.ts';
 import type { HeldPath } from '../../storage/index.ts';
 import { StartError } from '../errors.ts';
 import type { Context } from './context.ts';
+import type { ContainerMount } from './mounts.ts';
 import type { ContainerRecord } from './record.ts';
+import { resolveInRoot } from './rootfs-path.ts';
 
 /** Where the data of a container's volumes is while it is being made. Disposing lets go of the paths, not of the volumes. */
 export interface VolumeSources extends Disposable {
@@ -20,6 +23,7 @@ export async function acquireVolumes(ctx: Context, record: ContainerRecord): Pro
   using held = new DisposableStack();
   const at = new Map<string, string>();
   for (const mount of record.mounts) {
+    if (mount.kind === 'image') at.set(mount.target, await mountImage(ctx, mount));
     if (mount.kind !== 'volume') continue;
     if (volumes.find(mount.name) === undefined) {
       throw new StartError('internal', `get ${mount.name}: no such volume`, 128);
@@ -35,13 +39,27 @@ export async function acquireVolumes(ctx: Context, record: ContainerRecord): Pro
 /** Goes on past failures, which are logged: the data is what counts, not its mount. */
 export async function releaseVolumes(ctx: Context, record: ContainerRecord): Promise<void> {
   for (const mount of record.mounts) {
-    if (mount.kind !== 'volume') continue;
+    if (mount.kind !== 'volume' && mount.kind !== 'image') continue;
     try {
-      await ctx.options.storage.volumes.release(mount.name, record.id);
+      if (mount.kind === 'image') await ctx.options.storage.snapshots.unmount(mount.key);
+      else await ctx.options.storage.volumes.release(mount.name, record.id);
     } catch (error) {
-      ctx.log.warn('a volume could not be unmounted', { volume: mount.name, error: messageOf(error) });
+      ctx.log.warn('a volume could not be unmounted', { target: mount.target, error: messageOf(error) });
     }
   }
+}
+
+/** The image's root, or the part of it that was asked for. Nobody writes to it, so that its links stay what they are. */
+async function mountImage(ctx: Context, mount: Extract<ContainerMount, { kind: 'image' }>): Promise<string> {
+  const root = await ctx.options.storage.snapshots.mount(mount.key);
+  if (mount.subpath === '') return root;
+  const path = resolveInRoot(root, mount.subpath);
+  if (existsSync(path)) return path;
+  throw new StartError(
+    'internal',
+    `cannot access path ${mount.subpath} of image ${mount.reference}: no such file or directory`,
+    128,
+  );
 }
 
 function openSubpath(ctx: Context, name: string, subpath: string): HeldPath {

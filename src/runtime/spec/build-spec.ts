@@ -25,7 +25,7 @@ const MASKED_PATHS = [
   '/sys/firmware',
   '/sys/devices/virtual/powercap',
 ];
-const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+export const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
 /**
  * The bundle's config.json for a container, with Docker's posture where the input leaves it open.
@@ -174,7 +174,7 @@ function sysctlsOf(input: SpecInput): Record<string, string> {
 
 let thermal: string[] | undefined;
 /** With each processor's thermal_throttle, which counts what other tenants do. */
-function defaultMaskedPaths(): string[] {
+export function defaultMaskedPaths(): string[] {
   thermal ??= listThermal();
   return [...MASKED_PATHS, ...thermal];
 }
