@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RuntimeProgram } from './monitor/protocol.ts';
 
@@ -37,6 +37,10 @@ export class KnownContainers {
     } catch {
       return undefined;
     }
+  }
+
+  ids(): string[] {
+    return readdirSync(this.#directory).flatMap((name) => (name.endsWith('.json') ? [name.slice(0, -5)] : []));
   }
 
   delete(containerId: string): void {

@@ -87,7 +87,22 @@ export class MonitoredRuntime implements Runtime {
   static async open(parts: RuntimeParts): Promise<MonitoredRuntime> {
     const runtime = new MonitoredRuntime(parts);
     await runtime.#client;
+    await runtime.#sweep();
     return runtime;
+  }
+
+  /**
+   * Removes what there is of containers that do not run: of one that was being made when daemon and monitor died together
+   * nobody else knows, and the OCI runtime that was at work on it may still be.
+   */
+  async #sweep(): Promise<void> {
+    const alive = new Set((await this.alive()).map((c) => c.containerId));
+    for (const id of this.#known.ids()) {
+      const known = alive.has(id) ? undefined : this.#known.find(id);
+      if (known === undefined) continue;
+      killRuntimes(known.program, id);
+      await this.delete(id);
+    }
   }
 
   info(): RuntimeInfo {

@@ -125,3 +125,25 @@ test('a monitor of another version that holds nothing is replaced', { timeout: 6
   assert.equal(monitorsOf(bench.directory).length, 1);
   assert.ok(existsSync(path));
 });
+
+test('daemon and monitor die while a container is made: the next daemon removes what there is of it', {
+  timeout: 60_000,
+}, async () => {
+  let directory = '';
+  {
+    await using bench = await RuntimeBench.open();
+    directory = bench.directory;
+    const request = await bench.start(['sleep', '1000']);
+    // As if the monitor had never heard that it was made.
+    rmSync(join(bench.options.execRoot, 'containers', request.id, 'state.json'));
+    await bench.runtime[Symbol.asyncDispose]();
+    for (const pid of monitorsOf(bench.directory)) process.kill(pid, 'SIGKILL');
+    while (monitorsOf(bench.directory).length > 0) await new Promise((resolve) => setImmediate(resolve));
+    await bench.connect();
+    assert.deepEqual(await bench.runtime.alive(), []);
+    const left = leftovers(directory).filter((line) => line.includes(request.id));
+    assert.deepEqual(left, []);
+    assert.ok(!existsSync(join(bench.options.execRoot, 'known', `${request.id}.json`)));
+  }
+  assert.deepEqual(leftovers(directory), []);
+});
