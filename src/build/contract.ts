@@ -56,6 +56,8 @@ export interface BuildExtras {
   /** Text of the Dockerfile, and of the rules of what to leave out: they go before those in the context. */
   readonly dockerfileText?: string;
   readonly ignoreText?: string;
+  /** Make an image of what a failing command left, and tell its ID with the failure. */
+  readonly keepFailed?: boolean;
   /** The result is needed only until its layers were fetched: keep it in the cache, for the next build. */
   readonly keepInCache?: boolean;
 }

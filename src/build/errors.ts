@@ -35,6 +35,8 @@ export const expansionFailed = defineError(
 /** A RUN whose command ended with another exit code than 0. */
 export class CommandFailed extends WharfError {
   readonly exitCode: number;
+  /** An image of what the command left, if that was asked for. */
+  image: string | undefined;
   constructor(command: string, exitCode: number, context: ErrorContext = {}) {
     super(
       'BUILD_COMMAND_FAILED',

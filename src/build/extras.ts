@@ -36,6 +36,7 @@ export function parseBuildExtras(header: string | readonly string[] | undefined)
     events: flag('events'),
     checkOnly: flag('checkOnly'),
     keepInCache: flag('keepInCache'),
+    keepFailed: flag('keepFailed'),
     noCacheStages: Object.values(texts('noCacheStages')),
     sshSockets: texts('sshSockets'),
     namedContexts: texts('namedContexts'),

@@ -63,6 +63,14 @@ test('wharf build', { timeout: 240_000 }, async (t) => {
       assert.match(failed.stderr, /------\n > \[2\/3\] RUN echo before >&2; exit 7:\nbefore\n------\nDockerfile:2\n/);
       assert.match(failed.stderr, /2 \| >>> RUN echo before/);
       assert.match(failed.stderr, /returned a non-zero code: 7\n$/);
+      writeFileSync(join(files.path, 'Dockerfile'), 'FROM busybox\nRUN echo left > /left; exit 7\n');
+      const debugged = await wharf(files.path, 'build', '--debug-shell', '.');
+      const image = /--entrypoint sh (sha256:[0-9a-f]{64})\n/.exec(debugged.stderr)?.[1] ?? debugged.stderr;
+      assert.deepEqual(
+        [debugged.code, (await wharf(files.path, 'run', '--rm', image, 'cat', '/left')).stdout],
+        [7, 'left\n'],
+      );
+      assert.equal((await wharf(files.path, 'rmi', image)).code, 0);
     });
 
     await t.test('--check names each finding with its line and column, and fails if there is one', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { sha256 } from '../../core/digest.ts';
 import type { MountInput } from '../../runtime/index.ts';
 import type { Instruction } from '../dockerfile/instructions.ts';
+import type { Layer } from '../../storage/index.ts';
 import { bodyOf, parseHeredocWord } from '../dockerfile/heredoc.ts';
 import { CommandFailed } from '../errors.ts';
 import type { Lookup } from '../expand/expand.ts';
@@ -18,7 +19,7 @@ import type { Session } from './session.ts';
 import { positionOf } from './session.ts';
 import { openScratch } from './snapshot.ts';
 import type { StageState } from './state.ts';
-import { runConfigOf, topOf } from './state.ts';
+import { advance, runConfigOf, topOf } from './state.ts';
 import type { FileWork } from './step-effect.ts';
 import { missingMountPoints, removeMountPoints } from './mount-points.ts';
 
@@ -94,7 +95,12 @@ export function runWork(
       const exitCode = await session.limited(() => runContainer(request, output, session.parts, session.signal));
       if (exitCode !== 0) {
         const shown = step.command.form === 'exec' ? script.argv.join(' ') : argvOf(step.command, config).join(' ');
-        throw new CommandFailed(shown, exitCode, { at: positionOf(session, step) });
+        const failure = new CommandFailed(shown, exitCode, { at: positionOf(session, step) });
+        if (session.request.extras?.keepFailed === true) {
+          removeMountPoints(scratch.root, made);
+          failure.image = await imageOf(await scratch.commit({}), state, session);
+        }
+        throw failure;
       }
       removeMountPoints(scratch.root, made);
       const layer = await scratch.commit({ mtimeSeconds: session.epochSeconds });
@@ -102,6 +108,15 @@ export function runWork(
       return { layer, createdBy: runHistory(script.argv, args) };
     },
   };
+}
+
+/** An image without a name of what a command left that failed. */
+async function imageOf(layer: Layer | null, state: StageState, session: Session): Promise<string> {
+  const change = { config: runConfigOf(state), author: undefined };
+  const createdBy = 'what a failing build step left';
+  const { config, chain } = advance(state, change, { layer, createdBy }, new Date().toISOString());
+  const { id } = await session.parts.engine.images.create({ config, chain, tags: [] });
+  return id;
 }
 
 /** A variable's value as a message can show it. */

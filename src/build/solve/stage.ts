@@ -2,7 +2,7 @@ import { messageOf } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
 import { parseTrigger } from '../dockerfile/parse.ts';
 import type { Instruction, Stage } from '../dockerfile/instructions.ts';
-import { located } from '../errors.ts';
+import { CommandFailed, located } from '../errors.ts';
 import type { LayerResult, StepResult } from '../cache/cache.ts';
 import { cacheKey } from '../cache/cache.ts';
 import type { BuildPlan, PlannedStage } from '../graph/plan.ts';
@@ -285,9 +285,13 @@ async function at(
     const outcome = session.signal.aborted ? 'canceled' : 'failed';
     if (outcome === 'failed') {
       const lines = excerpt(session.file, step.line);
-      lane.say(lines);
+      lane.say(`${session.file.file}:${step.line} | >>> ${session.file.lines[step.line - 1]?.trim() ?? ''}\n`);
       report.end({ outcome, why: '', error: messageOf(e) });
-      session.reporter.tell({ kind: 'failure', excerpt: lines, image: undefined });
+      session.reporter.tell({
+        kind: 'failure',
+        excerpt: lines,
+        image: e instanceof CommandFailed ? e.image : undefined,
+      });
     } else report.end({ outcome, why: '' });
     throw located(e, positionOf(session, step));
   }

@@ -79,6 +79,8 @@ export async function showBuild(
     display?.end();
     for (const line of failureLines(seen, excerpt)) stderr.write(`${line}\n`);
     const code = exitCodeOf(e);
+    if (failedImage !== undefined) await lookInside(failedImage, context);
+    else if (code !== undefined && mode === 'tty') stderr.write('to look inside, add --debug-shell\n');
     throw code === undefined ? e : new ExitError((e as Error).message, code, e);
   }
   if (imageId === '' && mode === 'quiet') imageId = classic.trim();
@@ -102,6 +104,23 @@ function displayOf(mode: ProgressMode, { stderr, env }: CommandContext): Display
       return { event: (event) => void stderr.write(`${JSON.stringify(event)}\n`), end: () => undefined };
     case 'quiet':
       return undefined;
+  }
+}
+
+/** A shell in what the failed command left; without a terminal, how to get there. */
+async function lookInside(image: string, context: CommandContext): Promise<void> {
+  const { stdin, stdout, stderr, client } = context;
+  if (stdin.isTTY !== true || stdout.isTTY !== true) {
+    stderr.write(`what the command left is an image: wharf run -it --rm --entrypoint sh ${image}\n`);
+    return;
+  }
+  stderr.write('a shell in what the command left; leave it with "exit"\n');
+  const { run } = await import('../commands/run.ts');
+  const { parseFlags } = await import('../flags.ts');
+  try {
+    await run.run(parseFlags(run.options, ['-it', '--rm', '--entrypoint', 'sh', image], false), context);
+  } finally {
+    await client.images.remove(image).catch(() => undefined);
   }
 }
 
