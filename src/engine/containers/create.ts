@@ -12,6 +12,7 @@ import { hostnameOf } from './etc.ts';
 import { logSettings, withDefaults } from './host-config.ts';
 import { possibleLimits, readLimitFacts } from './limits.ts';
 import { parseLink } from './links.ts';
+import { checkLogExpressions } from './log-attributes.ts';
 import { argvOf, mergeConfig } from './merge-config.ts';
 import type { ContainerMount, MountPlan } from './mounts.ts';
 import { planMounts } from './mounts.ts';
@@ -56,6 +57,7 @@ export async function create(
   checkHostConfig(host, request.config);
   checkRuntime(ctx, host);
   logSettings(host);
+  checkLogExpressions(host);
   portRequests(config, host);
   const plans = planMounts(config, host, inheritedMounts(ctx, host));
   checkBindSources(plans);

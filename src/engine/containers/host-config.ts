@@ -6,6 +6,9 @@ import { requestFailed } from '../errors.ts';
 import { normalCapability } from './validate.ts';
 
 export const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
+/** What the driver `local` keeps unless told: it is json-file with rotation, whatever it is called in Docker. */
+const LOCAL_SIZE_BYTES = 20 * 1024 * 1024;
+const LOCAL_FILES = 5;
 const LOG_DRIVERS = new Set(['json-file', 'local', 'none']);
 const LOG_OPTIONS = new Set([
   'max-size',
@@ -169,8 +172,9 @@ export function logSettings(host: HostConfig): LogSettings {
   }
   return {
     driver: driver as LogSettings['driver'],
-    maxSizeBytes: size === undefined || size === '-1' ? 0 : parseSize(size),
-    maxFiles: files === undefined ? 1 : Number(files),
+    maxSizeBytes:
+      size === undefined ? (driver === 'local' ? LOCAL_SIZE_BYTES : 0) : size === '-1' ? 0 : parseSize(size),
+    maxFiles: files === undefined ? (driver === 'local' ? LOCAL_FILES : 1) : Number(files),
   };
 }
 

@@ -29,6 +29,7 @@ import { tellLinked, writeHosts, writeResolvConf } from './etc.ts';
 import { DEFAULT_SHM_BYTES, logSettings } from './host-config.ts';
 import type { LinkedContainer } from './links.ts';
 import { linkEnv } from './links.ts';
+import { logAttributes } from './log-attributes.ts';
 import { mergeEnv } from './merge-config.ts';
 import { mountInputs } from './mount-inputs.ts';
 import type { ContainerRecord } from './record.ts';
@@ -140,6 +141,7 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
     await runtime.delete(id);
   });
   const log = logSettings(host);
+  const attributes = logAttributes(record);
   const [created, connected] = await both(
     runtime.create({
       id,
@@ -157,6 +159,7 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
         path: log.driver === 'none' ? null : logPath(ctx, id),
         maxSizeBytes: log.maxSizeBytes,
         maxFiles: log.maxFiles,
+        ...(attributes === undefined ? {} : { attrs: attributes }),
       },
     }),
     ownSandbox ? connectAll(ctx, record, joined) : Promise.resolve(attachedByName(joined)),
