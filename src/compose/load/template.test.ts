@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { substitute, TemplateError } from './template.ts';
+import { substitute, TemplateError, variablesIn } from './template.ts';
 
 const vars: Readonly<Record<string, string>> = { SET: 'value', EMPTY: '', NUM: '80' };
 const CASES: readonly (readonly [string, string])[] = [
@@ -61,4 +61,12 @@ test('tells of a variable that is not set, but not when there is a default', () 
   const missing: string[] = [];
   substitute('$A ${B} ${C:-x} ${D+y} $SET', { lookup: (n) => vars[n], missing: (n) => missing.push(n) });
   assert.deepEqual(missing, ['A', 'B']);
+});
+
+test('variables of a template, nested ones too', () => {
+  const named = (text: string): string[] =>
+    variablesIn(text).map((v) => `${v.name}${v.required ? '!' : ''}|${v.fallback}|${v.alternative}`);
+  assert.deepEqual(named('$A-${B:-x}-${C:?no}-${D+y}'), ['A||', 'B|x|', 'C!||', 'D||y']);
+  assert.deepEqual(named('${A:-${B:-z}}$$C${D'), ['A|${B:-z}|', 'B|z|']);
+  assert.deepEqual(named('a$ $1 ${'), []);
 });

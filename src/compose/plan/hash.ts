@@ -13,7 +13,7 @@ export function configHash(service: Service): string {
 }
 
 /** What of a service counts when it is decided whether its containers are still right. */
-export function hashedPart(service: Service): Service {
+function hashedPart(service: Service): Service {
   const {
     build: _build,
     pull_policy: _policy,
