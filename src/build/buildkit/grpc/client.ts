@@ -28,6 +28,7 @@ export class GrpcClient {
       maxSessionMemory: SESSION_MEGABYTES,
     });
     this.#session.on('error', () => undefined);
+    socket.once('end', () => this.#session.destroy());
     this.#session.once('connect', (session: ClientHttp2Session) => session.setLocalWindowSize(16 * 1024 * 1024));
   }
 

@@ -94,6 +94,24 @@ test('a client that cancels aborts the work; the end of the connection ends its 
   await assert.rejects(async () => client.unary('/t.T/Wait', types, {}, never), { code: CODE.unavailable });
 });
 
+test('a client that goes without a word ends its connection, half-open as it may be', async () => {
+  const listener = createServer({ allowHalfOpen: true });
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const address = listener.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const accepted = once(listener, 'connection') as Promise<[Socket]>;
+  const near = connect(address.port, '127.0.0.1');
+  const [far] = await accepted;
+  const served = serveGrpc(far, {}, silentLogger, never);
+  near.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  near.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]));
+  await once(near, 'data');
+  near.end();
+  await served;
+  listener.close();
+});
+
 test('frames come in any pieces', async () => {
   const messages = [Buffer.from('a'), Buffer.alloc(0), Buffer.alloc(70_000, 'b'), Buffer.from('c')];
   const all = Buffer.concat(messages.map(frame));

@@ -70,6 +70,8 @@ export async function serveGrpc(socket: Duplex, methods: Methods, log: Logger, s
   session.on('error', (e) => log.debug('a gRPC connection broke', { error: e.message }));
   session.on('stream', (stream, headers) => void answer(stream, headers, methods, log));
   const cut = (): void => session.destroy();
+  // A client that exits may say nothing more than that; a half-open connection is of no use here.
+  socket.once('end', cut);
   signal.addEventListener('abort', cut, { once: true });
   if (signal.aborted) cut();
   await closed(session);
