@@ -9,7 +9,7 @@ const MAIN = fileURLToPath(new URL('../faults/main.ts', import.meta.url));
 test('kill -9 of daemon, monitor and clients in the middle of work breaks no promise', {
   timeout: 200_000,
 }, async () => {
-  const args = ['--disable-warning=ExperimentalWarning', MAIN, '--rounds', '12', '--seconds', '40'];
+  const args = ['--disable-warning=ExperimentalWarning', MAIN, '--rounds', '10', '--seconds', '30'];
   const { code, stdout, stderr } = await run(process.execPath, args, { timeoutMs: 180_000 });
   assert.equal(code, 0, `${stdout}\n${stderr}`);
 });

@@ -70,6 +70,7 @@ export const FAULTS = {
     strike: async (world) => {
       for (let i = 0; i < 100; i++) {
         const pids = processesWith('--root', `${world.daemon.execRoot}/oci`).filter(kill9);
+        world.startsFail ||= pids.length > 0;
         if (pids.length > 0) return `killed the OCI runtime ${pids.join(', ')}`;
         await wait(3);
       }

@@ -55,6 +55,7 @@ export async function playRound(world: World, random: Random, faults: readonly F
     }
     broken.push(...(await brokenPromises(world)));
     world.blind = false;
+    world.startsFail = false;
     if (broken.length === 0) broken.push(...(await tidy(world)));
   }
   return { fault: done ?? `no chance for "${fault}"`, actions: started.map((a) => a.name).join(' '), broken };

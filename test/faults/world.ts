@@ -87,6 +87,8 @@ export class World {
    * so before the next were there, nor what it had said last.
    */
   blind = false;
+  /** An OCI runtime was killed in this round: a restart that fails to start is not tried again, as with Docker. */
+  startsFail = false;
   #names = 0;
 
   constructor() {
