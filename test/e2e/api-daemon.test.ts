@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { existsSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { get } from 'node:https';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { importBusybox } from './support/busybox.ts';
@@ -54,4 +57,52 @@ test('SIGTERM stops containers and takes the socket away; a start after it finds
     assert.equal(State.Status, 'exited');
     assert.ok([5, 137].includes(State.ExitCode), String(State.ExitCode));
   });
+});
+
+test('TCP without TLS beyond this machine is refused; with certificates only who has one gets in', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'wharf-tls-'));
+  try {
+    const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: directory, stdio: 'pipe' });
+    const subject = (name: string) => [
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-subj',
+      `/CN=${name}`,
+      '-keyout',
+      `${name}.key`,
+    ];
+    openssl('req', '-x509', '-days', '1', '-out', 'ca.pem', ...subject('ca'));
+    for (const name of ['server', 'client']) {
+      writeFileSync(join(directory, 'names'), 'subjectAltName=IP:127.0.0.1');
+      openssl('req', '-out', `${name}.csr`, ...subject(name));
+      const signing = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '1', '-extfile', 'names'];
+      openssl('x509', '-req', '-in', `${name}.csr`, '-out', `${name}.pem`, ...signing);
+    }
+    const file = (name: string) => join(directory, name);
+    const certificates = `--tlscacert ${file('ca.pem')} --tlscert ${file('server.pem')} --tlskey ${file('server.key')}`;
+    await withDaemon(
+      async (daemon) => {
+        const port = Number(/tcp:\/\/127\.0\.0\.1:(\d+)/.exec(daemon.log)?.[1]);
+        const ask = (own: object) =>
+          new Promise<number>((resolve, reject) => {
+            const ca = readFileSync(file('ca.pem'));
+            const req = get({ host: '127.0.0.1', port, path: '/_ping', ca, agent: false, ...own }, (res) => {
+              res.resume();
+              res.once('end', () => resolve(res.statusCode ?? 0));
+            });
+            req.once('error', reject);
+          });
+        assert.equal(await ask({ cert: readFileSync(file('client.pem')), key: readFileSync(file('client.key')) }), 200);
+        await assert.rejects(ask({}), /certificate required|socket hang up|ECONNRESET/i);
+        const args = ['--data-root', file('d'), '--exec-root', file('e'), '--host', 'tcp://0.0.0.0:0'];
+        const plain = await run(wharfdPath, [...args, '--group', 'root']);
+        assert.equal(plain.code, 1);
+        assert.match(plain.stderr, /refusing to listen on tcp:\/\/0\.0\.0\.0:0 without TLS/);
+      },
+      { args: ['--host', 'tcp://127.0.0.1:0', '--tlsverify', ...certificates.split(' ')] },
+    );
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 });

@@ -58,6 +58,12 @@ test('limits, namespaces and what is shared are as asked for', async () => {
         output(daemon, { Cmd: ['true'], HostConfig: { DeviceRequests: [{ Count: -1, Capabilities: [['gpu']] }] } }),
         /500 .*could not select device driver \\"\\" with capabilities: \[\[gpu\]\]/,
       );
+      const image = { Type: 'image', Source: 'busybox', Target: '/image', ImageOptions: { Subpath: 'etc' } };
+      const listing = await output(daemon, {
+        Cmd: ['sh', '-c', 'cat /image/passwd | head -n 1; touch /image/x 2>&1'],
+        HostConfig: { Mounts: [image] },
+      });
+      assert.match(listing, /^root:x:0:0:[^]*Read-only file system$/);
       const host = {
         Ulimits: [{ Name: 'core', Soft: 0, Hard: 0 }],
         OomScoreAdj: 77,
