@@ -59,7 +59,7 @@ test('docker build, the classic builder', { timeout: 180_000 }, async (t) => {
       const failed = await docker(files.path, 'build', '.');
       assert.equal(failed.code, 42);
       assert.match(failed.stderr, /The command '\/bin\/sh -c exit 42' returned a non-zero code: 42\n$/);
-      assert.match(failed.stdout, /Dockerfile:2\n/);
+      assert.match(failed.stdout, /Dockerfile:2 \| >>> RUN exit 42\n/);
     });
 
     await t.test('a wrong Dockerfile: one line, with the line number', async () => {
