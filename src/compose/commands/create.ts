@@ -1,5 +1,6 @@
 import { up } from '../apply/up.ts';
 import { command } from '../context.ts';
+import { composeUsage } from '../errors.ts';
 import { withDependencies } from '../load/index.ts';
 import { parseScale } from './scale-flag.ts';
 
@@ -24,6 +25,9 @@ export default command({
     yes: { names: '-y, --yes', help: 'Assume "yes" as answer to all prompts' },
   },
   async run(context, { flags, args }) {
+    if (flags.build && flags.noBuild) throw composeUsage({ message: '--build and --no-build are incompatible' });
+    if (flags.forceRecreate && flags.noRecreate)
+      throw composeUsage({ message: '--force-recreate and --no-recreate are incompatible' });
     const project = await context.project(args);
     const services = withDependencies(args.length > 0 ? args : Object.keys(project.services), project.services);
     using progress = context.progress('Creating');
@@ -31,7 +35,14 @@ export default command({
     await up(
       context.client,
       project,
-      { ...rest, services, named: new Set(args), noStart: true, scale: parseScale(scale, project) },
+      {
+        ...rest,
+        services,
+        parallel: context.parallel,
+        named: new Set(args),
+        noStart: true,
+        scale: parseScale(scale, project),
+      },
       progress,
       (t) => context.warn(t),
       context.io.signal,

@@ -20,11 +20,11 @@ export default command({
         const named = image.RepoTags.find((t) => t === c.Image || t === `${c.Image}:latest`) ?? image.RepoTags[0] ?? '';
         const colon = named.lastIndexOf(':');
         return {
+          ID: image.Id,
           ContainerName: nameOf(c),
           Repository: named === '' ? '' : named.slice(0, colon),
           Tag: named === '' ? '' : named.slice(colon + 1),
           Platform: `${image.Os}/${image.Architecture}`,
-          ID: image.Id,
           Size: image.Size,
           Created: image.Created,
           LastTagTime: image.Metadata.LastTagTime,
@@ -33,7 +33,7 @@ export default command({
     );
     rows.sort((a, b) => (a.ContainerName < b.ContainerName ? -1 : 1));
     if (flags.quiet) for (const id of new Set(rows.map((r) => r.ID))) context.print(id.replace('sha256:', ''));
-    else if (flags.format === 'json') context.print(JSON.stringify(rows));
+    else if (flags.format === 'json') context.print(`${JSON.stringify(rows)}\n`);
     else {
       context.io.stdout.write(
         table(

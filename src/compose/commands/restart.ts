@@ -18,6 +18,7 @@ export default command({
   async run(context, { flags, args }) {
     const { client } = context;
     const { name, project } = await context.projectOrName(args);
+    const timeout = timeoutOf(wholeNumber(flags.timeout, '-t, --timeout'));
     const wanted = new Set(args);
     if (args.length > 0 && !flags.noDeps) {
       for (const [service, { depends_on }] of Object.entries(project?.services ?? {})) {
@@ -34,7 +35,7 @@ export default command({
           .map((c) =>
             progress.during(`Container ${nameOf(c)}`, 'Restarting', 'Started', async () => {
               await runPreStop(client, project, c);
-              await ifThere(client.containers.restart(c.Id, timeoutOf(wholeNumber(flags.timeout, '-t, --timeout'))));
+              await ifThere(client.containers.restart(c.Id, timeout));
               await runHooks(client, c.Id, service, project?.services[service]?.post_start ?? []);
             }),
           ),

@@ -11,6 +11,13 @@ export default command({
   async run(context, { flags, args }) {
     if (args.length === 0)
       throw composeUsage({ message: '"wharf compose scale" requires at least 1 argument: SERVICE=REPLICAS' });
+    for (const word of args)
+      if (!/^[^=]+=\d+$/.test(word))
+        throw composeUsage({
+          message: word.includes('=')
+            ? `invalid scale specifier: can't parse replica value as int: ${word}`
+            : `invalid scale specifier: ${word}`,
+        });
     const project = await context.project();
     const scale = parseScale(args, project);
     const services = flags.noDeps ? new Set(scale.keys()) : withDependencies([...scale.keys()], project.services);
@@ -18,7 +25,7 @@ export default command({
     await up(
       context.client,
       project,
-      { services, named: new Set(scale.keys()), scale },
+      { services, named: new Set(scale.keys()), scale, parallel: context.parallel },
       progress,
       (t) => context.warn(t),
       context.io.signal,

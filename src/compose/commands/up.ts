@@ -107,13 +107,12 @@ export default command({
     if (flags.noRecreate && flags.renewAnonVolumes)
       throw composeUsage({ message: '--no-recreate and --renew-anon-volumes are incompatible' });
     const aborting = flags.abortOnContainerExit || flags.abortOnContainerFailure || flags.exitCodeFrom !== undefined;
-    if (flags.detach && aborting)
+    if (flags.detach && (aborting || flags.attach.length > 0 || flags.attachDependencies || flags.watch))
       throw composeUsage({
         message:
-          '--detach cannot be combined with --abort-on-container-exit, --abort-on-container-failure or --exit-code-from',
+          '--detach cannot be combined with --abort-on-container-exit, --abort-on-container-failure, --attach, --attach-dependencies or --watch',
       });
-    if (flags.watch && (flags.detach || flags.noBuild))
-      throw composeUsage({ message: '--watch cannot be combined with --detach or --no-build' });
+    if (flags.watch && flags.noBuild) throw composeUsage({ message: '--no-build and --watch are incompatible' });
     if (flags.wait && (aborting || flags.attach.length > 0 || flags.attachDependencies)) {
       throw composeUsage({
         message: '--wait cannot be combined with --abort-on-container-exit, --attach or --attach-dependencies',

@@ -15,6 +15,7 @@ import { projectName } from './project-name.ts';
 import { forget, resetPaths, withoutReset } from './reset.ts';
 import type { Where } from './shape.ts';
 import { shown } from './shown.ts';
+import { usedResources } from './used-resources.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { MapTree, Tree } from './tree.ts';
 import { child, isNull } from './tree.ts';
@@ -216,31 +217,6 @@ function resolveEnvironment(
     ...(Object.keys(environment).length > 0 ? { environment } : {}),
     ...(labels ? { labels } : {}),
     ...(service.build && buildArgs ? { build: { ...service.build, args: buildArgs } } : {}),
-  };
-}
-
-function usedResources(
-  model: Model,
-  services: Readonly<Record<string, Service>>,
-): Pick<Model, 'networks' | 'volumes' | 'secrets' | 'configs'> {
-  const all = Object.values(services);
-  const pick = <T>(from: Readonly<Record<string, T>>, used: ReadonlySet<string>): Record<string, T> =>
-    Object.fromEntries(Object.entries(from).filter(([key]) => used.has(key)));
-  return {
-    networks: pick(model.networks, new Set(all.flatMap((s) => Object.keys(s.networks ?? {})))),
-    volumes: pick(
-      model.volumes,
-      new Set(
-        all.flatMap((s) =>
-          (s.volumes ?? []).flatMap((v) => (v.type === 'volume' && v.source !== undefined ? [v.source] : [])),
-        ),
-      ),
-    ),
-    secrets: pick(
-      model.secrets,
-      new Set(all.flatMap((s) => [...(s.secrets ?? []), ...(s.build?.secrets ?? [])].map((r) => r.source))),
-    ),
-    configs: pick(model.configs, new Set(all.flatMap((s) => (s.configs ?? []).map((r) => r.source)))),
   };
 }
 

@@ -16,7 +16,7 @@ export function humanDuration(seconds: number): string {
   return `${Math.floor(hours / 24 / 365)} years`;
 }
 
-/** `933.8MB`: decimal units, four digits. */
+/** `933.8MB`: decimal units, three digits. */
 export function humanSize(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
   let value = bytes;
@@ -25,7 +25,7 @@ export function humanSize(bytes: number): string {
     value /= 1000;
     unit++;
   }
-  return `${Number(value.toPrecision(4))}${units[unit] ?? ''}`;
+  return `${Number(value.toPrecision(3))}${units[unit] ?? ''}`;
 }
 
 /** Cut to `width` characters with an ellipsis. */

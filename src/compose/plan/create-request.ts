@@ -1,6 +1,5 @@
 import type {
   ContainerCreateRequest,
-  DeviceRequest,
   HostConfig,
   MountPoint,
   MountRequest,
@@ -11,7 +10,9 @@ import type { EndpointSettings } from '../../core/wire/network.ts';
 import type { HealthConfig } from '../../core/oci.ts';
 import { composeFailed } from '../errors.ts';
 import type { Project } from '../model/project.ts';
-import type { BlkioDevice, FileReference, Healthcheck, Service, ServiceVolume } from '../model/service.ts';
+import type { FileReference, Healthcheck, Service, ServiceVolume } from '../model/service.ts';
+import { deviceRequests, isNamedDevice, rates } from './device-requests.ts';
+import { optional } from './optional.ts';
 import { configHash } from './hash.ts';
 import { containerLabels } from './labels.ts';
 import { imageName } from './names.ts';
@@ -210,33 +211,6 @@ function hostConfig(wish: ContainerWish, endpoints: readonly [string, EndpointSe
   };
 }
 
-function rates(devices: readonly BlkioDevice[] | undefined): { Path: string; Rate: number }[] | undefined {
-  return devices?.map((d) => ({ Path: d.path, Rate: d.rate ?? 0 }));
-}
-
-/** `gpus`, `deploy.resources.reservations.devices`, and devices written as `vendor/class=name`. */
-function deviceRequests(service: Service): DeviceRequest[] | undefined {
-  const wanted = [
-    ...(service.gpus ?? []).map((g) => ({ ...g, capabilities: [...new Set([...(g.capabilities ?? []), 'gpu'])] })),
-    ...(service.deploy?.resources?.reservations?.devices ?? []),
-  ];
-  const requests: DeviceRequest[] = wanted.map((d) => ({
-    ...optional('Driver', d.driver),
-    ...optional('Count', d.count ?? (d.device_ids ? undefined : -1)),
-    ...optional('DeviceIDs', d.device_ids && [...d.device_ids]),
-    Capabilities: [[...(d.capabilities ?? [])]],
-    ...optional('Options', d.options && { ...d.options }),
-  }));
-  const named = (service.devices ?? []).map((d) => d.source).filter(isNamedDevice);
-  if (named.length > 0) requests.push({ Driver: 'cdi', Count: named.length, DeviceIDs: named });
-  return requests.length > 0 ? requests : undefined;
-}
-
-/** `vendor.com/class=name` (Container Device Interface), not a path. */
-function isNamedDevice(source: string): boolean {
-  return !source.startsWith('/') && source.includes('=');
-}
-
 function namespaceMode(mode: string, wish: ContainerWish): string {
   if (!mode.startsWith('service:')) return mode;
   return `container:${firstContainer(mode.slice('service:'.length), wish)}`;
@@ -431,9 +405,4 @@ export function fileTarget(kind: 'secrets' | 'configs', reference: FileReference
   const target = reference.target ?? reference.source;
   if (target.startsWith('/')) return target;
   return kind === 'secrets' ? `/run/secrets/${target}` : `/${target}`;
-}
-
-/** `{[key]: value}`, or nothing when there is no value: absent is not the same as `undefined` on the wire. */
-function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
 }
