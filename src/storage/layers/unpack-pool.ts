@@ -1,10 +1,13 @@
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { badLayer } from '../errors.ts';
 import type { Failure, FromWorker, ToWorker } from './unpack-protocol.ts';
 import type { Unpacked } from './unpack-layer.ts';
 
-/** So many layers are unpacked at once; more would only share the same cores. */
-const MOST = 3;
+/** So many layers are unpacked at once; each keeps a core busy with files and another with inflating. */
+const MOST = Math.min(4, Math.max(2, availableParallelism()));
+/** Little room for young objects: what they stand for, buffers outside the heap, is given back the sooner. */
+const YOUNG_MB = 2;
 /** Bytes that may wait in a thread. */
 const WINDOW = 4 * 1024 * 1024;
 /** Messages between threads cost; small pieces go together. */
@@ -67,7 +70,7 @@ export class UnpackPool implements AsyncDisposable {
       clearTimeout(known.idle);
       return known;
     }
-    const worker = new Worker(workerUrl(), { resourceLimits: { maxYoungGenerationSizeMb: 8 } });
+    const worker = new Worker(workerUrl(), { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } });
     worker.unref();
     return { worker, idle: undefined };
   }

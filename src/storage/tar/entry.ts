@@ -15,6 +15,8 @@ export interface TarEntry {
   readonly uid: number;
   readonly gid: number;
   readonly size: number;
+  /** Only pieces of its content follow; between them are holes. */
+  readonly sparse?: boolean;
   readonly mtimeNanos: bigint;
   /** Of links: the target. */
   readonly linkname: ByteString;

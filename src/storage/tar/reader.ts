@@ -1,14 +1,15 @@
 import { badLayer } from '../errors.ts';
 import type { ByteString, EntryType, TarEntry } from './entry.ts';
+import { numbersIn, numbersOf, type SparseMap, sparseMap } from './sparse.ts';
 
 /** What a tar's bytes are turned into. All calls are synchronous: a promise for each of 10,000 small files costs more than they. */
 export interface TarSink {
   entry(entry: TarEntry): void;
-  /** A piece of the last entry's content (regular files only). */
-  data(bytes: Buffer): void;
+  /** A piece of the last entry's content (regular files only); `at` is its place in a sparse file. */
+  data(bytes: Buffer, at?: number): void;
   /** The last entry is complete. */
   end(): void;
-  /** Every byte that did not go to `data`, in order; what is needed to make the same tar again. */
+  /** Every byte that did not go to `data`, and those of sparse files, in order; what is needed to make the same tar again. */
   readonly raw?: ((bytes: Buffer) => void) | undefined;
 }
 
@@ -27,6 +28,12 @@ const TYPES: Readonly<Record<string, EntryType>> = {
   '6': 'fifo',
 };
 
+interface Unfinished {
+  readonly entry: TarEntry;
+  readonly size: number;
+  readonly numbers: number[];
+}
+
 /** Reads ustar, PAX and GNU tars of any chunking. @throws {WharfError} `BAD_LAYER` from `push` and `finish` */
 export class TarReader {
   readonly #sink: TarSink;
@@ -37,11 +44,18 @@ export class TarReader {
   #padding = 0;
   #zeroBlocks = 0;
   /** What the body now read is: content, nothing of interest, or an extension of the next header. */
-  #body: 'content' | 'skip' | 'pax' | 'longname' | 'longlink' = 'skip';
+  #body: 'content' | 'sparse' | 'sparse-map' | 'skip' | 'pax' | 'longname' | 'longlink' = 'skip';
   #extension: Buffer[] = [];
   #pax = new Map<string, Buffer>();
   #longName: ByteString | undefined;
   #longLink: ByteString | undefined;
+  /** Of the sparse file being read: its map, and where in it the next byte belongs. */
+  #map: SparseMap = { pieces: [], realSize: 0 };
+  #piece = 0;
+  #within = 0;
+  #mapText = '';
+  /** An old GNU map goes on in the next block; the entry waits for its end. */
+  #unfinished: Unfinished | undefined;
 
   constructor(sink: TarSink) {
     this.#sink = sink;
@@ -56,7 +70,7 @@ export class TarReader {
           const block = chunk.subarray(at, at + BLOCK);
           at += BLOCK;
           this.#sink.raw?.(block);
-          this.#onHeader(block);
+          this.#onBlock(block);
           continue;
         }
         const take = Math.min(BLOCK - this.#have, rest);
@@ -66,17 +80,20 @@ export class TarReader {
         if (this.#have === BLOCK) {
           this.#have = 0;
           this.#sink.raw?.(Buffer.from(this.#header));
-          this.#onHeader(this.#header);
+          this.#onBlock(this.#header);
         }
       } else if (this.#state === 'body') {
-        const take = Math.min(this.#left, rest);
+        const most = this.#body === 'sparse-map' ? BLOCK - (this.#mapText.length % BLOCK) : rest;
+        const take = Math.min(this.#left, rest, most);
         const piece = chunk.subarray(at, at + take);
         at += take;
         this.#left -= take;
         if (this.#body === 'content') this.#sink.data(piece);
         else {
           this.#sink.raw?.(piece);
-          if (this.#body !== 'skip') this.#extension.push(Buffer.from(piece));
+          if (this.#body === 'sparse') this.#scatter(piece);
+          else if (this.#body === 'sparse-map') this.#onMapText(piece);
+          else if (this.#body !== 'skip') this.#extension.push(Buffer.from(piece));
         }
         if (this.#left === 0) this.#endBody();
       } else if (this.#state === 'padding') {
@@ -96,6 +113,53 @@ export class TarReader {
   finish(): void {
     if (this.#state === 'body' || this.#state === 'padding' || this.#have > 0)
       throw badLayer({ why: 'unexpected EOF' });
+  }
+
+  #onBlock(block: Buffer): void {
+    if (this.#unfinished) this.#onSparseBlock(block, this.#unfinished);
+    else this.#onHeader(block);
+  }
+
+  /** The map of an old GNU sparse file, as far as it does not fit into the header: 21 pairs a block. */
+  #onSparseBlock(block: Buffer, unfinished: Unfinished): void {
+    const numbers = [...unfinished.numbers, ...gnuPairs(block, 0, 21)];
+    this.#unfinished = { ...unfinished, numbers };
+    if (numbers.length > 2_000_000) throw badLayer({ why: 'invalid tar header: malformed map of a sparse file' });
+    if (block[504] === 0) this.#beginSparse(unfinished.entry, unfinished.size, numbers);
+  }
+
+  #beginSparse(entry: TarEntry, size: number, numbers: readonly number[] | undefined): void {
+    this.#unfinished = undefined;
+    this.#piece = this.#within = 0;
+    this.#mapText = '';
+    this.#sink.entry(entry);
+    this.#map = sparseMap(numbers ?? [], entry.size);
+    this.#body = numbers === undefined ? 'sparse-map' : 'sparse';
+    this.#beginBody(size);
+  }
+
+  #onMapText(piece: Buffer): void {
+    this.#mapText += piece.toString('latin1');
+    if (this.#mapText.length % BLOCK !== 0) return;
+    const numbers = numbersIn(this.#mapText);
+    if (!numbers) return;
+    this.#map = sparseMap(numbers, this.#map.realSize);
+    this.#body = 'sparse';
+  }
+
+  /** Puts bytes of a sparse file where its map says. */
+  #scatter(bytes: Buffer): void {
+    for (let i = 0; i < bytes.length; ) {
+      const piece = this.#map.pieces[this.#piece];
+      if (!piece) throw badLayer({ why: 'invalid tar header: a sparse file is longer than its map' });
+      const n = Math.min(bytes.length - i, piece.length - this.#within);
+      this.#sink.data(bytes.subarray(i, i + n), piece.offset + this.#within);
+      i += n;
+      this.#within += n;
+      if (this.#within < piece.length) continue;
+      this.#piece++;
+      this.#within = 0;
+    }
   }
 
   #onHeader(block: Buffer): void {
@@ -119,9 +183,16 @@ export class TarReader {
       return;
     }
     const entry = this.#entry(block, flag, size);
+    const listed = this.#paxText('GNU.sparse.map');
     this.#pax = new Map();
     this.#longName = this.#longLink = undefined;
     this.#body = 'skip';
+    if (entry?.sparse === true) {
+      if (flag !== 'S') this.#beginSparse(entry, size, listed === undefined ? undefined : numbersOf(listed));
+      else if (block[482] === 0) this.#beginSparse(entry, size, gnuPairs(block, 386, 4));
+      else this.#unfinished = { entry, size, numbers: gnuPairs(block, 386, 4) };
+      return;
+    }
     if (entry) {
       this.#sink.entry(entry);
       if (entry.type === 'file') this.#body = 'content';
@@ -131,12 +202,10 @@ export class TarReader {
   }
 
   #entry(block: Buffer, flag: string, size: number): TarEntry | undefined {
-    if (flag === 'S' || [...this.#pax.keys()].some((k) => k.startsWith('GNU.sparse.'))) {
-      throw badLayer({ why: 'sparse files in tars are not supported' });
-    }
-    let type = TYPES[flag];
+    const sparseSize = flag === 'S' ? number(block, 483, 12) : this.#sparseSize();
+    let type = flag === 'S' ? 'file' : TYPES[flag];
     if (type === undefined) return undefined; // vendor extensions: skipped, as every tar does
-    let name = this.#paxText('path') ?? this.#longName;
+    let name = this.#paxText('GNU.sparse.name') ?? this.#paxText('path') ?? this.#longName;
     if (name === undefined) {
       name = text(block, 0, 100);
       const prefix = block.toString('latin1', 257, 262) === 'ustar' && block[263] !== 0x20 ? text(block, 345, 155) : '';
@@ -154,13 +223,20 @@ export class TarReader {
       mode: number(block, 100, 8) & 0o7777,
       uid: this.#paxNumber('uid') ?? number(block, 108, 8),
       gid: this.#paxNumber('gid') ?? number(block, 116, 8),
-      size: type === 'file' ? size : 0,
+      size: sparseSize ?? (type === 'file' ? size : 0),
+      ...(sparseSize !== undefined && { sparse: true }),
       mtimeNanos: mtime === undefined ? BigInt(number(block, 136, 12)) * 1_000_000_000n : nanos(mtime),
       linkname: this.#paxText('linkpath') ?? this.#longLink ?? text(block, 157, 100),
       major: type === 'char' || type === 'block' ? number(block, 329, 8) : 0,
       minor: type === 'char' || type === 'block' ? number(block, 337, 8) : 0,
       xattrs,
     };
+  }
+
+  /** Length of a sparse file in PAX formats 0.1 and 1.0; `undefined` if it is none. */
+  #sparseSize(): number | undefined {
+    if (this.#pax.has('GNU.sparse.offset')) throw badLayer({ why: 'sparse files of PAX format 0.0 are not supported' });
+    return this.#paxNumber('GNU.sparse.realsize') ?? this.#paxNumber('GNU.sparse.size');
   }
 
   #beginBody(size: number): void {
@@ -176,7 +252,9 @@ export class TarReader {
     if (this.#body === 'pax') this.#pax = parsePax(bytes);
     else if (this.#body === 'longname') this.#longName = text(bytes, 0, bytes.length);
     else if (this.#body === 'longlink') this.#longLink = text(bytes, 0, bytes.length);
-    if (this.#body === 'content') this.#sink.end();
+    if (this.#body === 'content' || this.#body === 'sparse') this.#sink.end();
+    if (this.#body === 'sparse' && this.#piece < this.#map.pieces.length) throw badLayer({ why: 'unexpected EOF' });
+    if (this.#body === 'sparse-map') throw badLayer({ why: 'invalid tar header: malformed map of a sparse file' });
     this.#state = this.#padding > 0 ? 'padding' : 'header';
   }
 
@@ -190,6 +268,15 @@ export class TarReader {
     if (!/^\d{1,15}$/.test(value)) throw badLayer({ why: `invalid tar header: PAX ${key} is not a number` });
     return Number(value);
   }
+}
+
+/** Offsets and lengths as old GNU tars have them, up to the first that is empty. */
+function gnuPairs(block: Buffer, start: number, most: number): number[] {
+  const numbers: number[] = [];
+  for (let at = start; at < start + most * 24 && block[at] !== 0; at += 24) {
+    numbers.push(number(block, at, 12), number(block, at + 12, 12));
+  }
+  return numbers;
 }
 
 /** `LENGTH KEY=VALUE\n`, where values are bytes. */

@@ -94,7 +94,7 @@ suite('malformed tars', () => {
     'cut in content': [good.subarray(0, 515), /unexpected EOF/],
     'checksum wrong': [badSum, /invalid tar header/],
     'not a tar at all': [Buffer.alloc(2048, 'hello'), /invalid tar header/],
-    sparse: [Buffer.concat([sparse(), END]), /sparse/],
+    'a sparse file with a piece beyond its end': [Buffer.concat([sparse(), END]), /malformed map of a sparse file/],
   };
   for (const [name, [tar, message]] of Object.entries(cases)) {
     test(name, () =>
@@ -117,10 +117,12 @@ suite('malformed tars', () => {
   });
 });
 
-/** A header of type S, with its checksum right. */
+/** A header of type S that says: one piece of one byte at 8, in a file of four bytes. */
 function sparse(): Buffer {
   const block = Buffer.from(tarHeader(BASE));
   block[156] = 'S'.charCodeAt(0);
+  block.write('00000000010\0'.concat('00000000001\0'), 386, 'latin1');
+  block.write('00000000004\0', 483, 'latin1');
   block.fill(0x20, 148, 156);
   let sum = 0;
   for (const c of block) sum += c;

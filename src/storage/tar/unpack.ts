@@ -3,6 +3,7 @@ import {
   constants,
   fchmodSync,
   fchownSync,
+  ftruncateSync,
   lchownSync,
   chmodSync,
   linkSync,
@@ -97,7 +98,7 @@ export class Unpacker implements TarSink {
         const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
         this.#file = { fd: openSync(this.#path(name), flags, 0o600), entry, name };
         this.#kinds.set(name, { is: 'file' });
-        this.#options.onFile?.(name, entry.size);
+        if (entry.sparse !== true) this.#options.onFile?.(name, entry.size);
         return; // owner and the like follow in end(), which comes at once if the file is empty
       }
       case 'link': {
@@ -128,10 +129,12 @@ export class Unpacker implements TarSink {
     }
   }
 
-  data(bytes: Buffer): void {
+  data(bytes: Buffer, place?: number): void {
     if (!this.#file) return;
     this.sizeBytes += bytes.length;
-    for (let at = 0; at < bytes.length; ) at += writeSync(this.#file.fd, bytes, at);
+    for (let at = 0; at < bytes.length; ) {
+      at += writeSync(this.#file.fd, bytes, at, bytes.length - at, place === undefined ? null : place + at);
+    }
   }
 
   end(): void {
@@ -139,6 +142,7 @@ export class Unpacker implements TarSink {
     const { fd, entry, name } = this.#file;
     this.#file = undefined;
     try {
+      if (entry.sparse === true) ftruncateSync(fd, entry.size);
       if (entry.uid !== 0 || entry.gid !== 0) fchownSync(fd, entry.uid, entry.gid);
       this.#setXattrs(name, entry);
       fchmodSync(fd, entry.mode);
