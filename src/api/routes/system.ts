@@ -4,11 +4,16 @@ import { ok, type Route } from '../http/route.ts';
 export const systemRoutes: readonly Route[] = [
   { method: 'GET', path: '/_ping', handle: ping },
   { method: 'HEAD', path: '/_ping', handle: ping },
-  { method: 'GET', path: '/info', handle: async ({ engine }) => ok(await engine.system.info()) },
+  { method: 'GET', path: '/info', handle: info },
   { method: 'GET', path: '/version', handle: async ({ engine }) => ok(await engine.system.version()) },
   { method: 'GET', path: '/system/df', handle: diskUsage },
   { method: 'GET', path: '/plugins', handle: () => ok([]) },
 ];
+
+async function info(exchange: Exchange) {
+  const { FirewallBackend, ...rest } = await exchange.engine.system.info();
+  return ok(exchange.speaks('1.49') ? { ...rest, FirewallBackend } : rest);
+}
 
 function ping({ request, response }: Exchange) {
   const text = request.method === 'HEAD' ? '' : 'OK';

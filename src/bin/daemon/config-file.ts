@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { errnoOf, messageOf } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
 import { badConfigFile } from './errors.ts';
-import { SOURCES } from './settings.ts';
+import { SOURCES } from './setting-sources.ts';
 
 /** What a configuration file says: values by key of `SOURCES`, and keys of dockerd's that mean nothing here. */
 export interface ConfigFile {

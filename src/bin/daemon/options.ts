@@ -4,7 +4,8 @@ import { API_VERSION, VERSION } from '../../core/version.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
 import { badConfigFile, badOption } from './errors.ts';
 import type { SettingSource } from './setting-source.ts';
-import { DEFAULT_CONFIG_FILE, DEFAULTS, type Settings, SOURCES } from './settings.ts';
+import { SOURCES } from './setting-sources.ts';
+import { DEFAULT_CONFIG_FILE, DEFAULTS, type Settings } from './settings.ts';
 
 /**
  * Settings from flags, then the configuration file, then defaults.
