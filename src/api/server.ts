@@ -80,7 +80,13 @@ export function createApi(options: ApiOptions): ApiServer {
     const server: Server =
       tls === undefined
         ? createServer(options)
-        : createTlsServer({ ...options, ...tls, requestCert: tls.ca !== undefined, minVersion: 'TLSv1.2' });
+        : createTlsServer({
+            ...options,
+            ...tls,
+            ...{ allowHalfOpen: true }, // net.Server's own option, which the types leave out here
+            requestCert: tls.ca !== undefined,
+            minVersion: 'TLSv1.2',
+          });
     // A client may close its writing half and still wait for the answer (`nc`, hijacked streams).
     Object.assign(server, { httpAllowHalfOpen: true });
     server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {

@@ -44,7 +44,8 @@ export class Transport {
 
   /** The answer, once its headers are there. @throws {ApiError} for a status of 400 and above */
   async call(method: string, path: string, options: CallOptions = {}): Promise<http.IncomingMessage> {
-    if (options.body !== undefined && !this.#settled) await this.#negotiate();
+    // A body cannot be sent twice, and the refusal of a HEAD does not say why.
+    if ((options.body !== undefined || method === 'HEAD') && !this.#settled) await this.#negotiate();
     const answer = await this.#send(method, path, options);
     if (answer.statusCode !== 400) return this.#checked(answer);
     const text = await textOf(answer);
@@ -188,7 +189,7 @@ export class Transport {
   ): Promise<http.ClientRequest> {
     const headers: Record<string, string> = {
       ...this.#headers,
-      Host: 'docker',
+      Host: this.#hostHeader(),
       'User-Agent': 'wharf',
       ...options.headers,
     };
@@ -206,6 +207,13 @@ export class Transport {
       agent: reuse ? agent : single === null ? undefined : false,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
+  }
+
+  /** Of a TCP host its own name, which certificates are checked against; a socket has none. */
+  #hostHeader(): string {
+    const address = this.#address;
+    if (address.kind !== 'tcp') return 'docker';
+    return `${address.hostname.includes(':') ? `[${address.hostname}]` : address.hostname}:${address.port}`;
   }
 
   #connectError(cause: unknown): unknown {

@@ -108,8 +108,8 @@ export const list = command({
     }));
     const layout = { ...LAYOUT, headings: { ...LAYOUT.headings, NameCell: 'NAME' } };
     await printRows(context, rows, layout, options);
-    const variable = ['WHARF_HOST', 'DOCKER_HOST'].find((v) => context.env[v]);
-    if (variable !== undefined && !options.quiet && all.length > 1) {
+    const variable = ['DOCKER_HOST', 'WHARF_HOST'].find((v) => context.env[v]);
+    if (variable !== undefined && !options.quiet) {
       context.warn(
         `Warning: ${variable} environment variable overrides the active context. To use a context, either set the global --context flag, or unset ${variable} environment variable.`,
       );
