@@ -137,6 +137,12 @@ export class RouteSocket implements Disposable {
     this.#socket.request(RTM_SETLINK, 0, body, `bridge port ${index}`);
   }
 
+  /** Makes a device a port of the bridge with index `master`. */
+  setMaster(index: number, master: number): void {
+    const body = Buffer.concat([linkHeader(index, 0, 0), attribute(IFLA.master, master)]);
+    this.#socket.request(RTM_NEWLINK, 0, body, `link ${index}`);
+  }
+
   /** Brings a device up. */
   setUp(index: number): void {
     this.#socket.request(RTM_NEWLINK, 0, linkHeader(index, IFF_UP, IFF_UP), `link ${index}`);

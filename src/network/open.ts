@@ -31,7 +31,7 @@ import { renderResolvConf } from './resolv-conf.ts';
 import type { Publication, Sandbox } from './sandbox.ts';
 import { checkPort, closeDns, emptySandbox, openDns } from './sandbox.ts';
 import { sweepStrays } from './sweep.ts';
-import { configureWire, createWire, useGateway, shutEndpoint } from './wire.ts';
+import { configureWire, createWire, rejoinBridge, shutEndpoint, useGateway } from './wire.ts';
 
 /** Opens the networks of one engine. Touches nothing in the kernel until it is asked to. */
 export async function openNetworks(options: NetworksOptions): Promise<Networks> {
@@ -319,6 +319,7 @@ class KernelNetworks implements Networks {
         this.#log.warn('endpoint not recovered', { containerId: request.containerId, networkId });
         continue;
       }
+      rejoinBridge(this.#routes, open.network, open.bridgeIndex, endpoint.hostVeth);
       sandbox.endpoints.set(networkId, endpoint);
       open.endpoints.set(request.containerId, endpoint);
       adoptAddresses(open, endpoint);

@@ -30,6 +30,19 @@ export function configureWire(routes: RouteSocket, netns: string, network: Bridg
     if (endpoint.request.gateway && !network.internal) setGateway(inside, index, endpoint);
     for (const { key, value } of endpointSysctls(endpoint.request, ifname)) setNetSysctl(key, value);
   });
+  configurePort(routes, network, hostVeth);
+}
+
+/** Puts the wire of a running container back into its bridge, if that was deleted by hand and made anew. */
+export function rejoinBridge(routes: RouteSocket, network: BridgeNetwork, bridgeIndex: number, hostVeth: string): void {
+  const { index, master } = routes.getLink(hostVeth);
+  if (master === bridgeIndex) return;
+  routes.setMaster(index, bridgeIndex);
+  routes.setUp(index);
+  configurePort(routes, network, hostVeth);
+}
+
+function configurePort(routes: RouteSocket, network: BridgeNetwork, hostVeth: string): void {
   // Where bridged packets pass the firewall, a container reaches its own published port only by hairpin, and the firewall
   // keeps neighbours apart; isolated ports would also keep them from each other's published ports. Where they do not pass
   // it, isolated ports are what keeps neighbours apart.

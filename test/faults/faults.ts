@@ -111,6 +111,17 @@ export const FAULTS = {
       return 'removed the firewall tables';
     },
   },
+
+  /** The network's bridge is deleted by hand; the next start of the daemon makes it anew, with all that was in it. */
+  bridge: {
+    restart: true,
+    strike: async (world) => {
+      const { stdout } = await world.must(['network', 'inspect', '-f', '{{.Id}}', 'lasting']);
+      execFileSync('ip', ['link', 'delete', `br-${stdout.slice(0, 12)}`]);
+      await world.crash();
+      return 'deleted a bridge, killed the daemon';
+    },
+  },
 } as const satisfies Readonly<Record<string, Fault>>;
 
 function killMonitor(world: World): string | undefined {
