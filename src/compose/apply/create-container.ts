@@ -55,11 +55,30 @@ export async function requestOf(client: Client, facts: CreateFacts): Promise<Con
 export async function createContainer(client: Client, facts: CreateFacts): Promise<string> {
   const { definition } = facts;
   const body = await requestOf(client, facts);
-  const { Id } = await client.containers.create(body, {
-    name: facts.temporary ?? facts.name,
-    ...(definition.platform === undefined ? {} : { platform: definition.platform }),
-  });
+  const [primary, ...others] = Object.entries(body.NetworkingConfig?.EndpointsConfig ?? {});
+  const oneByOne = primary !== undefined && others.length > 0 && (await takesOneNetwork(client));
+  const { Id } = await client.containers.create(
+    oneByOne ? { ...body, NetworkingConfig: { EndpointsConfig: Object.fromEntries([primary]) } } : body,
+    {
+      name: facts.temporary ?? facts.name,
+      ...(definition.platform === undefined ? {} : { platform: definition.platform }),
+    },
+  );
+  if (oneByOne) {
+    try {
+      for (const [network, endpoint] of others) await client.networks.connect(network, Id, endpoint ?? undefined);
+    } catch (e) {
+      await client.containers.remove(Id, { force: true, volumes: true });
+      throw e;
+    }
+  }
   return Id;
+}
+
+/** Engines before API 1.44 attach a container to one network when it is made, to others only afterwards. */
+async function takesOneNetwork(client: Client): Promise<boolean> {
+  const [major = 1, minor = 0] = (await client.ping()).apiVersion.split('.').map(Number);
+  return major === 1 && minor < 44;
 }
 
 /**
