@@ -35,6 +35,9 @@ import { runStage } from './stage.ts';
 import type { StageState } from './state.ts';
 import { topOf } from './state.ts';
 
+/** Commands of independent stages at a time, also where cores are few: most of them wait for a network or a disk. */
+const LEAST_SLOTS = 4;
+
 export interface BuildParts {
   readonly run: RunParts;
   readonly cache: BuildCache;
@@ -99,7 +102,7 @@ export async function build(
   const images = new Map<string, Promise<Image>>();
   const trees = new Map<string, Promise<SourceTree>>();
   let cacheImages: Promise<readonly Image[]> | undefined;
-  const slots = new Slots(Math.max(1, availableParallelism()));
+  const slots = new Slots(Math.max(LEAST_SLOTS, availableParallelism()));
 
   const session: Session = {
     parts: parts.run,
