@@ -13,7 +13,15 @@ const asked = process.argv.slice(2);
 const wants = (name: string) => asked.length === 0 || asked.includes(name);
 
 if (wants('cli')) await benchCliStart();
-if (wants('build') || wants('run') || wants('engine') || wants('logs') || wants('memory') || wants('network') || wants('pull')) {
+if (
+  wants('build') ||
+  wants('run') ||
+  wants('engine') ||
+  wants('logs') ||
+  wants('memory') ||
+  wants('network') ||
+  wants('pull')
+) {
   await withBenchDaemon(async (daemon) => {
     if (wants('run')) await benchRun(daemon);
     if (wants('engine')) await benchEngine(daemon);
