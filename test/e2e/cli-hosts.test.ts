@@ -89,8 +89,8 @@ test('TLS: verified both ways', { timeout: 120_000 }, async () => {
         await importBusybox(daemon.socket);
         const { WHARF_HOST: _, DOCKER_HOST: __, ...env } = daemon.env;
         const host = `tcp://127.0.0.1:${port}`;
-        const wharf = (args: readonly string[], more: NodeJS.ProcessEnv = {}) =>
-          run(wharfPath, args, { env: { ...env, ...more } });
+        const wharf = (args: readonly string[], more: NodeJS.ProcessEnv = {}, input?: string) =>
+          run(wharfPath, args, { env: { ...env, ...more }, ...(input === undefined ? {} : { input }) });
         const mine = { DOCKER_HOST: host, DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: certificates };
         assert.deepEqual(await wharf(['images', '--format', '{{.Repository}}'], mine), {
           code: 0,
@@ -99,6 +99,8 @@ test('TLS: verified both ways', { timeout: 120_000 }, async () => {
         });
         const outcome = await wharf(['run', '--rm', 'busybox', 'sh', '-c', 'echo out; exit 3'], mine);
         assert.deepEqual(outcome, { code: 3, stdout: 'out\n', stderr: '' });
+        const echoed = await wharf(['run', '--rm', '-i', 'busybox', 'cat'], mine, 'typed');
+        assert.deepEqual(echoed, { code: 0, stdout: 'typed', stderr: '' });
         const flags = [
           '--tlsverify',
           '--tlscacert',
