@@ -14,6 +14,9 @@ import type { Hijacker } from './stream/hijack.ts';
 import { plainHijacker } from './stream/plain-hijack.ts';
 import { upgradeHijacker } from './stream/upgrade-hijack.ts';
 
+/** An option of net.Server that the types of https leave out: a client may end its half of a TLS connection first. */
+const HALF_OPEN = { allowHalfOpen: true };
+
 /** The Engine API on an engine and a builder. Listens nowhere yet. */
 export function createApi(options: ApiOptions): ApiServer {
   const log = options.log.child({ part: 'api' });
@@ -83,7 +86,7 @@ export function createApi(options: ApiOptions): ApiServer {
         : createTlsServer({
             ...options,
             ...tls,
-            ...{ allowHalfOpen: true }, // net.Server's own option, which the types leave out here
+            ...HALF_OPEN,
             requestCert: tls.ca !== undefined,
             minVersion: 'TLSv1.2',
           });
