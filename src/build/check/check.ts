@@ -1,26 +1,10 @@
-import type { IgnoreRules } from '../context/ignore.ts';
 import type { Dockerfile } from '../dockerfile/instructions.ts';
 import { dockerfileUnusable } from '../errors.ts';
 import type { BuildWarning } from '../../core/wire/build.ts';
-import type { GivenArgs } from '../graph/variables.ts';
 import { checkFile } from './file-rules.ts';
-import { pageOf, RULES, type RuleName } from './rules.ts';
+import type { CheckInput } from './finding.ts';
+import { pageOf, RULES } from './rules.ts';
 import { checkStages } from './stage-rules.ts';
-
-export interface CheckInput {
-  readonly given: GivenArgs;
-  readonly ignored: IgnoreRules;
-  /** The environment of an image that is here; `undefined`: not known. */
-  readonly environmentOf?: ((reference: string) => readonly string[] | undefined) | undefined;
-}
-
-/** A finding, before it is filled up with what the rule's name says. */
-export interface Finding {
-  readonly rule: RuleName;
-  readonly message: string;
-  readonly line: number;
-  readonly column: number;
-}
 
 /**
  * Findings of the build checks, in the file's order, without those that the file or `BUILDKIT_DOCKERFILE_CHECK` switches off.

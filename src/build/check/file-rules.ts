@@ -2,7 +2,7 @@ import { nearest } from '../../core/nearest.ts';
 import type { Dockerfile, Instruction, Stage } from '../dockerfile/instructions.ts';
 import { expandWord } from '../expand/expand.ts';
 import type { GivenArgs } from '../graph/variables.ts';
-import type { Finding } from './check.ts';
+import type { Finding } from './finding.ts';
 
 /** Rules about the file as a whole, and about FROM lines. */
 export function checkFile(file: Dockerfile, given: GivenArgs): Finding[] {

@@ -1,6 +1,6 @@
 import type { Dockerfile, Instruction, Stage } from '../dockerfile/instructions.ts';
 import { PREDEFINED } from '../graph/variables.ts';
-import type { CheckInput, Finding } from './check.ts';
+import type { CheckInput, Finding } from './finding.ts';
 import { plainVariables, suggestion } from './file-rules.ts';
 
 const SECRET = /^(apikey|auth|credential|credentials|key|password|pword|passwd|secret|token)$/;

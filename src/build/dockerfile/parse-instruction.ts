@@ -156,7 +156,7 @@ export function parseInstruction(raw: RawInstruction, escape: EscapeCharacter): 
   }
   const row = TABLE[kind];
   const { flags, rest } = takeFlags(raw.rest, escape);
-  checkFlags(flags, row.flags, keyword);
+  checkFlags(flags, row.flags);
   const at = { line: raw.line, column: raw.column, source: raw.source };
   return row.parse({ raw, at, rest, escape }, new Flags(flags));
 }
@@ -165,7 +165,7 @@ function isKind(word: string): word is InstructionKind {
   return Object.hasOwn(TABLE, word);
 }
 
-function checkFlags(given: readonly Flag[], known: Row<InstructionKind>['flags'], keyword: string): void {
+function checkFlags(given: readonly Flag[], known: Row<InstructionKind>['flags']): void {
   const seen = new Set<string>();
   for (const { name, value } of given) {
     const type = known[name];

@@ -1,15 +1,10 @@
 import { CATALOG, findCommand, GROUPS } from '../catalog.ts';
 import type { CommandContext } from '../command.ts';
 import type { Flag, Flags } from '../flags.ts';
+import type { Completion } from './completion.ts';
 import { completeCompose } from './compose.ts';
 import { candidatesOf, type Candidate } from './names.ts';
 import { ARGUMENTS, VALUES, type Target } from './targets.ts';
-
-/** What may stand at the cursor: words, or a path that the shell completes itself. */
-export interface Completion {
-  readonly kind: 'words' | 'files' | 'folders';
-  readonly candidates: readonly Candidate[];
-}
 
 const NOTHING: Completion = { kind: 'words', candidates: [] };
 

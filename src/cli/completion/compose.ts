@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { CommandContext } from '../command.ts';
-import type { Completion } from './complete.ts';
+import type { Completion } from './completion.ts';
 import { candidatesOf, type Candidate } from './names.ts';
 import { VALUES } from './targets.ts';
 
