@@ -80,8 +80,6 @@ export function createApi(options: ApiOptions): ApiServer {
       keepAliveTimeout: 60_000,
       shouldUpgradeCallback: (request: IncomingMessage) => lookUp(request).found?.route.hijacks === true,
     };
-    // net.Server's own option, which the types of the TLS server leave out.
-    const halfOpen = { allowHalfOpen: true };
     const server: Server =
       tls === undefined
         ? createServer(options)
