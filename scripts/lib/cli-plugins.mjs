@@ -25,19 +25,23 @@ const PROGRAMS = {
   'docker-buildx': `${PLUGINS}/docker-buildx`,
   'docker-compose': `${PLUGINS}/docker-compose`,
   'docker-cli': 'usr/bin/docker',
+  // Unpacked only: installed, it would start a service.
+  'docker-registry': 'usr/bin/docker-registry',
 };
+/** What may be on the machine already. */
+const COMMANDS = { 'docker-cli': 'docker', 'docker-registry': 'docker-registry' };
 
 /**
- * Fetches the docker CLI (where there is none) and the plugins that are missing, from Debian packages that apt verifies,
+ * Fetches the docker CLI and a registry (where there is none) and the plugins that are missing, from Debian packages that apt verifies,
  * without touching the system's apt.
  */
 export async function fetchCliPlugins() {
-  const hasDocker = (process.env.PATH ?? '').split(':').some((dir) => existsSync(join(dir, 'docker')));
+  const onPath = (command) => (process.env.PATH ?? '').split(':').some((dir) => existsSync(join(dir, command)));
   const missing = Object.keys(PROGRAMS)
-    .filter((name) => name !== 'docker-cli' || !hasDocker)
+    .filter((name) => COMMANDS[name] === undefined || !onPath(COMMANDS[name]))
     .filter((name) => !existsSync(join(CLI_PLUGINS, basename(PROGRAMS[name]))));
   if (missing.length === 0) return;
-  step(`Programs of the docker CLI: ${missing.join(', ')}`);
+  step(`Programs for the client tests: ${missing.join(', ')}`);
   const begin = Date.now();
   const work = mkdtempSync(join(tmpdir(), 'wharf-plugins-'));
   try {

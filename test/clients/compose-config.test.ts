@@ -12,8 +12,7 @@ import { SERVICE_CASES } from './compose-corpus/services.ts';
 import { SET_CASES } from './compose-corpus/sets.ts';
 import { CLI_PLUGINS } from '../../scripts/lib/cli-plugins.mjs';
 
-const binary = join(CLI_PLUGINS, 'docker-compose');
-const plugin = existsSync(binary) ? binary : undefined;
+const plugin = join(CLI_PLUGINS, 'docker-compose');
 const ENVIRONMENT = { PATH: process.env['PATH'] ?? '', HOME: '/home/somebody', SET_IN_SHELL: 'shell' };
 
 interface Outcome {
@@ -44,11 +43,10 @@ async function ours(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv
   return { code, stdout: out, stderr: errors };
 }
 
-describe('config says what docker compose says', {
-  skip: plugin === undefined ? 'docker compose is not here' : false,
-}, () => {
+describe('config says what docker compose says', () => {
   let root = '';
   before(() => {
+    assert.ok(existsSync(plugin), `${plugin} is missing: run node scripts/setup.mjs --for-tests`);
     root = mkdtempSync(join(tmpdir(), 'wharf-config-'));
   });
   after(() => rmSync(root, { recursive: true, force: true }));
