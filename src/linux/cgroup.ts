@@ -128,6 +128,7 @@ function removeTree(directory: string): boolean {
   return true;
 }
 
+/** What the processes of a group have used, and their limits. */
 export interface CgroupStats {
   readonly cpuTotalNanos: number;
   readonly cpuUserNanos: number;

@@ -1,5 +1,6 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { Logger } from '../core/log.ts';
+import type { CgroupStats, IoCounter } from '../linux/index.ts';
 import type { OciSpec } from './spec/oci-spec.ts';
 
 export interface RuntimeOptions {
@@ -113,36 +114,9 @@ export interface LogQuery {
   readonly details?: boolean;
 }
 
-export interface ContainerStats {
-  readonly cpuTotalNanos: number;
-  readonly cpuUserNanos: number;
-  readonly cpuSystemNanos: number;
-  readonly memoryBytes: number;
-  readonly memoryMaxBytes: number;
-  readonly memoryLimitBytes: number;
-  readonly memoryStat: Readonly<Record<string, number>>;
-  readonly pids: number;
-  readonly pidsLimit: number;
-  readonly ioReadBytes: number;
-  readonly ioWriteBytes: number;
-  /** Time on each processor; empty where it is not counted (cgroup v2). */
-  readonly cpuPerProcessorNanos: readonly number[];
-  readonly cpuPeriods: number;
-  readonly cpuThrottledPeriods: number;
-  readonly cpuThrottledNanos: number;
-  /** How often the memory limit was hit. */
-  readonly memoryFailures: number;
-  readonly ioBytes: readonly IoCounter[];
-  readonly ioOperations: readonly IoCounter[];
-}
-
-/** What went through one block device. */
-export interface IoCounter {
-  readonly major: number;
-  readonly minor: number;
-  readonly operation: 'read' | 'write';
-  readonly value: number;
-}
+/** What a container's processes have used. */
+export type ContainerStats = CgroupStats;
+export type { IoCounter };
 
 /**
  * Containers as processes: the OCI runtime below, the monitor that holds stdio, logs and exit codes. The monitor outlives

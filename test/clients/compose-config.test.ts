@@ -74,7 +74,7 @@ describe('config says what docker compose says', () => {
         const words = [...globals, 'config', ...asked, ...(asked[0] === '--hash' ? [] : chosen)];
         const environment = { ...ENVIRONMENT, ...env };
         const [theirs, mine] = await Promise.all([
-          run(plugin ?? '', words, { cwd: at, env: environment, input: stdin, timeoutMs: 30_000 }),
+          run(plugin, words, { cwd: at, env: environment, input: stdin, timeoutMs: 30_000 }),
           ours(words, at, environment, stdin),
         ]);
         assert.equal(mine.code, theirs.code, `${words.join(' ')}\ntheirs: ${theirs.stderr}\nours: ${mine.stderr}`);

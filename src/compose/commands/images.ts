@@ -1,6 +1,6 @@
 import { nameOf, serviceContainers } from '../apply/observe.ts';
 import { command } from '../context.ts';
-import { humanDuration, humanSize } from '../output/human.ts';
+import { humanDuration, humanSize } from '../../core/human.ts';
 import { table } from '../output/table.ts';
 import { shortId } from '../../core/ids.ts';
 
@@ -44,7 +44,7 @@ export default command({
             r.Tag || '<none>',
             r.Platform,
             shortId(r.ID),
-            humanSize(r.Size),
+            humanSize(r.Size, 3),
             `${humanDuration((Date.now() - Date.parse(r.Created)) / 1000)} ago`,
           ]),
           20,

@@ -6,7 +6,8 @@ import { commandText } from './list.ts';
 import { checkName, randomName } from './names.ts';
 import { parseSignal } from './signals.ts';
 import type { ContainerState } from './state.ts';
-import { humanDuration, statusText } from './status-text.ts';
+import { humanDuration } from '../../core/human.ts';
+import { statusText } from './status-text.ts';
 import { formatNanos } from './time.ts';
 import { parsePs } from './top.ts';
 import { parseUntil } from './until.ts';
@@ -26,7 +27,8 @@ const DURATIONS: [number, string][] = [
   [60 * 86_400_000, '2 months'],
   [730 * 86_400_000, '2 years'],
 ];
-for (const [ms, words] of DURATIONS) test(`${ms} ms is "${words}"`, () => assert.equal(humanDuration(ms), words));
+for (const [ms, words] of DURATIONS)
+  test(`${ms} ms is "${words}"`, () => assert.equal(humanDuration(ms / 1000), words));
 
 test('status texts', () => {
   const now = Date.parse('2026-01-01T00:00:10Z');
