@@ -31,4 +31,4 @@ for (const [name, command = '', ...args] of CHECKS) {
   if (!ok) console.log(`${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`.trimEnd());
 }
 console.log(`${passed} passed, ${CHECKS.length - passed} failed`);
-process.exit(passed === CHECKS.length ? 0 : 1);
+process.exitCode = passed === CHECKS.length ? 0 : 1;

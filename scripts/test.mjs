@@ -37,7 +37,7 @@ for (const name of wanted) {
 }
 console.log(`in ${seconds(Date.now() - begin)}`);
 console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed === 0 && passed > 0 ? 0 : 1);
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
 
 async function check() {
   const text = await tee(node, ['--disable-warning=ExperimentalWarning', `${root}/scripts/check.ts`]);

@@ -5,4 +5,4 @@ import { pinnedNode } from './lib/node.mjs';
 const result = spawnSync(pinnedNode(), ['--disable-warning=ExperimentalWarning', ...process.argv.slice(2)], {
   stdio: 'inherit',
 });
-process.exit(result.status ?? 1);
+process.exitCode = result.status ?? 1;

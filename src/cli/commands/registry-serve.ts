@@ -64,6 +64,7 @@ function serverCommand(): readonly string[] {
   const program = realpathSync(process.argv[1] ?? fileURLToPath(import.meta.url));
   return [
     process.execPath,
+    ...process.execArgv.filter((flag) => flag.startsWith('--no-concurrent')),
     '--disable-warning=ExperimentalWarning',
     program.replace(/wharf(\.[jt]s)$/, 'wharf-registry$1'),
   ];
