@@ -1,4 +1,5 @@
-import { parseBuildExtras, parseDuration, type BuildRequest } from '../../build/index.ts';
+import { parseBuildExtras, type BuildRequest } from '../../build/index.ts';
+import { parseGoDuration } from '../../core/go-duration.ts';
 import { invalidParameter, unsupported } from '../../core/errors.ts';
 import { parseFilters } from '../decode/filters.ts';
 import { parseRegistryConfig } from '../decode/registry-auth.ts';
@@ -71,7 +72,7 @@ async function files(exchange: Exchange) {
 
 /** `24h`, as Go writes a time. */
 function secondsOf(text: string): number {
-  const nanos = parseDuration(text);
+  const nanos = parseGoDuration(text);
   if (nanos === undefined)
     throw invalidParameter({ message: `invalid duration ${JSON.stringify(text)}: use one like 24h` });
   return nanos / 1e9;

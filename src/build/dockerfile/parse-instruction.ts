@@ -1,6 +1,6 @@
 import { nearest } from '../../core/nearest.ts';
 import type { EscapeCharacter } from './directives.ts';
-import { parseDuration } from './duration.ts';
+import { parseGoDuration } from '../../core/go-duration.ts';
 import type { Command, CopySpec, HealthcheckSpec, Instruction, InstructionKind, Located } from './instructions.ts';
 import type { RawInstruction } from './lex.ts';
 import { parseRunMount } from './run-mount.ts';
@@ -305,7 +305,7 @@ function parseHealthcheck(rest: string, flags: Flags): HealthcheckSpec {
 function nanos(flags: Flags, name: string, title: string): number {
   const text = flags.one(name);
   if (text === undefined) return 0;
-  const value = parseDuration(text);
+  const value = parseGoDuration(text);
   if (value === undefined) throw new Malformed(`time: invalid duration ${JSON.stringify(text)}`);
   if (value !== 0 && value < 1e6) throw new Malformed(`${title} ${JSON.stringify(name)} cannot be less than 1ms`);
   return value;

@@ -1,3 +1,5 @@
+import { parseGoDuration } from '../../core/go-duration.ts';
+
 /**
  * A size such as `512m`, `1.5g`, `64kb`, `1KiB` in bytes; units are powers of 1024 (docker/go-units RAMInBytes).
  * @throws {Error} `invalid size: 'x'`
@@ -9,33 +11,15 @@ export function parseBytes(text: string): number {
   return Math.trunc(Number(m[1]) * 1024 ** power);
 }
 
-const NANOSECONDS: Readonly<Record<string, number>> = {
-  ns: 1,
-  us: 1e3,
-  µs: 1e3,
-  μs: 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 60e9,
-  h: 3600e9,
-};
-
 /**
  * A duration in Go's spelling (`1m30s`, `500ms`, `1.5h`), in nanoseconds.
  * @throws {Error} in the words of Go's time.ParseDuration
  */
 export function parseDuration(text: string): number {
-  const body = text.replace(/^[+-]/, '');
-  if (body === '0') return 0;
-  if (!/^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/u.test(body)) {
-    const missing = /^(?:\d+\.?\d*|\.\d+)$/.test(body);
-    throw new Error(`time: ${missing ? 'missing unit in' : 'invalid'} duration "${text}"`);
-  }
-  let total = 0;
-  for (const [, amount, unit] of body.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/gu)) {
-    total += Number(amount) * (NANOSECONDS[unit ?? ''] ?? 0);
-  }
-  return Math.round(text.startsWith('-') ? -total : total);
+  const nanoseconds = parseGoDuration(text);
+  if (nanoseconds !== undefined) return nanoseconds;
+  const missing = /^[+-]?(?:\d+\.?\d*|\.\d+)$/.test(text);
+  throw new Error(`time: ${missing ? 'missing unit in' : 'invalid'} duration "${text}"`);
 }
 
 /**

@@ -10,7 +10,7 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 
 /** Go's `time.ParseDuration`, in nanoseconds: `1h30m`, `1.5s`, `0`. `undefined` if it is none. */
-export function parseDuration(text: string): number | undefined {
+export function parseGoDuration(text: string): number | undefined {
   const [, sign, body] = /^([+-]?)(.+)$/.exec(text) ?? [];
   if (body === undefined) return undefined;
   if (body === '0') return 0;
