@@ -69,6 +69,13 @@ export interface ContentStore {
   list(): readonly Blob[];
 }
 
+/** A layer's tar as it came from a registry or an archive: what is passed on is the same to the byte, and has the same digest. */
+export interface KeptBlob {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly compression: 'gzip' | 'zstd';
+}
+
 /** A changeset unpacked on top of its parent, in overlayfs form. */
 export interface Layer {
   readonly chainId: ChainId;
@@ -78,8 +85,8 @@ export interface Layer {
   readonly sizeBytes: number;
   /** Size of its uncompressed tar. */
   readonly tarBytes: number;
-  /** The compressed or plain blob it came from, if that is kept. */
-  readonly blob: Digest | undefined;
+  /** The compressed blob it came from, if it came as one. */
+  readonly blob: KeptBlob | undefined;
 }
 
 /** One thing that a layer brings or hides. */
@@ -115,6 +122,7 @@ export interface LayerStore {
    * Unpacks a layer tar (plain, gzip or zstd, told by its first bytes) on `parent`. Success means "the layer is there".
    * Owners, modes, times, xattrs, devices, hard links, whiteouts and opaque directories are kept; names that lead out of the
    * root are refused.
+   * @param options.blob digest of what comes, which the caller verifies: if that is compressed, it is kept beside the files
    * @throws {WharfError} `DIGEST_MISMATCH` if `expect` differs from the diffID; `BAD_LAYER` at malformed tars
    */
   apply(
@@ -132,8 +140,10 @@ export interface LayerStore {
    * Dispose it when it is put, or not wanted.
    */
   stage(tar: AsyncIterable<Uint8Array>, options?: Parameters<LayerStore['apply']>[2]): Promise<StagedLayer>;
-  /** The layer's changes as an uncompressed tar whose digest is the diffID (the stored blob if it is kept, else re-made). */
+  /** The layer's changes as an uncompressed tar whose digest is the diffID; made again from the files. */
   tar(chainId: ChainId): Promise<Readable>;
+  /** The bytes of the blob that was kept, if there is one. */
+  blob(chainId: ChainId): Readable | undefined;
   /** What the layer itself has, without what is below it: directories before what is in them. */
   contents(chainId: ChainId): Iterable<LayerFile>;
   /** Directories of the stack for overlayfs, topmost first. */

@@ -25,7 +25,7 @@ export async function openStorage({ dataRoot, log }: StorageOptions): Promise<St
   for (const name of readdirSync(layout.tmp)) await rm(join(layout.tmp, name), { recursive: true, force: true });
   makeInitLayer(layout.init, join(layout.tmp, 'init'));
   const content = new FileContentStore(layout);
-  const layers = undo.use(new DirectoryLayerStore(layout, db, content));
+  const layers = undo.use(new DirectoryLayerStore(layout, db));
   const snapshots = new OverlaySnapshotStore(layout, db, layers, log);
   const volumes = new DirectoryVolumeStore(layout, db);
   snapshots.sweep();

@@ -1,18 +1,19 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
-import { chainIds, type ChainId, type DiffId, type Digest, digestFromHex, sha256 } from '../../core/digest.ts';
-import type { ContentStore, Database, Layer, LayerFile, LayerStore, StagedLayer } from '../contract.ts';
+import { chainIds, type ChainId, type DiffId, digestFromHex, sha256 } from '../../core/digest.ts';
+import type { Database, KeptBlob, Layer, LayerFile, LayerStore, StagedLayer } from '../contract.ts';
 import { digestMismatch, layerInUse, layerNotFound } from '../errors.ts';
 import { type Layout, shortName } from '../layout.ts';
 import { syncFileSystem } from '../../linux/index.ts';
-import { decompress } from '../tar/decompress.ts';
+import { compressionOf } from '../tar/decompress.ts';
 import { packTree } from '../tar/pack.ts';
 import { layerContents } from './contents.ts';
 import { adoptFromBelow } from './implied.ts';
+import { BlobKeeper } from './keep-blob.ts';
 import { LowerView } from './lower-view.ts';
 import { replayRecipe } from './recipe.ts';
 import { unpackLayer } from './unpack-layer.ts';
@@ -20,6 +21,8 @@ import { UnpackPool } from './unpack-pool.ts';
 
 /** Compressed bytes that are unpacked at once, in this thread. */
 const SMALL = 256 * 1024;
+/** Name of the kept blob beside `fs`. */
+const BLOB = 'blob';
 
 /** A layer as the database keeps it. */
 export interface LayerRecord {
@@ -27,7 +30,7 @@ export interface LayerRecord {
   readonly parent: ChainId | null;
   readonly sizeBytes: number;
   readonly tarBytes: number;
-  readonly blob?: Digest;
+  readonly blob?: KeptBlob;
   /** Its directory below `layers/`. */
   readonly directory: string;
   /** How its tar is made again: from the recipe, or by packing the tree. */
@@ -39,14 +42,12 @@ export interface LayerRecord {
 export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
   readonly #layout: Layout;
   readonly #db: Database;
-  readonly #content: ContentStore;
   readonly #records: ReturnType<typeof records>;
   readonly #pool = new UnpackPool();
 
-  constructor(layout: Layout, db: Database, content: ContentStore) {
+  constructor(layout: Layout, db: Database) {
     this.#layout = layout;
     this.#db = db;
-    this.#content = content;
     this.#records = records(db);
   }
 
@@ -78,14 +79,22 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
     mkdirSync(made, { mode: 0o755 });
     const discard = () => rm(made, { recursive: true, force: true });
     try {
-      const { small, whole } = await begun(tar);
-      const unpacked = small ? await unpackLayer(made, whole, options) : await this.#pool.unpack(made, whole, options);
+      const { small, head, whole } = await begun(tar);
+      const compression = compressionOf(head);
+      const keeper =
+        options.blob !== undefined && (compression === 'gzip' || compression === 'zstd')
+          ? new BlobKeeper(join(made, BLOB), { digest: options.blob, compression })
+          : undefined;
+      const source = keeper ? keeper.pass(whole) : whole;
+      const unpacked = small
+        ? await unpackLayer(made, source, options)
+        : await this.#pool.unpack(made, source, options);
       if (options.expect !== undefined && options.expect !== unpacked.diffId) {
         throw digestMismatch({ expected: options.expect, actual: unpacked.diffId });
       }
       options.signal?.throwIfAborted();
       const { implied, ...facts } = unpacked;
-      const blob = options.blob === undefined ? {} : { blob: options.blob };
+      const blob = keeper?.kept ? { blob: keeper.kept } : {};
       return {
         diffId: facts.diffId,
         put: async (parent) => {
@@ -132,13 +141,16 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
 
   async tar(chainId: ChainId): Promise<Readable> {
     const record = this.#require(chainId);
-    if (record.blob !== undefined && this.#content.find(record.blob)) {
-      return Readable.from(decompress(this.#content.open(record.blob)), { objectMode: false });
-    }
     return Readable.from(verified(this.#remake(record), record.diffId), {
       objectMode: false,
       highWaterMark: 1024 * 1024,
     });
+  }
+
+  blob(chainId: ChainId): Readable | undefined {
+    const record = this.#require(chainId);
+    if (record.blob === undefined) return undefined;
+    return createReadStream(join(this.#layout.layers, record.directory, BLOB), { highWaterMark: 512 * 1024 });
   }
 
   contents(chainId: ChainId): Iterable<LayerFile> {
@@ -170,9 +182,6 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
     const gone = join(this.#layout.tmp, `gone-${shortName()}`);
     renameSync(join(this.#layout.layers, record.directory), gone);
     await rm(gone, { recursive: true, force: true });
-    if (record.blob !== undefined && !this.#records.entries().some(([, r]) => r.blob === record.blob)) {
-      await this.#content.remove(record.blob);
-    }
   }
 
   /** Removes directories that no record knows: what a crash left. */
@@ -245,7 +254,7 @@ function asLayer(chainId: ChainId, { diffId, parent, sizeBytes, tarBytes, blob }
 /** Reads the beginning of a stream: what is small is not worth another thread. */
 async function begun(
   source: AsyncIterable<Uint8Array>,
-): Promise<{ readonly small: boolean; readonly whole: AsyncIterable<Uint8Array> }> {
+): Promise<{ readonly small: boolean; readonly head: Uint8Array; readonly whole: AsyncIterable<Uint8Array> }> {
   const iterator = source[Symbol.asyncIterator]();
   const head: Uint8Array[] = [];
   let length = 0;
@@ -270,7 +279,7 @@ async function begun(
       if (!ended) await iterator.return?.();
     }
   };
-  return { small: ended, whole: whole() };
+  return { small: ended, head: Buffer.concat(head.map((piece) => piece.subarray(0, 6)).slice(0, 6)), whole: whole() };
 }
 
 async function digestTar(tar: Iterable<Buffer>): Promise<{ diffId: DiffId; tarBytes: number }> {

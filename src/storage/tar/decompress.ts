@@ -63,7 +63,7 @@ async function* rejoin(
 }
 
 /** How compressed data begins. Media types and file names are not believed. */
-function compressionOf(head: Uint8Array): 'gzip' | 'zstd' | 'bzip2' | 'xz' | 'none' {
+export function compressionOf(head: Uint8Array): 'gzip' | 'zstd' | 'bzip2' | 'xz' | 'none' {
   const [a, b, c, d] = head;
   if (a === 0x1f && b === 0x8b) return 'gzip';
   if (a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd) return 'zstd';
