@@ -1,5 +1,5 @@
 import type { Alias, Document, Node, Pair, YAMLError } from 'yaml';
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments, Schema } from 'yaml';
 import type { Position } from '../../core/errors.ts';
 import { nearest } from '../../core/nearest.ts';
 import { composeFileInvalid } from '../errors.ts';
@@ -8,6 +8,9 @@ import type { MapTree, Tree } from './tree.ts';
 
 /** Aliases may multiply nodes; a file that grows beyond this is refused. */
 const MAX_NODES = 100_000;
+
+/** Made once: a project of many files is read with the same rules throughout. */
+const SCHEMA = new Schema({ schema: 'core', resolveKnownTags: true });
 
 /**
  * Reads every document of a Compose file.
@@ -20,6 +23,7 @@ export function parseYaml(text: string, file: string): Tree[] {
   const documents = parseAllDocuments(clean, {
     lineCounter: lines,
     uniqueKeys: false,
+    schema: SCHEMA,
     version: '1.2',
     prettyErrors: false,
     logLevel: 'silent',
