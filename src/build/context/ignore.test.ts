@@ -46,3 +46,17 @@ test('a lone ! is refused', () => {
   });
 });
 test('an unclosed bracket is refused', () => assert.throws(() => parseIgnore('[a'), { code: 'BAD_CONTEXT' }));
+
+const TAKEN_BACK: readonly (readonly [rules: string, directory: string, may: boolean])[] = [
+  ['*', 'src', false],
+  ['*\n!src/a', 'src', true],
+  ['*\n!src/a', 'lib', false],
+  ['*\n!src', 'src/deep/er', true],
+  ['*\n!**/*.md', 'any/where', true],
+  ['*\n!s*/x/y', 'sub/x', true],
+  ['*\n!s*/x/y', 'sub/z', false],
+];
+for (const [rules, directory, may] of TAKEN_BACK) {
+  test(`.dockerignore ${JSON.stringify(rules)}: ${may ? 'something' : 'nothing'} is taken back below ${directory}`, () =>
+    assert.equal(parseIgnore(rules).mayTakeBackBelow(directory), may));
+}

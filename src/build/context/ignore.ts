@@ -4,13 +4,28 @@ import { badContext } from '../errors.ts';
 interface Rule {
   readonly negated: boolean;
   readonly pattern: RegExp;
+  /** Of each part of the path it names; `null` from a `**` on. */
+  readonly parts: readonly (RegExp | null)[];
+}
+
+/** What the rules say about one path, kept so that those about the paths below it are found without asking again. */
+export interface Verdict {
+  readonly excluded: boolean;
+  /** By rule: it matches the path or one of its parents. */
+  readonly matched: readonly boolean[];
 }
 
 /** A `.dockerignore`: patterns anchored at the context's root; the last one that matches a path or one of its parents decides. */
 export interface IgnoreRules {
   readonly empty: boolean;
+  /** Of the context itself, which is never excluded. */
+  readonly root: Verdict;
   /** @param path relative to the context, with `/` between its parts */
   excludes(path: string): boolean;
+  /** The verdict on `path`, given that on its parent directory. */
+  below(parent: Verdict, path: string): Verdict;
+  /** Whether a `!` pattern may take something back in below an excluded directory: if not, it need not be read. */
+  mayTakeBackBelow(directory: string): boolean;
 }
 
 /** @throws {WharfError} `BAD_CONTEXT` at a lone `!` or a pattern that is malformed */
@@ -22,17 +37,39 @@ export function parseIgnore(text: string): IgnoreRules {
     .map((line) => line.trim())
     .filter((line) => line !== '')
     .map(toRule);
+  const takesBack = rules.filter((rule) => rule.negated);
+  const root: Verdict = { excluded: false, matched: rules.map(() => false) };
+  const below = (parent: Verdict, path: string): Verdict => {
+    let excluded = false;
+    const matched = rules.map(({ negated, pattern }, i) => {
+      const matches = parent.matched[i] === true || pattern.test(path);
+      if (matches) excluded = !negated;
+      return matches;
+    });
+    return { excluded, matched };
+  };
   return {
     empty: rules.length === 0,
+    root,
+    below,
     excludes(path) {
-      const parts = path.split('/');
-      const prefixes = parts.map((_, i) => parts.slice(0, i + 1).join('/'));
-      let excluded = false;
-      for (const { negated, pattern } of rules) {
-        // A rule that would not change the verdict need not be matched.
-        if (negated === excluded && prefixes.some((prefix) => pattern.test(prefix))) excluded = !negated;
+      if (rules.length === 0) return false;
+      let verdict = root;
+      for (let end = path.indexOf('/'); end >= 0; end = path.indexOf('/', end + 1)) {
+        verdict = below(verdict, path.slice(0, end));
       }
-      return excluded;
+      return below(verdict, path).excluded;
+    },
+    mayTakeBackBelow(directory) {
+      const names = directory.split('/');
+      return takesBack.some(({ parts }) => {
+        for (const [i, name] of names.entries()) {
+          const part = parts[i];
+          if (part === undefined || part === null) return true;
+          if (!part.test(name)) return false;
+        }
+        return true;
+      });
     },
   };
 }
@@ -41,8 +78,18 @@ function toRule(line: string): Rule {
   const negated = line.startsWith('!');
   const text = negated ? line.slice(1).trim() : line;
   if (text === '') throw badContext({ reason: `illegal exclusion pattern: ${JSON.stringify(line)}` });
-  const clean = posix.normalize(text).replace(/\/+$/, '').replace(/^\/+/, '');
-  return { negated, pattern: patternToRegExp(clean === '' ? '.' : clean) };
+  const clean = posix.normalize(text).replace(/\/+$/, '').replace(/^\/+/, '') || '.';
+  const parts = negated ? clean.split('/').map((part) => (part.includes('**') ? null : partToRegExp(part))) : [];
+  return { negated, pattern: patternToRegExp(clean), parts };
+}
+
+/** A part that is no pattern by itself (a `[` that holds a slash) may be anything. */
+function partToRegExp(part: string): RegExp | null {
+  try {
+    return patternToRegExp(part);
+  } catch {
+    return null;
+  }
 }
 
 /**
