@@ -1,4 +1,4 @@
-import { access, readFile, unlink, writeFile } from 'node:fs/promises';
+import { stat, unlink, writeFile } from 'node:fs/promises';
 import { ApiError } from '../client/index.ts';
 import { messageOf } from '../core/errors.ts';
 import { familiar, parseReference, withDefaultTag } from '../core/reference.ts';
@@ -28,6 +28,7 @@ export async function createContainer(
   failAs: 'run' | 'create',
 ): Promise<{ readonly id: string; readonly request: ContainerCreateRequest }> {
   const { client, path } = context;
+  refuseWindowsOnly(given);
   const [image = '', ...command] = args;
   let request: ContainerCreateRequest;
   try {
@@ -43,16 +44,23 @@ export async function createContainer(
       proxies: (given) => proxyVariables(context.config, client.host, given),
     });
   } catch (e) {
-    throw runFailure(e, path);
+    throw runFailure(e, path, 125);
   }
   try {
     if (!/^(sha256:)?[a-f0-9]{12,64}$/.test(image)) parseReference(image);
     const pull = options.pull ?? 'missing';
     if (!['always', 'missing', 'never'].includes(pull)) {
-      throw new Error(`invalid pull option: '${pull}': must be one of "always", "missing" or "never"`);
+      const why = `invalid pull option: '${pull}': must be one of "always", "missing" or "never"`;
+      throw runFailure(new Error(why), path);
     }
     if (options.cidfile !== undefined) await refuseUsedFile(options.cidfile);
     const platform = options.platform ?? context.env['DOCKER_DEFAULT_PLATFORM'];
+    if (platform) checkPlatform(platform);
+    let afterwards = async (_id: string): Promise<void> => undefined;
+    if (options.useApiSocket) {
+      const { withApiSocket } = await import('./api-socket.ts');
+      ({ request, created: afterwards } = await withApiSocket(request, context));
+    }
     const create = () =>
       client.containers.create(request, {
         ...(options.name === undefined ? {} : { name: options.name }),
@@ -74,6 +82,7 @@ export async function createContainer(
       created = await create();
     }
     for (const warning of created.Warnings ?? []) context.warn(`WARNING: ${warning}`);
+    await afterwards(created.Id);
     if (options.cidfile !== undefined) await writeFile(options.cidfile, created.Id);
     return { id: created.Id, request };
   } catch (e) {
@@ -82,9 +91,9 @@ export async function createContainer(
 }
 
 /** An error of `run` or `create` as docker prints it, with exit code 125, or 126 and 127 where the engine's words say so. */
-export function runFailure(e: unknown, path: string): ExitError {
+export function runFailure(e: unknown, path: string, code = exitCodeFor(e)): ExitError {
   if (e instanceof ExitError) return e;
-  return new ExitError(`wharf: ${errorText(e)}\n\nRun '${path} --help' for more information`, exitCodeFor(e), e);
+  return new ExitError(`wharf: ${errorText(e)}\n\nRun '${path} --help' for more information`, code, e);
 }
 
 /** What the engine's words mean for a command that could not be started. */
@@ -109,12 +118,34 @@ async function fetchImage(
   await pullImage(image, { quiet, platform, out: context.stderr }, context);
 }
 
+const WINDOWS_ONLY: Readonly<Record<string, string>> = {
+  cpuCount: 'cpu-count',
+  cpuPercent: 'cpu-percent',
+  ioMaxBandwidth: 'io-maxbandwidth',
+  ioMaxIops: 'io-maxiops',
+};
+
+function refuseWindowsOnly(given: ReadonlySet<string>): void {
+  const key = Object.keys(WINDOWS_ONLY).find((k) => given.has(k));
+  if (key === undefined) return;
+  throw new ExitError(
+    `"--${WINDOWS_ONLY[key]}" is only supported on a Docker daemon running on windows, but the Docker daemon is running on linux`,
+    1,
+  );
+}
+
+/** @throws {Error} in docker's words, for what cannot be `os[/arch[/variant]]` */
+function checkPlatform(platform: string): void {
+  const parts = platform.split('/');
+  if (parts.length <= 3 && parts.every((part) => /^[\w.-]+$/.test(part))) return;
+  throw new Error(
+    `error parsing specified platform: "${platform}": ${parts.length > 3 ? 'cannot parse platform specifier: ' : ''}invalid argument`,
+  );
+}
+
 async function refuseUsedFile(file: string): Promise<void> {
-  try {
-    await access(file);
-  } catch {
-    return;
-  }
-  if ((await readFile(file, 'utf8')) === '') return unlink(file);
+  const there = await stat(file).catch(() => undefined);
+  if (there === undefined) return;
+  if (there.isFile() && there.size === 0) return unlink(file);
   throw new Error(`container ID file found, make sure the other container isn't running or delete ${file}`);
 }

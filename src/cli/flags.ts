@@ -1,6 +1,6 @@
 import { nearest } from '../core/nearest.ts';
 import { messageOf } from '../core/errors.ts';
-import { parseBytes, parseDuration } from './spec/quantity.ts';
+import { parseBytes, parseDuration, parseUnsigned } from './spec/quantity.ts';
 import { UsageError } from './errors.ts';
 
 /** One option of a command, and how the texts given for it become its value. */
@@ -28,6 +28,8 @@ interface Extra {
   readonly default?: string;
   readonly hidden?: boolean;
   readonly type?: string;
+  /** Throws for a text that is none of the option's, so that a wrong one is an error of the flag. */
+  readonly check?: (text: string) => void;
 }
 
 function define<T>(
@@ -62,9 +64,29 @@ export const flag = {
       bare: 'true',
     }),
   string: (names: string, usage: string, extra: Extra = {}): Flag<string | undefined> =>
-    define<string | undefined>(names, 'string', usage, undefined, (_, text) => text, extra),
+    define<string | undefined>(
+      names,
+      'string',
+      usage,
+      undefined,
+      (_, text) => {
+        extra.check?.(text);
+        return text;
+      },
+      extra,
+    ),
   list: (names: string, usage: string, extra: Extra = {}): Flag<readonly string[]> =>
-    define<readonly string[]>(names, 'list', usage, [], (before, text) => [...before, text], extra),
+    define<readonly string[]>(
+      names,
+      'list',
+      usage,
+      [],
+      (before, text) => {
+        extra.check?.(text);
+        return [...before, text];
+      },
+      extra,
+    ),
   /** Repeatable; each text is read at once, so that a wrong one is an error of the flag. */
   each: <T>(names: string, usage: string, parse: (text: string) => T, extra: Extra = {}): Flag<readonly T[]> =>
     define<readonly T[]>(names, 'list', usage, [], (before, text) => [...before, parse(text)], extra),
@@ -82,18 +104,12 @@ export const flag = {
   /** In nanoseconds. */
   duration: (names: string, usage: string, extra: Extra = {}): Flag<number | undefined> =>
     define<number | undefined>(names, 'duration', usage, undefined, (_, text) => parseDuration(text), extra),
+  /** Not negative, below 65536. */
+  uint16: (names: string, usage: string, extra: Extra = {}): Flag<number | undefined> =>
+    define<number | undefined>(names, 'uint16', usage, undefined, (_, text) => parseUnsigned(text, 65_535), extra),
+  /** A rational number with at most nine decimals: `0.5`, `1/2`. */
   decimal: (names: string, usage: string, extra: Extra = {}): Flag<number | undefined> =>
-    define<number | undefined>(
-      names,
-      'decimal',
-      usage,
-      undefined,
-      (_, text) => {
-        if (!/^[+-]?(\d+\.?\d*|\.\d+)$/.test(text)) throw new Error(`failed to parse ${text} as a rational number`);
-        return Number(text);
-      },
-      extra,
-    ),
+    define<number | undefined>(names, 'decimal', usage, undefined, (_, text) => parseRational(text), extra),
 };
 
 function parseBool(text: string): boolean {
@@ -105,6 +121,15 @@ function parseBool(text: string): boolean {
 function parseInteger(text: string): number {
   if (!/^[+-]?\d+$/.test(text)) throw new Error(`strconv.ParseInt: parsing "${text}": invalid syntax`);
   return Number(text);
+}
+
+function parseRational(text: string): number {
+  const m = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\/(\d+))?$/.exec(text);
+  const value = Number(m?.[1]) / Number(m?.[2] ?? 1);
+  if (m === null || !Number.isFinite(value)) throw new Error(`failed to parse ${text} as a rational number`);
+  const billionths = value * 1e9;
+  if (Math.abs(billionths - Math.round(billionths)) > 1e-4) throw new Error('value is too precise');
+  return value;
 }
 
 export interface Parsed<F extends Flags> {

@@ -65,11 +65,10 @@ export function parseReference(text: string): Reference {
     registry = first === 'index.docker.io' ? DEFAULT_REGISTRY : first;
     repository = rest.slice(slash + 1);
   }
-  if (repository !== repository.toLowerCase()) {
-    throw invalidReference({
-      text,
-      why: `invalid reference format: repository name (${repository}) must be lowercase`,
-    });
+  const path = repository.split(':', 1)[0] ?? '';
+  if (path !== path.toLowerCase()) {
+    const full = registry === DEFAULT_REGISTRY && !path.includes('/') ? `library/${path}` : path;
+    throw invalidReference({ text, why: `invalid reference format: repository name (${full}) must be lowercase` });
   }
   const parts = repository.split('/');
   if (!HOST.test(registry) || !parts.every((p) => COMPONENT.test(p))) throw invalidReference({ text });

@@ -245,7 +245,7 @@ test('images are found by name, ID and prefix; lists are filtered; prune takes w
     ['nope', 'No such image: nope:latest'],
     ['base', 'No such image: base:latest'],
     ['0'.repeat(64), `No such image: sha256:${'0'.repeat(64)}`],
-    ['Base', 'invalid reference format: repository name (Base) must be lowercase'],
+    ['Base', 'invalid reference format: repository name (library/Base) must be lowercase'],
   ] as const) {
     assert.throws(() => images.get(ref), { message });
   }

@@ -11,7 +11,7 @@ import { arity, command, type CommandContext } from '../command.ts';
 import { ExitError } from '../errors.ts';
 import { flag, type Values } from '../flags.ts';
 import { allAuths } from '../registry-auth.ts';
-import { extraHost } from '../spec/container-request.ts';
+import { extraHost } from '../spec/checks.ts';
 import { csvFields } from '../spec/csv.ts';
 import { pairs } from '../spec/pairs.ts';
 

@@ -3,16 +3,15 @@ import { arity, command } from '../command.ts';
 import { forEach } from '../each.ts';
 import { ExitError } from '../errors.ts';
 import { flag } from '../flags.ts';
-import { swapBytes } from '../spec/container-request.ts';
-import { parseRestart } from '../spec/limits.ts';
+import { parseRestart, swapBytes } from '../spec/limits.ts';
 
 export const update = command({
   usage: '[OPTIONS] CONTAINER [CONTAINER...]',
   arity: arity.atLeast(1),
   examples: [['More memory for a running container', 'wharf update -m 1g --memory-swap 2g web']],
   options: {
-    blkioWeight: flag.int('--blkio-weight', 'Block IO (relative weight), between 10 and 1000, or 0 to disable', {
-      type: 'uint16',
+    blkioWeight: flag.uint16('--blkio-weight', 'Block IO (relative weight), between 10 and 1000, or 0 to disable', {
+      default: '0',
     }),
     cpuPeriod: flag.int('--cpu-period', 'Limit CPU CFS (Completely Fair Scheduler) period'),
     cpuQuota: flag.int('--cpu-quota', 'Limit CPU CFS (Completely Fair Scheduler) quota'),
@@ -26,6 +25,7 @@ export const update = command({
     memoryReservation: flag.bytes('--memory-reservation', 'Memory soft limit'),
     memorySwap: flag.string('--memory-swap', 'Swap limit equal to memory plus swap: -1 to enable unlimited swap', {
       type: 'bytes',
+      check: swapBytes,
     }),
     pidsLimit: flag.int('--pids-limit', 'Tune container pids limit (set -1 for unlimited)'),
     restart: flag.string('--restart', 'Restart policy to apply when a container exits'),

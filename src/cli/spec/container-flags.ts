@@ -1,16 +1,28 @@
 import { flag, type Flags, type Values } from '../flags.ts';
 import { parseBytesDevice, parseOperationsDevice, parseWeightDevice } from './block-devices.ts';
+import {
+  checkDeviceRule,
+  checkDns,
+  checkDnsSearch,
+  checkExtraHost,
+  checkLink,
+  checkStream,
+  checkSysctl,
+} from './checks.ts';
+import { parseGpus, parseUlimit, swapBytes } from './limits.ts';
+import { parseMount } from './mounts.ts';
+import { networkOption } from './networks.ts';
+import { checkLabel, checkVariable } from './pairs.ts';
 
 /** Options that `run` and `create` share. */
 export const CONTAINER_FLAGS = {
-  addHost: flag.list('--add-host', 'Add a custom host-to-IP mapping (host:ip)'),
+  addHost: flag.list('--add-host', 'Add a custom host-to-IP mapping (host:ip)', { check: checkExtraHost }),
   annotation: flag.list('--annotation', 'Add an annotation to the container (passed through to the OCI runtime)', {
     type: 'map',
     default: 'map[]',
   }),
-  attach: flag.list('-a, --attach', 'Attach to STDIN, STDOUT or STDERR'),
-  blkioWeight: flag.int('--blkio-weight', 'Block IO (relative weight), between 10 and 1000, or 0 to disable', {
-    type: 'uint16',
+  attach: flag.list('-a, --attach', 'Attach to STDIN, STDOUT or STDERR', { check: checkStream }),
+  blkioWeight: flag.uint16('--blkio-weight', 'Block IO (relative weight), between 10 and 1000, or 0 to disable', {
     default: '0',
   }),
   blkioWeightDevice: flag.each('--blkio-weight-device', 'Block IO weight (relative device weight)', parseWeightDevice, {
@@ -29,6 +41,11 @@ export const CONTAINER_FLAGS = {
     ].join('\n'),
   ),
   cidfile: flag.string('--cidfile', 'Write the container ID to the file'),
+  // As docker has them, and refuses them, where containers are not Windows'.
+  cpuCount: flag.int('--cpu-count', 'CPU count (Windows only)', { hidden: true }),
+  cpuPercent: flag.int('--cpu-percent', 'CPU percent (Windows only)', { hidden: true }),
+  ioMaxBandwidth: flag.bytes('--io-maxbandwidth', 'IO bandwidth of the system drive (Windows only)', { hidden: true }),
+  ioMaxIops: flag.int('--io-maxiops', 'IOps of the system drive (Windows only)', { hidden: true }),
   cpuPeriod: flag.int('--cpu-period', 'Limit CPU CFS (Completely Fair Scheduler) period'),
   cpuQuota: flag.int('--cpu-quota', 'Limit CPU CFS (Completely Fair Scheduler) quota'),
   cpuRtPeriod: flag.int('--cpu-rt-period', 'Limit CPU real-time period in microseconds'),
@@ -38,7 +55,9 @@ export const CONTAINER_FLAGS = {
   cpusetCpus: flag.string('--cpuset-cpus', 'CPUs in which to allow execution (0-3, 0,1)'),
   cpusetMems: flag.string('--cpuset-mems', 'MEMs in which to allow execution (0-3, 0,1)'),
   device: flag.list('--device', 'Add a host device to the container'),
-  deviceCgroupRule: flag.list('--device-cgroup-rule', 'Add a rule to the cgroup allowed devices list'),
+  deviceCgroupRule: flag.list('--device-cgroup-rule', 'Add a rule to the cgroup allowed devices list', {
+    check: checkDeviceRule,
+  }),
   deviceReadBps: flag.each('--device-read-bps', 'Limit read rate (bytes per second) from a device', parseBytesDevice, {
     default: '[]',
   }),
@@ -58,15 +77,18 @@ export const CONTAINER_FLAGS = {
     { default: '[]' },
   ),
   disableContentTrust: flag.bool('--disable-content-trust', 'Skip image verification', true, { hidden: true }),
-  dns: flag.list('--dns', 'Set custom DNS servers'),
+  dns: flag.list('--dns', 'Set custom DNS servers', { check: checkDns }),
   dnsOption: flag.list('--dns-option, --dns-opt', 'Set DNS options'),
-  dnsSearch: flag.list('--dns-search', 'Set custom DNS search domains'),
+  dnsSearch: flag.list('--dns-search', 'Set custom DNS search domains', { check: checkDnsSearch }),
   domainname: flag.string('--domainname', 'Container NIS domain name'),
   entrypoint: flag.string('--entrypoint', 'Overwrite the default ENTRYPOINT of the image'),
-  env: flag.list('-e, --env', 'Set environment variables'),
+  env: flag.list('-e, --env', 'Set environment variables', { check: checkVariable }),
   envFile: flag.list('--env-file', 'Read in a file of environment variables'),
   expose: flag.list('--expose', 'Expose a port or a range of ports'),
-  gpus: flag.list('--gpus', "GPU devices to add to the container ('all' to pass all GPUs)", { type: 'gpu-request' }),
+  gpus: flag.list('--gpus', "GPU devices to add to the container ('all' to pass all GPUs)", {
+    type: 'gpu-request',
+    check: parseGpus,
+  }),
   groupAdd: flag.list('--group-add', 'Add additional groups to join'),
   healthCmd: flag.string('--health-cmd', 'Command to run to check health'),
   healthInterval: flag.duration('--health-interval', 'Time between running the check (ms|s|m|h)', { default: '0s' }),
@@ -92,9 +114,9 @@ export const CONTAINER_FLAGS = {
   ipc: flag.string('--ipc', 'IPC mode to use'),
   isolation: flag.string('--isolation', 'Container isolation technology', { hidden: true }),
   kernelMemory: flag.bytes('--kernel-memory', 'Kernel memory limit (kernels have none any more)', { hidden: true }),
-  label: flag.list('-l, --label', 'Set meta data on a container'),
+  label: flag.list('-l, --label', 'Set meta data on a container', { check: checkLabel }),
   labelFile: flag.list('--label-file', 'Read in a line delimited file of labels'),
-  link: flag.list('--link', 'Add link to another container'),
+  link: flag.list('--link', 'Add link to another container', { check: checkLink }),
   linkLocalIp: flag.list('--link-local-ip', 'Container IPv4/IPv6 link-local addresses'),
   logDriver: flag.string('--log-driver', 'Logging driver for the container'),
   logOpt: flag.list('--log-opt', 'Log driver options'),
@@ -103,11 +125,18 @@ export const CONTAINER_FLAGS = {
   memoryReservation: flag.bytes('--memory-reservation', 'Memory soft limit'),
   memorySwap: flag.string('--memory-swap', "Swap limit equal to memory plus swap: '-1' to enable unlimited swap", {
     type: 'bytes',
+    check: swapBytes,
   }),
   memorySwappiness: flag.int('--memory-swappiness', 'Tune container memory swappiness (0 to 100)', { default: '-1' }),
-  mount: flag.list('--mount', 'Attach a filesystem mount to the container', { type: 'mount' }),
+  mount: flag.list('--mount', 'Attach a filesystem mount to the container', {
+    type: 'mount',
+    check: (text) => parseMount(text, '/'),
+  }),
   name: flag.string('--name', 'Assign a name to the container'),
-  network: flag.list('--network, --net', 'Connect a container to a network', { type: 'network' }),
+  network: flag.list('--network, --net', 'Connect a container to a network', {
+    type: 'network',
+    check: networkOption,
+  }),
   networkAlias: flag.list('--network-alias, --net-alias', 'Add network-scoped alias for the container'),
   noHealthcheck: flag.bool('--no-healthcheck', 'Disable any container-specified HEALTHCHECK'),
   oomKillDisable: flag.bool('--oom-kill-disable', 'Disable OOM Killer'),
@@ -129,10 +158,10 @@ export const CONTAINER_FLAGS = {
   stopSignal: flag.string('--stop-signal', 'Signal to stop the container'),
   stopTimeout: flag.int('--stop-timeout', 'Timeout (in seconds) to stop a container'),
   storageOpt: flag.list('--storage-opt', 'Storage driver options for the container'),
-  sysctl: flag.list('--sysctl', 'Sysctl options', { type: 'map', default: 'map[]' }),
+  sysctl: flag.list('--sysctl', 'Sysctl options', { type: 'map', default: 'map[]', check: checkSysctl }),
   tmpfs: flag.list('--tmpfs', 'Mount a tmpfs directory'),
   tty: flag.bool('-t, --tty', 'Allocate a pseudo-TTY'),
-  ulimit: flag.list('--ulimit', 'Ulimit options', { type: 'ulimit', default: '[]' }),
+  ulimit: flag.list('--ulimit', 'Ulimit options', { type: 'ulimit', default: '[]', check: parseUlimit }),
   useApiSocket: flag.bool('--use-api-socket', 'Bind mount Docker API socket and required auth', false, {
     hidden: true,
   }),

@@ -2,12 +2,22 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ContainerCreateRequest, HostConfig } from '../../core/wire/container.ts';
 import type { ContainerFlags } from './container-flags.ts';
-import { healthOf, parseDevice, parseGpus, parseRestart, parseUlimit, securityOptions } from './limits.ts';
+import { checkModes, extraHost } from './checks.ts';
+import {
+  capabilities,
+  healthOf,
+  isCdiDevice,
+  parseDevice,
+  parseGpus,
+  parseRestart,
+  securityOptions,
+  swapBytes,
+  ulimits,
+} from './limits.ts';
 import { parseMount, parseTmpfs, parseVolumes } from './mounts.ts';
 import { networksOf } from './networks.ts';
 import { environment, labels, pairs } from './pairs.ts';
 import { parseExposed, parsePublished } from './ports.ts';
-import { parseBytes } from './quantity.ts';
 
 export interface RequestInputs {
   readonly flags: ContainerFlags;
@@ -31,16 +41,7 @@ export interface RequestInputs {
 export function containerRequest(inputs: RequestInputs): ContainerCreateRequest {
   const { flags, given, image, command, env, cwd, detached } = inputs;
   const streams = flags.attach.map((s) => s.toLowerCase());
-  const wrong = streams.find((s) => !['stdin', 'stdout', 'stderr'].includes(s));
-  if (wrong !== undefined) throw new Error(`valid streams are STDIN, STDOUT and STDERR`);
-  if (flags.restart !== undefined && flags.restart !== 'no' && flags.rm) {
-    throw new Error('conflicting options: cannot specify both --restart and --rm');
-  }
-  if (flags.useApiSocket) {
-    throw new Error(
-      'the option --use-api-socket is not supported: mount the socket with -v /run/wharf/wharf.sock:/var/run/docker.sock',
-    );
-  }
+  checkTogether(flags);
   const attached = (s: string) =>
     !detached && (streams.length === 0 ? s !== 'stdin' || flags.interactive : streams.includes(s));
   const ports = parsePublished(flags.publish);
@@ -81,8 +82,7 @@ export function containerRequest(inputs: RequestInputs): ContainerCreateRequest 
       Binds: volumes.binds.length === 0 ? null : volumes.binds,
       PortBindings: ports.bindings,
       NetworkMode: networks.mode,
-      // On a network of its own a link is a name, and belongs to the endpoint.
-      Links: Object.values(networks.endpoints).some((e) => e.Links) ? null : [...flags.link],
+      Links: [...flags.link],
       Init: given.has('init') ? flags.init : null,
       OomKillDisable: given.has('oomKillDisable') ? flags.oomKillDisable : null,
     },
@@ -92,7 +92,7 @@ export function containerRequest(inputs: RequestInputs): ContainerCreateRequest 
 
 function hostConfig({ flags, cwd, consoleSize }: RequestInputs): HostConfig {
   const security = securityOptions(flags.securityOpt, (path) => readFileSync(resolve(cwd, path), 'utf8'));
-  const list = (values: readonly string[]) => (values.length === 0 ? null : [...values]);
+  const list = <T>(values: readonly T[]) => (values.length === 0 ? null : [...values]);
   return {
     ContainerIDFile: flags.cidfile ?? '',
     LogConfig: { Type: flags.logDriver ?? '', Config: pairs(flags.logOpt) },
@@ -102,14 +102,15 @@ function hostConfig({ flags, cwd, consoleSize }: RequestInputs): HostConfig {
     VolumesFrom: list(flags.volumesFrom),
     ...(consoleSize === undefined ? {} : { ConsoleSize: consoleSize }),
     ...(flags.annotation.length === 0 ? {} : { Annotations: pairs(flags.annotation) }),
-    CapAdd: list(flags.capAdd),
-    CapDrop: list(flags.capDrop),
+    CapAdd: list(capabilities(flags.capAdd)),
+    CapDrop: list(capabilities(flags.capDrop)),
     CgroupnsMode: flags.cgroupns ?? '',
     Dns: [...flags.dns],
     DnsOptions: [...flags.dnsOption],
     DnsSearch: [...flags.dnsSearch],
     ExtraHosts: list(flags.addHost.map(extraHost)),
     GroupAdd: list(flags.groupAdd),
+    ...(flags.isolation ? { Isolation: flags.isolation } : {}),
     IpcMode: flags.ipc ?? '',
     OomScoreAdj: flags.oomScoreAdj ?? 0,
     PidMode: flags.pid ?? '',
@@ -141,26 +142,33 @@ function hostConfig({ flags, cwd, consoleSize }: RequestInputs): HostConfig {
     CpuRealtimeRuntime: flags.cpuRtRuntime ?? 0,
     CpusetCpus: flags.cpusetCpus ?? '',
     CpusetMems: flags.cpusetMems ?? '',
-    Devices: flags.device.map(parseDevice),
+    Devices: flags.device.filter((d) => !isCdiDevice(d)).map(parseDevice),
     DeviceCgroupRules: list(flags.deviceCgroupRule),
-    DeviceRequests: flags.gpus.length === 0 ? null : flags.gpus.map(parseGpus),
+    DeviceRequests: list([...flags.gpus.map(parseGpus), ...cdiRequests(flags.device)]),
     MemoryReservation: flags.memoryReservation ?? 0,
     MemorySwap: flags.memorySwap === undefined ? 0 : swapBytes(flags.memorySwap),
     MemorySwappiness: flags.memorySwappiness ?? null,
     PidsLimit: flags.pidsLimit ?? null,
-    Ulimits: flags.ulimit.map(parseUlimit),
+    Ulimits: ulimits(flags.ulimit),
     ...(flags.mount.length === 0 ? {} : { Mounts: flags.mount.map((spec) => parseMount(spec, cwd)) }),
   };
 }
 
-/** `-1` is no size, and means no limit. */
-export function swapBytes(text: string): number {
-  return text === '-1' ? -1 : parseBytes(text);
+/** What options must not be beside each other, and values that only their meaning tells wrong. */
+function checkTogether(flags: ContainerFlags): void {
+  if (flags.restart !== undefined && flags.restart !== 'no' && flags.restart !== '' && flags.rm) {
+    throw new Error('conflicting options: cannot specify both --restart and --rm');
+  }
+  checkModes(flags);
+  const { memorySwappiness: swappiness } = flags;
+  if (swappiness !== undefined && swappiness !== -1 && (swappiness < 0 || swappiness > 100)) {
+    throw new Error(`invalid value: ${swappiness}. Valid memory swappiness range is 0-100`);
+  }
+  if (flags.logDriver === 'none' && flags.logOpt.length > 0) throw new Error('invalid logging opts for driver none');
+  if (flags.storageOpt.some((o) => !o.includes('='))) throw new Error('invalid storage option');
 }
 
-/** `host:ip` and `host=ip` for the API's `host:ip`. @throws {Error} in docker's words */
-export function extraHost(text: string): string {
-  const m = /^([^:=]+)[:=](.+)$/.exec(text);
-  if (m === null) throw new Error(`bad format for add-host: "${text}"`);
-  return `${m[1]}:${(m[2] ?? '').replace(/^\[(.*)\]$/, '$1')}`;
+function cdiRequests(devices: readonly string[]): Record<string, unknown>[] {
+  const DeviceIDs = devices.filter(isCdiDevice);
+  return DeviceIDs.length === 0 ? [] : [{ Driver: 'cdi', DeviceIDs }];
 }

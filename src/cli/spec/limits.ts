@@ -1,5 +1,6 @@
 import type { DeviceMapping, HealthConfig, RestartPolicy, Ulimit } from '../../core/wire/container.ts';
 import { csvFields } from './csv.ts';
+import { parseBytes } from './quantity.ts';
 
 const ULIMITS = [
   'core',
@@ -26,11 +27,13 @@ export function parseUlimit(text: string): Ulimit {
   const name = text.slice(0, equals);
   if (!ULIMITS.includes(name)) throw new Error(`invalid ulimit type: ${name}`);
   const values = text.slice(equals + 1).split(':');
-  if (values.length > 2 || values.some((v) => !/^-?\d+$/.test(v))) {
+  if (values.length > 2) {
     throw new Error(
-      `too many or invalid limit value arguments - ${text.slice(equals + 1)}, can only have up to two, \`soft[:hard]\``,
+      `too many limit value arguments - ${text.slice(equals + 1)}, can only have up to two, \`soft[:hard]\``,
     );
   }
+  const wrong = values.find((v) => !/^[+-]?\d+$/.test(v));
+  if (wrong !== undefined) throw new Error(`strconv.ParseInt: parsing "${wrong}": invalid syntax`);
   const soft = Number(values[0]);
   const hard = Number(values[1] ?? soft);
   if (hard !== -1 && (soft === -1 || soft > hard)) {
@@ -39,9 +42,26 @@ export function parseUlimit(text: string): Ulimit {
   return { Name: name, Soft: soft, Hard: hard };
 }
 
+/** `--memory-swap`: `-1` is no size, and means no limit. */
+export function swapBytes(text: string): number {
+  return text === '-1' ? -1 : parseBytes(text);
+}
+
+/** `CAP_` before every name, each name once, in order. */
+export function capabilities(names: readonly string[]): string[] {
+  const full = names.map((name) => name.trim().toUpperCase()).map((n) => (/^(ALL$|CAP_)/.test(n) ? n : `CAP_${n}`));
+  return [...new Set(full)].toSorted();
+}
+
+/** All `--ulimit`s, the last of each name, in the order of their names. @throws {Error} in docker's words */
+export function ulimits(texts: readonly string[]): Ulimit[] {
+  const byName = new Map(texts.map((text) => parseUlimit(text)).map((limit) => [limit.Name, limit]));
+  return [...byName.values()].toSorted((a, b) => ((a.Name ?? '') < (b.Name ?? '') ? -1 : 1));
+}
+
 /** `--restart no|always|unless-stopped|on-failure[:n]`. @throws {Error} in docker's words */
 export function parseRestart(text: string): RestartPolicy {
-  if (text === '') return { Name: 'no', MaximumRetryCount: 0 };
+  if (text === '') return { Name: '', MaximumRetryCount: 0 };
   const colon = text.indexOf(':');
   const name = colon < 0 ? text : text.slice(0, colon);
   if (name === '') throw new Error('invalid restart policy format: no policy provided before colon');
@@ -56,13 +76,19 @@ export function parseDevice(text: string): DeviceMapping {
   const parts = text.split(':');
   const modes = (mode: string) => /^[rwm]+$/.test(mode);
   const [from = '', to, mode] = parts;
-  if (parts.length > 3) throw new Error(`invalid device specification: ${text}`);
+  if (parts.length > 3 || from === '') throw new Error(`bad format for path: ${text}`);
   if (mode !== undefined && !modes(mode)) throw new Error(`bad mode specified: ${mode}`);
   if (!from.startsWith('/')) throw new Error(`${from} is not an absolute path`);
   if (to !== undefined && mode === undefined && modes(to)) {
     return { PathOnHost: from, PathInContainer: from, CgroupPermissions: to };
   }
+  if (to && !to.startsWith('/')) throw new Error(`${to} is not an absolute path`);
   return { PathOnHost: from, PathInContainer: to || from, CgroupPermissions: mode ?? 'rwm' };
+}
+
+/** `vendor/class=name`: a device that the Container Device Interface knows. */
+export function isCdiDevice(text: string): boolean {
+  return /^[a-zA-Z]([\w.-]*[a-zA-Z0-9])?\/[a-zA-Z]([\w-]*[a-zA-Z0-9])?=[a-zA-Z0-9]([\w.:-]*[a-zA-Z0-9])?$/.test(text);
 }
 
 /** `--gpus all|N|device=0,1,capabilities=utility`: one entry of `DeviceRequests`. @throws {Error} */
@@ -75,7 +101,7 @@ export function parseGpus(text: string): Record<string, unknown> {
     const value = field.slice(equals + 1);
     if (key === 'count') {
       if (value !== 'all' && !/^-?\d+$/.test(value))
-        throw new Error(`invalid count (${value}): value must be either "all" or an integer`);
+        throw new Error(`invalid count (${value}): value must be either "all" or an integer: invalid syntax`);
       request['Count'] = value === 'all' ? -1 : Number(value);
     } else if (key === 'device') request['DeviceIDs'] = value.split(',');
     else if (key === 'driver') request['Driver'] = value;
@@ -127,7 +153,7 @@ export function securityOptions(
   const result: string[] = [];
   for (const option of options) {
     const m = /^([^=:]+)[=:](.*)$/s.exec(option);
-    if (m === null && option !== 'no-new-privileges') throw new Error(`invalid --security-opt: "${option}"`);
+    if (m === null && option !== 'no-new-privileges') throw new Error(`Invalid --security-opt: "${option}"`);
     if (m?.[1] === 'systempaths' && m[2] === 'unconfined') unconfinedPaths = true;
     else if (m?.[1] === 'seccomp' && m[2] !== 'unconfined' && m[2] !== 'builtin') {
       let text: string;
@@ -141,9 +167,16 @@ export function securityOptions(
       try {
         result.push(`seccomp=${JSON.stringify(JSON.parse(text))}`);
       } catch (e) {
-        throw new Error(`compacting json for seccomp profile (${m[2]}) failed: ${(e as Error).message}`, { cause: e });
+        throw new Error(`compacting json for seccomp profile (${m[2]}) failed: ${jsonFault(text)}`, { cause: e });
       }
     } else result.push(option);
   }
   return { options: result, unconfinedPaths };
+}
+
+/** What Go's JSON reader says of the first letter that cannot begin a value; else that it is no JSON. */
+function jsonFault(text: string): string {
+  const first = text.trimStart()[0];
+  if (first === undefined) return 'unexpected end of JSON input';
+  return /[[{"\dtfn-]/.test(first) ? 'not valid JSON' : `invalid character '${first}' looking for beginning of value`;
 }

@@ -27,6 +27,8 @@ const KEYS = [
   'tmpfs-mode',
 ]; // prettier-ignore
 
+const SWITCHES = ['readonly', 'ro', 'volume-nocopy', 'bind-nonrecursive'];
+
 /**
  * Reads `--mount type=bind,source=/x,target=/y,readonly`.
  * @param cwd what a bind source that begins with a dot is relative to
@@ -41,11 +43,14 @@ export function parseMount(spec: string, cwd: string): MountRequest {
     const equals = field.indexOf('=');
     const key = (equals < 0 ? field : field.slice(0, equals)).trim().toLowerCase();
     const value = equals < 0 ? undefined : field.slice(equals + 1);
+    if (field === '') throw new Error('EOF');
+    if (value === undefined && !SWITCHES.includes(key))
+      throw new Error(`invalid field '${field}' must be a key=value pair`);
     if (!KEYS.includes(key)) throw new Error(`unexpected key '${key}' in '${field}'${didYouMean(key, KEYS)}`);
     if (key === 'readonly' || key === 'ro') mount.ReadOnly = truth(key, value);
     else if (key === 'volume-nocopy') volume.NoCopy = truth(key, value);
     else if (key === 'bind-nonrecursive') bind.NonRecursive = truth(key, value);
-    else if (value === undefined) throw new Error(`invalid field '${field}' must be a key=value pair`);
+    else if (value === undefined) continue;
     else if (key === 'type') mount.Type = value.toLowerCase() as MountRequest['Type'];
     else if (key === 'source' || key === 'src') mount.Source = value;
     else if (key === 'target' || key === 'dst' || key === 'destination') mount.Target = value;
@@ -78,6 +83,12 @@ export function parseMount(spec: string, cwd: string): MountRequest {
   options('volume', 'volume', volume);
   options('bind', 'bind', bind);
   options('tmpfs', 'tmpfs', tmpfs);
+  if (bind.ReadOnlyForceRecursive === true) {
+    const needs = (what: string) =>
+      new Error(`option 'bind-recursive=readonly' requires '${what}' to be specified in conjunction`);
+    if (mount.ReadOnly !== true) throw needs('readonly');
+    if (bind.Propagation !== 'rprivate') throw needs('bind-propagation=rprivate');
+  }
   if (Object.keys(volume).length > 0) mount.VolumeOptions = volume;
   if (Object.keys(bind).length > 0) mount.BindOptions = bind;
   if (Object.keys(tmpfs).length > 0) mount.TmpfsOptions = tmpfs;
@@ -94,21 +105,21 @@ export function parseVolumes(
   specs: readonly string[],
   cwd: string,
 ): { readonly binds: string[]; readonly anonymous: Record<string, Record<string, never>> } {
-  const binds: string[] = [];
+  const binds = new Set<string>();
   const anonymous: Record<string, Record<string, never>> = {};
   for (const spec of specs) {
     if (spec === '') throw new Error('invalid empty volume spec');
     const parts = spec.split(':');
     const [source = '', ...rest] = parts;
     if (parts.length === 1) {
-      if (spec === '/')
-        throw new Error("invalid volume specification: '/': invalid specification: destination can't be '/'");
       anonymous[spec] = {};
-    } else if (source === '.' || source === '..' || source.startsWith('./') || source.startsWith('../')) {
-      binds.push([resolve(cwd, source), ...rest].join(':'));
-    } else binds.push(spec);
+    } else if (parts.length > 3) throw new Error(`invalid spec: ${spec}: too many colons`);
+    else if (parts.includes('')) throw new Error(`invalid spec: ${spec}: empty section between colons`);
+    else if (source === '.' || source === '..' || source.startsWith('./') || source.startsWith('../')) {
+      binds.add([resolve(cwd, source), ...rest].join(':'));
+    } else binds.add(spec);
   }
-  return { binds, anonymous };
+  return { binds: [...binds], anonymous };
 }
 
 /** Reads `--tmpfs /path[:options]`. */

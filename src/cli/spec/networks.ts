@@ -23,6 +23,7 @@ export function networksOf(flags: NetworkFlags): {
   const wanted = flags.network.map(networkOption);
   const first = wanted[0] ?? { target: 'default', endpoint: {} };
   const mode = first.target;
+  if (mode === '') throw new Error('no name set for network');
   const userDefined = !/^(default|bridge|host|none|container:.*)$/.test(mode);
   const endpoint = first.endpoint;
   if (flags.networkAlias.length > 0) endpoint.Aliases = [...(endpoint.Aliases ?? []), ...flags.networkAlias];
@@ -34,6 +35,12 @@ export function networksOf(flags: NetworkFlags): {
       ...(flags.linkLocalIp.length === 0 ? {} : { LinkLocalIPs: [...flags.linkLocalIp] }),
     };
   }
+  if ((endpoint.Aliases?.length ?? 0) > 0 && !userDefined) {
+    throw new Error('network-scoped aliases are only supported for user-defined networks');
+  }
+  const wrong = wanted.find((w) => w.endpoint.MacAddress !== undefined && !isMac(w.endpoint.MacAddress));
+  const mac = flags.macAddress ?? wrong?.endpoint.MacAddress;
+  if (mac !== undefined && !isMac(mac)) throw new Error(`${mac} is not a valid mac address`);
   if (flags.macAddress !== undefined) endpoint.MacAddress = flags.macAddress;
   if (userDefined && flags.link.length > 0) endpoint.Links = [...flags.link];
   if (wanted.length > 1 && !userDefined && mode !== 'default' && mode !== 'bridge') {
@@ -48,8 +55,12 @@ export function networksOf(flags: NetworkFlags): {
   return { mode, endpoints };
 }
 
+function isMac(text: string): boolean {
+  return /^([\da-f]{2}([:-])[\da-f]{2}(\2[\da-f]{2}){4,18}|[\da-f]{4}(\.[\da-f]{4}){2,9})$/i.test(text.trim());
+}
+
 /** A name, or `name=N,alias=a,ip=...`. */
-function networkOption(text: string): { target: string; endpoint: EndpointSettings } {
+export function networkOption(text: string): { target: string; endpoint: EndpointSettings } {
   if (!text.includes('=')) return { target: text, endpoint: {} };
   const endpoint: EndpointSettings = {};
   let target = '';
@@ -57,7 +68,7 @@ function networkOption(text: string): { target: string; endpoint: EndpointSettin
     const equals = field.indexOf('=');
     const key = field.slice(0, Math.max(0, equals)).trim().toLowerCase();
     const value = field.slice(equals + 1).trim();
-    if (equals < 1) throw new Error(`invalid network config format ${field}`);
+    if (equals < 1) throw new Error(`invalid field ${field}`);
     switch (key) {
       case 'name':
         target = value;
@@ -87,7 +98,7 @@ function networkOption(text: string): { target: string; endpoint: EndpointSettin
         break;
       }
       case 'gw-priority':
-        if (!/^-?\d+$/.test(value)) throw new Error(`invalid gw-priority: ${value}`);
+        if (!/^-?\d+$/.test(value)) throw new Error(`invalid gw-priority (${value}): invalid syntax`);
         endpoint.GwPriority = Number(value);
         break;
       default:

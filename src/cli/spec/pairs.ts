@@ -5,19 +5,25 @@ import { errnoOf, messageOf } from '../../core/errors.ts';
 type Env = Readonly<Record<string, string | undefined>>;
 
 /**
- * `--env-file`s, then `-e`: `K=V` as it is; `K` alone takes its value from the client's environment, and is left out if it
- * has none there.
+ * `--env-file`s, then `-e`: `K=V` as it is; `K` alone takes its value from the client's environment. Without one there it
+ * is left out of a file, and given to `-e` it takes the image's variable away.
  * @throws {Error} for a variable without a name or a file that cannot be read
  */
 export function environment(files: readonly string[], given: readonly string[], env: Env, cwd: string): string[] {
   const fromFiles = files.flatMap((file) => fileLines(file, cwd).flatMap((line) => fileVariable(line, file)));
-  const result: string[] = [];
-  for (const entry of [...fromFiles, ...given]) {
-    if (entry.startsWith('=') || entry === '') throw new Error(`invalid environment variable: ${entry}`);
-    if (entry.includes('=')) result.push(entry);
-    else if (env[entry] !== undefined) result.push(`${entry}=${env[entry]}`);
-  }
-  return result;
+  const own = (entry: string) => (entry.includes('=') || env[entry] === undefined ? entry : `${entry}=${env[entry]}`);
+  given.forEach(checkVariable);
+  return [...fromFiles.map(own).filter((entry) => entry.includes('=')), ...given.map(own)];
+}
+
+/** @throws {Error} in docker's words, for a variable without a name */
+export function checkVariable(entry: string): void {
+  if (entry.startsWith('=') || entry === '') throw new Error(`invalid environment variable: ${entry}`);
+}
+
+/** @throws {Error} in docker's words, for a label without a name */
+export function checkLabel(entry: string): void {
+  if (entry.startsWith('=') || entry === '') throw new Error(`invalid label '${entry}': empty name`);
 }
 
 /** `--label-file`s, then `-l`: `k=v`, or `k` alone for an empty value. */
@@ -50,6 +56,8 @@ function fileLines(file: string, cwd: string): string[] {
   try {
     text = readFileSync(resolve(cwd, file), 'utf8');
   } catch (e) {
+    if (errnoOf(e) === 'EISDIR')
+      throw new Error(`invalid env file (${file}): read ${file}: is a directory`, { cause: e });
     throw new Error(errnoOf(e) === 'ENOENT' ? `open ${file}: no such file or directory` : messageOf(e), { cause: e });
   }
   return text

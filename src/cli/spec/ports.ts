@@ -1,5 +1,7 @@
 import type { PortMap } from '../../core/wire/container.ts';
 import { isIP } from 'node:net';
+import { messageOf } from '../../core/errors.ts';
+import { parseUnsigned } from './quantity.ts';
 
 export interface PublishedPorts {
   readonly exposed: Record<string, Record<string, never>>;
@@ -29,12 +31,27 @@ export function parseExposed(specs: readonly string[]): Record<string, Record<st
   const exposed: Record<string, Record<string, never>> = {};
   for (const spec of specs) {
     const { range, protocol } = splitProtocol(spec);
-    const [start, end] = portRange(range, () => {
-      throw new Error(`invalid range format for --expose: ${range}, error: invalid port`);
-    });
+    if (spec.includes(':')) throw new Error(`invalid port format for --expose: ${spec}`);
+    const [start, end] = exposedRange(range);
     for (let port = start; port <= end; port++) exposed[`${port}/${protocol}`] = {};
   }
   return exposed;
+}
+
+/** @throws {Error} in docker's words */
+function exposedRange(range: string): [start: number, end: number] {
+  const fail = (why: string) => new Error(`invalid range format for --expose: ${range}, error: ${why}`);
+  if (range === '') throw fail('empty string specified for ports');
+  const dash = range.indexOf('-');
+  const [start, end] = (dash < 0 ? [range, range] : [range.slice(0, dash), range.slice(dash + 1)]).map((text) => {
+    try {
+      return parseUnsigned(text, 65_535);
+    } catch (e) {
+      throw fail(messageOf(e));
+    }
+  }) as [number, number];
+  if (end < start) throw fail(`invalid range specified for port: ${range}`);
+  return [start, end];
 }
 
 interface OnePort {
@@ -73,16 +90,12 @@ function longForm(spec: string): OnePort[] {
     const equals = field.indexOf('=');
     const key = field.slice(0, Math.max(equals, 0)).trim().toLowerCase();
     const value = field.slice(equals + 1).trim();
-    if (equals < 1) throw new Error(`invalid field ${field}`);
+    if (equals < 1) throw new Error(`invalid publish opts format (should be name=value but got '${field}')`);
+    // As docker does, other names are passed over: `mode` is for services.
     if (key === 'protocol') protocol = value.toLowerCase();
-    else if (key === 'mode') {
-      if (value !== 'ingress' && value !== 'host')
-        throw new Error(`invalid publish mode value (${value}): must be either 'ingress' or 'host'`);
-    } else if (key === 'target') target = value;
+    else if (key === 'target') target = value;
     else if (key === 'published') published = value;
-    else throw new Error(`invalid field key ${key}`);
   }
-  if (target === '') throw new Error('missing mandatory field "target"');
   return shortForm(`${published === '' ? '' : `${published}:`}${target}/${protocol}`);
 }
 

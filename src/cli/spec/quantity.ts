@@ -2,13 +2,20 @@ import { parseGoDuration } from '../../core/go-duration.ts';
 
 /**
  * A size such as `512m`, `1.5g`, `64kb`, `1KiB` in bytes; units are powers of 1024 (docker/go-units RAMInBytes).
- * @throws {Error} `invalid size: 'x'`
+ * @throws {Error} in docker's words, for what is no size or below zero
  */
 export function parseBytes(text: string): number {
-  const m = /^(-?\d+(?:\.\d+)?)\s?([kKmMgGtTpP])?[iI]?([bB])?$/.exec(text.trim());
-  if (m === null || /^\S+ [iI]/.test(text)) throw new Error(`invalid size: '${text}'`);
-  const power = ' kmgtp'.indexOf((m[2] ?? ' ').toLowerCase());
-  return Math.trunc(Number(m[1]) * 1024 ** power);
+  const separator = Math.max(...'0123456789. '.split('').map((c) => text.lastIndexOf(c)));
+  if (separator < 0) throw new Error(`invalid size: '${text}'`);
+  const number = text.slice(0, text[separator] === ' ' ? separator : separator + 1);
+  if (!/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(number)) {
+    throw new Error(`strconv.ParseFloat: parsing "${number}": invalid syntax`);
+  }
+  if (Number(number) < 0) throw new Error(`invalid size: '${text}'`);
+  const suffix = text.slice(separator + 1).toLowerCase();
+  const m = /^(?:b|([kmgtp])(?:i?b)?)?$/.exec(suffix);
+  if (m === null) throw new Error(`invalid suffix: '${suffix}'`);
+  return Math.trunc(Number(number) * 1024 ** ' kmgtp'.indexOf(m[1] ?? ' '));
 }
 
 /**
@@ -47,4 +54,11 @@ export function parseMoment(text: string, now: Date): string {
 
 function seconds(milliseconds: number): string {
   return (milliseconds / 1000).toFixed(3);
+}
+
+/** @throws {Error} in the words of Go's strconv.ParseUint */
+export function parseUnsigned(text: string, max: number): number {
+  if (!/^\d+$/.test(text)) throw new Error(`strconv.ParseUint: parsing "${text}": invalid syntax`);
+  if (Number(text) > max) throw new Error(`strconv.ParseUint: parsing "${text}": value out of range`);
+  return Number(text);
 }

@@ -98,9 +98,17 @@ const SIZES: readonly [text: string, bytes: number][] = [
   ['2T', 2 * 1024 ** 4],
 ];
 for (const [text, bytes] of SIZES) test(`size ${text}`, () => assert.equal(parseBytes(text), bytes));
-for (const text of ['', 'x', '1x', 'k', '1 2']) {
-  test(`size "${text}" is refused`, () =>
-    assert.throws(() => parseBytes(text), { message: `invalid size: '${text}'` }));
+const BAD_SIZES: readonly [text: string, message: string][] = [
+  ['', "invalid size: ''"],
+  ['x', "invalid size: 'x'"],
+  ['k', "invalid size: 'k'"],
+  ['-1', "invalid size: '-1'"],
+  ['1x', "invalid suffix: 'x'"],
+  ['1kk', "invalid suffix: 'kk'"],
+  ['1 2', 'strconv.ParseFloat: parsing "1 2": invalid syntax'],
+];
+for (const [text, message] of BAD_SIZES) {
+  test(`size "${text}" is refused`, () => assert.throws(() => parseBytes(text), { message }));
 }
 
 test('durations are nanoseconds', () => {
@@ -121,8 +129,13 @@ test('moments become Unix seconds', () => {
   assert.throws(() => parseMoment('yesterday', now));
 });
 
-test('environment: files first, K alone from outside, unset left out', () => {
-  assert.deepEqual(environment([], ['A=1', 'HOME', 'NOPE', 'B='], { HOME: '/root' }, '/'), ['A=1', 'HOME=/root', 'B=']);
+test('environment: files first, K alone from outside, one that is unset there takes the image's away', () => {
+  assert.deepEqual(environment([], ['A=1', 'HOME', 'NOPE', 'B='], { HOME: '/root' }, '/'), [
+    'A=1',
+    'HOME=/root',
+    'NOPE',
+    'B=',
+  ]);
   assert.throws(() => environment([], ['=x'], {}, '/'), { message: 'invalid environment variable: =x' });
   assert.throws(() => environment(['/nope/env'], [], {}, '/'), {
     message: 'open /nope/env: no such file or directory',
@@ -158,7 +171,7 @@ test('seccomp profiles are read here, systempaths is ours to translate', () => {
     options: ['no-new-privileges', 'seccomp={"defaultAction":"SCMP_ACT_ALLOW"}'],
     unconfinedPaths: true,
   });
-  assert.throws(() => securityOptions(['nonsense'], read), { message: 'invalid --security-opt: "nonsense"' });
+  assert.throws(() => securityOptions(['nonsense'], read), { message: 'Invalid --security-opt: "nonsense"' });
 });
 
 const NO_NETWORK = {
