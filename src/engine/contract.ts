@@ -228,6 +228,7 @@ export interface Images {
       readonly tag: string;
       readonly message: string;
       readonly changes: readonly string[];
+      readonly platform?: string | undefined;
     },
     signal: AbortSignal,
   ): Promise<Digest>;

@@ -42,11 +42,34 @@ export async function* resumed(
       options.signal.throwIfAborted();
       failures = at > before ? 1 : failures + 1;
       if (!isPassing(e) || failures >= ATTEMPTS) throw e;
-      const waitMs = FIRST_WAIT_MS * 2 ** (failures - 1);
-      options.onRetry?.(Math.ceil(waitMs / 1000));
-      await sleep(waitMs, undefined, { signal: options.signal });
+      await backOff(failures, options);
     }
   }
+}
+
+/** Tries again what fails for reasons that pass, with longer and longer waits. */
+export async function retried<T>(
+  work: () => Promise<T>,
+  options: { readonly signal: AbortSignal; readonly onRetry?: (seconds: number) => void },
+): Promise<T> {
+  for (let failures = 1; ; failures++) {
+    try {
+      return await work();
+    } catch (e) {
+      options.signal.throwIfAborted();
+      if (!isPassing(e) || failures >= ATTEMPTS) throw e;
+      await backOff(failures, options);
+    }
+  }
+}
+
+async function backOff(
+  failures: number,
+  { signal, onRetry }: { readonly signal: AbortSignal; readonly onRetry?: (seconds: number) => void },
+): Promise<void> {
+  const waitMs = FIRST_WAIT_MS * 2 ** (failures - 1);
+  onRetry?.(Math.ceil(waitMs / 1000));
+  await sleep(waitMs, undefined, { signal });
 }
 
 /** How many bytes of a partial answer are known already. */

@@ -1,5 +1,6 @@
 export { checkCredentials, searchRegistry } from './accounts.ts';
 export { connectRegistry, type RegistryClient, type ServedManifest } from './client.ts';
+export { retried } from './download.ts';
 export type { EndpointOptions } from './endpoints.ts';
 export { badManifest, registryNotFound, registryUnauthorized } from './errors.ts';
 export type { RegistryServerOptions } from './server/contract.ts';

@@ -1,10 +1,15 @@
+import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDigest, type Digest, sha256 } from '../../core/digest.ts';
+import { type Digest, hexOf, isDigest, sha256 } from '../../core/digest.ts';
 import { errnoOf } from '../../core/errors.ts';
 import { type Descriptor, type ImageConfig, type ImageIndex, type Manifest, MEDIA_TYPES } from '../../core/oci.ts';
-import { hostPlatform } from '../../core/platform.ts';
+import { formatPlatform, hostPlatform } from '../../core/platform.ts';
 import { badArchive } from './errors.ts';
+import { type KnownManifest, manifestType } from './manifests.ts';
+
+/** Indexes within indexes. */
+const MOST_DEPTH = 8;
 
 /** One image of an archive, its files still to be read. */
 export interface ArchivedImage {
@@ -12,7 +17,16 @@ export interface ArchivedImage {
   readonly config: ImageConfig;
   /** Full or short names, as the archive has them. */
   readonly names: readonly string[];
-  readonly layers: readonly { readonly sizeBytes: number; open(): AsyncIterable<Uint8Array> }[];
+  readonly layers: readonly ArchivedLayer[];
+  /** The manifest it came with, if its layers are there as that has them. */
+  readonly manifest: KnownManifest | undefined;
+}
+
+export interface ArchivedLayer {
+  readonly sizeBytes: number;
+  /** Of the bytes as they lie there, which are checked while they are read; `undefined` if the archive does not tell. */
+  readonly digest: Digest | undefined;
+  open(): AsyncIterable<Uint8Array>;
 }
 
 /**
@@ -46,7 +60,7 @@ class ArchiveFiles {
     if (statSync(path).size > 16 * 1024 * 1024) throw badArchive({ why: `invalid archive: "${name}" is too large` });
     return readFileSync(path, 'utf8');
   }
-  json<T>(name: string): T {
+  json<T extends object>(name: string): T {
     return parseJson<T>(this.text(name), name);
   }
   #inside(name: string): string | undefined {
@@ -69,36 +83,95 @@ interface DockerManifest {
 function readDockerArchive(files: ArchiveFiles): ArchivedImage[] {
   const manifests = files.json<readonly DockerManifest[]>('manifest.json');
   if (!Array.isArray(manifests)) throw badArchive({ why: 'invalid archive: manifest.json is not a list' });
-  return (manifests as readonly DockerManifest[]).map((manifest) => {
-    const configText = files.text(manifest.Config ?? '');
-    return archivedImage(configText, manifest.RepoTags ?? [], manifest.Layers ?? [], files);
+  // What docker and we write is an OCI layout too: there the images' own manifests are.
+  const known = files.has('index.json') ? originalManifests(files) : new Map<string, OriginalManifest>();
+  return (manifests as readonly (DockerManifest | null)[]).map((manifest) => {
+    const layers = manifest?.Layers ?? [];
+    const configText = files.text(manifest?.Config ?? '');
+    const original = known.get(sha256(configText));
+    const same = original !== undefined && original.layers.map(blobName).join() === layers.join();
+    return archivedImage(configText, manifest?.RepoTags ?? [], layers, files, same ? original : undefined);
   });
 }
 
-function readOciLayout(files: ArchiveFiles): ArchivedImage[] {
-  const found: ArchivedImage[] = [];
-  const visit = (descriptor: Descriptor, names: readonly string[]): void => {
-    const name = blobName(descriptor.digest);
-    if (!files.has(name)) return; // other platforms of an index may be missing
-    const text = files.text(name);
-    if (sha256(text) !== descriptor.digest)
-      throw badArchive({ why: `invalid archive: ${descriptor.digest} does not match its content` });
-    const document = parseJson<Partial<Manifest & ImageIndex>>(text, name);
-    if (document.manifests) {
-      for (const child of forThisHost(document.manifests)) visit(child, names);
-    } else if (document.config && isImageConfig(document.config.mediaType)) {
-      const layers = (document.layers ?? []).map(({ digest }) => blobName(digest));
-      found.push(archivedImage(files.text(blobName(document.config.digest)), names, layers, files));
+/** The manifest that an image came with, and the digests of its layers as the archive has them. */
+interface OriginalManifest extends KnownManifest {
+  readonly layers: readonly Digest[];
+}
+
+/** By digest of the config. What is wrong here is no error: the archive can be read without. */
+function originalManifests(files: ArchiveFiles): Map<string, OriginalManifest> {
+  const found = new Map<string, OriginalManifest>();
+  try {
+    for (const { text, digest, manifest } of layoutManifests(files)) {
+      const { config, layers } = manifest;
+      if (!config) continue;
+      found.set(config.digest, { ...original(text, digest, manifest as Manifest), layers: digestsOf(layers) });
     }
+  } catch (e) {
+    if (!badArchive.is(e)) throw e;
+  }
+  return found;
+}
+
+function readOciLayout(files: ArchiveFiles): ArchivedImage[] {
+  const found = layoutManifests(files).flatMap(({ text, digest, manifest, names }) => {
+    const { config } = manifest;
+    if (!config || !isImageConfig(config.mediaType)) return [];
+    const configText = files.text(blobName(config.digest));
+    if (sha256(configText) !== config.digest)
+      throw badArchive({ why: `invalid archive: ${config.digest} does not match its content` });
+    const layers = digestsOf(manifest.layers);
+    const source = { ...original(text, digest, manifest as Manifest), layers };
+    return [archivedImage(configText, names, layers.map(blobName), files, source)];
+  });
+  if (found.length === 0) {
+    throw badArchive({ why: `invalid archive: it holds no image for ${formatPlatform(hostPlatform())}` });
+  }
+  return found;
+}
+
+interface LayoutManifest {
+  readonly text: string;
+  readonly digest: Digest;
+  readonly manifest: Partial<Manifest>;
+  readonly names: readonly string[];
+}
+
+/** All manifests of an OCI layout that this machine can use, each once, with the names that index.json gives them. */
+function layoutManifests(files: ArchiveFiles): LayoutManifest[] {
+  const found = new Map<Digest, { text: string; manifest: Partial<Manifest>; names: string[] }>();
+  const visit = (descriptor: Descriptor, name: string | undefined, depth: number): void => {
+    const { digest } = descriptor;
+    const known = found.get(digest);
+    if (known) {
+      if (name !== undefined) known.names.push(name);
+      return;
+    }
+    const file = blobName(digest);
+    if (!files.has(file)) return; // other platforms of an index may be missing
+    const text = files.text(file);
+    if (sha256(text) !== digest) throw badArchive({ why: `invalid archive: ${digest} does not match its content` });
+    const document = parseJson<Partial<Manifest & ImageIndex>>(text, file);
+    if (!document.manifests) found.set(digest, { text, manifest: document, names: name === undefined ? [] : [name] });
+    else if (depth < MOST_DEPTH) for (const child of forThisHost(document.manifests)) visit(child, name, depth + 1);
   };
   for (const descriptor of files.json<ImageIndex>('index.json').manifests ?? []) {
     const full = descriptor.annotations?.['io.containerd.image.name'];
     const short = descriptor.annotations?.['org.opencontainers.image.ref.name'];
     // A bare tag says nothing about whose tag it is.
-    const name = full ?? (short !== undefined && /[:/]/.test(short) ? short : undefined);
-    visit(descriptor, name === undefined ? [] : [name]);
+    visit(descriptor, full ?? (short !== undefined && /[:/]/.test(short) ? short : undefined), 0);
   }
-  return found;
+  return [...found].map(([digest, rest]) => ({ digest, ...rest }));
+}
+
+function original(text: string, digest: Digest, manifest: Manifest): KnownManifest {
+  return { digest, mediaType: manifestType(manifest), text };
+}
+
+function digestsOf(layers: Manifest['layers'] | undefined): Digest[] {
+  if (layers !== undefined && !Array.isArray(layers)) throw badArchive({ why: 'invalid archive: malformed manifest' });
+  return (layers ?? []).map(({ digest }) => digest);
 }
 
 function archivedImage(
@@ -106,27 +179,54 @@ function archivedImage(
   names: readonly string[],
   layers: readonly string[],
   files: ArchiveFiles,
+  source: OriginalManifest | undefined,
 ): ArchivedImage {
   const config = parseJson<ImageConfig>(configText, 'image config');
-  const expected = config.rootfs?.diff_ids?.length;
-  if (expected === undefined) throw badArchive({ why: 'invalid archive: image config has no rootfs' });
-  if (expected !== layers.length) {
-    throw badArchive({ why: `invalid manifest, layers length mismatch: expected ${expected}, got ${layers.length}` });
+  const diffIds: readonly string[] | undefined = config.rootfs?.diff_ids;
+  if (!Array.isArray(diffIds)) throw badArchive({ why: 'invalid archive: image config has no rootfs' });
+  if (diffIds.length !== layers.length) {
+    const why = `invalid manifest, layers length mismatch: expected ${diffIds.length}, got ${layers.length}`;
+    throw badArchive({ why });
   }
+  // Layers that lie there plain are better compressed when they are pushed.
+  const compressed = source?.layers.every((digest, i) => digest !== diffIds[i]) === true;
   return {
     configText,
     config,
     names,
-    layers: layers.map((name) => {
+    manifest: compressed ? source : undefined,
+    layers: layers.map((name, i) => {
       const path = files.path(name);
-      return { sizeBytes: statSync(path).size, open: () => createReadStream(path, { highWaterMark: 256 * 1024 }) };
+      // A plain one is told by its diffID.
+      const digest = source?.layers[i] === diffIds[i] ? undefined : source?.layers[i];
+      return {
+        sizeBytes: statSync(path).size,
+        digest,
+        open: () => {
+          const bytes = createReadStream(path, { highWaterMark: 256 * 1024 });
+          return digest === undefined ? bytes : checked(bytes, digest);
+        },
+      };
     }),
   };
+}
+
+/** Passes a blob on; fails at its end if it is not that of the digest. */
+async function* checked(source: AsyncIterable<Uint8Array>, digest: Digest): AsyncGenerator<Uint8Array> {
+  const hash = createHash(digest.startsWith('sha512:') ? 'sha512' : 'sha256');
+  for await (const chunk of source) {
+    hash.update(chunk);
+    yield chunk;
+  }
+  if (hash.digest('hex') !== hexOf(digest)) {
+    throw badArchive({ why: `invalid archive: ${digest} does not match its content` });
+  }
 }
 
 /** Children of an index that this machine can run; all that say nothing about platforms. */
 function forThisHost(children: readonly Descriptor[]): readonly Descriptor[] {
   const { os, architecture } = hostPlatform();
+  if (!Array.isArray(children)) throw badArchive({ why: 'invalid archive: malformed index' });
   return children.filter(({ platform }) => !platform || (platform.os === os && platform.architecture === architecture));
 }
 
@@ -139,10 +239,12 @@ function blobName(digest: Digest): string {
   return `blobs/${digest.replace(':', '/')}`;
 }
 
-function parseJson<T>(text: string, name: string): T {
+function parseJson<T extends object>(text: string, name: string): T {
   try {
-    return JSON.parse(text) as T;
+    const value = JSON.parse(text) as T | null;
+    if (typeof value === 'object' && value !== null) return value;
   } catch (e) {
     throw badArchive({ why: `invalid archive: ${name} is not JSON` }, { cause: e });
   }
+  throw badArchive({ why: `invalid archive: ${name} is no JSON object` });
 }

@@ -5,6 +5,7 @@ import { canonical, familiar, parseReference, type Reference, withDefaultTag } f
 import type { Collection, Database, LayerStore } from '../../storage/index.ts';
 import type { Image } from '../contract.ts';
 import { imageNotFound } from './errors.ts';
+import { Manifests } from './manifests.ts';
 
 interface ImageRecord {
   /** The config blob's text: its digest is the ID, so never written anew. */
@@ -22,6 +23,7 @@ export interface ImageName {
 
 /** Which images there are, and what they are called: in memory, written through to the database. Knows nothing of containers. */
 export class Catalog {
+  readonly manifests: Manifests;
   readonly #db: Database;
   readonly #layers: LayerStore;
   readonly #images: Collection<ImageRecord>;
@@ -33,6 +35,7 @@ export class Catalog {
   constructor(db: Database, layers: LayerStore) {
     this.#db = db;
     this.#layers = layers;
+    this.manifests = new Manifests(db);
     this.#images = db.collection('images');
     this.#names = db.collection('image-names');
     for (const [id, record] of this.#images.entries()) this.#recordOf.set(id as Digest, record);
@@ -131,6 +134,7 @@ export class Catalog {
     this.#db.transaction(() => {
       for (const { reference } of this.names(id)) this.unname(reference);
       this.#images.delete(id);
+      this.manifests.forget(id);
     });
     this.#recordOf.delete(id);
     this.#cache.delete(id);

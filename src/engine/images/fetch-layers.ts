@@ -1,4 +1,4 @@
-import { type ChainId, chainIds, type DiffId, sha256 } from '../../core/digest.ts';
+import { type ChainId, chainIds, type DiffId } from '../../core/digest.ts';
 import { shortId } from '../../core/ids.ts';
 import type { Descriptor } from '../../core/oci.ts';
 import type { Reference } from '../../core/reference.ts';
@@ -6,17 +6,33 @@ import type { RegistryClient } from '../../registry/index.ts';
 import type { StagedLayer } from '../../storage/index.ts';
 import { KnownBlobs } from './known-blobs.ts';
 import { Slots } from './slots.ts';
-import { counted, type OnMessage, type TransferParts } from './transfer.ts';
+import { counted, type OnMessage, type ImageParts } from './transfer.ts';
 
 /** Layers of one image that are on their way at once. */
 const AT_ONCE = 3;
 
+/** A layer of the image, and where it goes. */
+interface Wanted {
+  readonly descriptor: Descriptor;
+  readonly diffId: DiffId;
+  readonly position: ChainId;
+}
+
+/** A layer that this pull brings: to be put in place, and then everybody is told. */
+interface Brought {
+  readonly staged: StagedLayer;
+  readonly tell: OnMessage;
+  /** To be called when the layer is in place, or will not come. */
+  readonly end: () => void;
+}
+
 /**
- * Brings an image's layers here and gives their chain. What is here is not fetched, whichever image it came with; the rest
- * comes side by side, is unpacked as it comes, and is put in place from the bottom up. On failure nothing stays but whole layers.
+ * Brings an image's layers here and gives their chain. What is here is not fetched, whichever image it came with; what another
+ * pull is bringing is waited for; the rest comes side by side, is unpacked as it comes, and is put in place from the bottom up.
+ * On failure nothing stays but whole layers.
  */
 export async function fetchLayers(
-  parts: TransferParts,
+  parts: ImageParts,
   client: RegistryClient,
   reference: Reference,
   layers: readonly Descriptor[],
@@ -25,82 +41,111 @@ export async function fetchLayers(
   onMessage: OnMessage,
   signal: AbortSignal,
 ): Promise<ChainId[]> {
-  const { storage } = parts;
-  const known = new KnownBlobs(storage);
+  const known = new KnownBlobs(parts.storage);
   const chain = chainIds(diffIds);
+  const wanted = layers.flatMap((descriptor, i): Wanted[] => {
+    const [diffId, position] = [diffIds[i], chain[i]];
+    return diffId === undefined || position === undefined ? [] : [{ descriptor, diffId, position }];
+  });
   for (const position of chain) hold.add(position);
   for (const { digest } of layers) onMessage({ id: shortId(digest), status: 'Pulling fs layer' });
   // One that fails stops the others: nobody waits for a layer of an image that will not be.
   const aborter = new AbortController();
   const both = AbortSignal.any([signal, aborter.signal]);
   const slots = new Slots(AT_ONCE);
-  const staged = layers.map(async (layer, i): Promise<StagedLayer | undefined> => {
-    const diffId = diffIds[i];
-    const position = chain[i];
-    const id = shortId(layer.digest);
-    if (diffId === undefined || position === undefined) return undefined;
-    if (storage.layers.find(position)) {
-      onMessage({ id, status: 'Already exists' });
-      return undefined;
-    }
-    return await slots.run(async () => {
-      both.throwIfAborted();
-      return await stage(parts, client, layer, diffId, onMessage, both);
-    });
-  });
-  for (const promise of staged) promise.catch(() => aborter.abort());
+  const ends: (() => void)[] = [];
+  const bringing = wanted.map((layer) => bring(parts, client, layer, slots, ends, onMessage, both));
+  for (const promise of bringing) promise.catch(() => aborter.abort());
   try {
     let parent: ChainId | null = null;
-    for (const [i, promise] of staged.entries()) {
-      const ready = await promise;
-      const diffId = diffIds[i];
-      const layer = layers[i];
-      if (diffId === undefined || layer === undefined) break;
-      if (ready) {
-        parent = (await ready.put(parent)).chainId;
-        onMessage({ id: shortId(layer.digest), status: 'Pull complete' });
-      } else parent = (parent === null ? diffId : sha256(`${parent} ${diffId}`)) as ChainId;
-      if (layer.mediaType.endsWith('gzip')) {
-        known.record(diffId, { digest: layer.digest, sizeBytes: layer.size }, reference);
+    for (const [i, { descriptor, diffId, position }] of wanted.entries()) {
+      const brought = await bringing[i];
+      if (brought) {
+        await brought.staged.put(parent);
+        brought.tell({ id: shortId(descriptor.digest), status: 'Pull complete' });
+        brought.end();
+      }
+      parent = position;
+      if (descriptor.mediaType.endsWith('gzip')) {
+        known.record(diffId, { digest: descriptor.digest, sizeBytes: descriptor.size }, reference);
       }
     }
     return chain;
   } catch (e) {
     aborter.abort();
     // The first failure is why the others were stopped.
-    const reasons = (await Promise.allSettled(staged)).flatMap((r) =>
+    const reasons = (await Promise.allSettled(bringing)).flatMap((r) =>
       r.status === 'rejected' ? [r.reason as unknown] : [],
     );
     throw reasons.find((reason) => !isAbort(reason)) ?? e;
   } finally {
-    for (const result of await Promise.allSettled(staged)) {
-      if (result.status === 'fulfilled') await result.value?.[Symbol.asyncDispose]();
+    for (const result of await Promise.allSettled(bringing)) {
+      if (result.status === 'fulfilled') await result.value?.staged[Symbol.asyncDispose]();
     }
+    for (const end of ends) end();
   }
 }
 
-async function stage(
-  { storage }: TransferParts,
+/**
+ * Sees to it that a layer is here. `undefined`: it is, or another pull has brought it.
+ * @param ends gets what is to be called when the layer that this pull brings is in place, or will not come
+ */
+async function bring(
+  parts: ImageParts,
   client: RegistryClient,
-  layer: Descriptor,
-  diffId: DiffId,
+  layer: Wanted,
+  slots: Slots,
+  ends: (() => void)[],
+  onMessage: OnMessage,
+  signal: AbortSignal,
+): Promise<Brought | undefined> {
+  const { storage, arrivals } = parts;
+  const id = shortId(layer.descriptor.digest);
+  for (;;) {
+    if (storage.layers.find(layer.position)) {
+      onMessage({ id, status: 'Already exists' });
+      return undefined;
+    }
+    const arriving = arrivals.follow(layer.position, onMessage, signal);
+    if (!arriving) break;
+    await arriving;
+  }
+  const arrival = arrivals.begin(layer.position, onMessage);
+  ends.push(arrival.end);
+  if (slots.full) arrival.tell({ id, status: 'Waiting' });
+  return await slots.run(async () => {
+    signal.throwIfAborted();
+    return { staged: await stage(parts, client, layer, arrival.tell, signal), ...arrival };
+  });
+}
+
+async function stage(
+  { storage }: ImageParts,
+  client: RegistryClient,
+  { descriptor, diffId }: Wanted,
   onMessage: OnMessage,
   signal: AbortSignal,
 ): Promise<StagedLayer> {
-  const id = shortId(layer.digest);
+  const { digest, size } = descriptor;
+  const id = shortId(digest);
   // Another image may have the same changes on top of something else.
   const twin = storage.layers.list().find((known) => known.diffId === diffId);
   if (twin) {
-    const staged = await storage.layers.stage(await storage.layers.tar(twin.chainId), { expect: diffId, signal });
+    const blob = twin.blob?.digest === digest ? storage.layers.blob(twin.chainId) : undefined;
+    const staged = await storage.layers.stage(blob ?? (await storage.layers.tar(twin.chainId)), {
+      expect: diffId,
+      signal,
+      ...(blob && { blob: digest }),
+    });
     onMessage({ id, status: 'Download complete' });
     return staged;
   }
   const tell = (current: number): void =>
-    onMessage({ id, status: 'Downloading', progressDetail: { current, total: layer.size } });
+    onMessage({ id, status: 'Downloading', progressDetail: { current, total: size } });
   const onRetry = (seconds: number): void =>
     onMessage({ id, status: `Retrying in ${seconds} second${seconds === 1 ? '' : 's'}` });
-  const source = client.blob(layer.digest, { sizeBytes: layer.size, onRetry, signal });
-  const staged = await storage.layers.stage(counted(source, tell), { expect: diffId, signal });
+  const source = client.blob(digest, { sizeBytes: size, onRetry, signal });
+  const staged = await storage.layers.stage(counted(source, tell), { expect: diffId, blob: digest, signal });
   onMessage({ id, status: 'Verifying Checksum' });
   onMessage({ id, status: 'Download complete' });
   return staged;

@@ -1,27 +1,27 @@
 import type { Readable } from 'node:stream';
-import type { ChainId, DiffId, Digest } from '../../core/digest.ts';
-import { isDigest } from '../../core/digest.ts';
+import type { ChainId, Digest } from '../../core/digest.ts';
 import type { Logger } from '../../core/log.ts';
-import type { HistoryEntry, ImageConfig, ImageRunConfig } from '../../core/oci.ts';
-import { hostPlatform } from '../../core/platform.ts';
-import { familiar, invalidReference, parseReference, type Reference, withDefaultTag } from '../../core/reference.ts';
-import type { ContainerConfig } from '../../core/wire/container.ts';
-import type { ImageDeleteItem, ProgressMessage } from '../../core/wire/resources.ts';
-import { digestMismatch, scratchDirectory, type Storage, unpackArchive } from '../../storage/index.ts';
+import { familiar, parseReference, type Reference } from '../../core/reference.ts';
+import type { ImageDeleteItem } from '../../core/wire/resources.ts';
+import type { Storage } from '../../storage/index.ts';
 import type { Containers, Events, Image, Images } from '../contract.ts';
-import { type ArchivedImage, readArchive } from './archive-layout.ts';
+import { Arrivals } from './arrivals.ts';
 import { Catalog } from './catalog.ts';
-import { applyChanges } from './config-changes.ts';
-import { badArchive, pruneRunning, reservedName } from './errors.ts';
+import { commitContainer, type CommittedContainer } from './commit.ts';
+import { pruneRunning } from './errors.ts';
 import { ageFilter, checkFilters, flagFilter, labelsMatch, referenceMatches } from './filters.ts';
 import { Holds } from './holds.ts';
+import { importImage } from './import-image.ts';
+import { compareImages, reportLayers } from './layer-report.ts';
+import { loadArchive } from './load.ts';
+import { sameRepository, tagReference } from './names.ts';
+import { pruneImages } from './prune.ts';
 import { pullImage } from './pull.ts';
 import { pushImage } from './push.ts';
-import { compareImages, reportLayers } from './layer-report.ts';
 import { inspectRemote, searchImages, tryLogin } from './remote.ts';
-import { counted } from './transfer.ts';
-import { deleteImage, removeImage, removeOrphanLayers, type RemoveParts } from './remove.ts';
+import { removeImage, removeOrphanLayers, type RemoveParts } from './remove.ts';
 import { saveImages } from './save.ts';
+import type { MakeParts, PullParts } from './transfer.ts';
 import { historyOf, inspectOf, sharedSize, summaryOf } from './views.ts';
 
 export interface ImagesDeps {
@@ -29,13 +29,7 @@ export interface ImagesDeps {
   readonly publish: Events['publish'];
   readonly usersOfImage: Containers['usersOfImage'];
   readonly snapshotKeyOf: (containerId: string) => string;
-  /** What `docker commit` needs of a container. `pause` resolves to what ends the pause. */
-  readonly containerForCommit: (ref: string) => {
-    readonly id: string;
-    readonly imageId: string;
-    readonly config: ContainerConfig;
-    pause(): Promise<() => Promise<void>>;
-  };
+  readonly containerForCommit: (ref: string) => CommittedContainer;
   readonly log: Logger;
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];
@@ -51,19 +45,26 @@ export async function openImages(deps: ImagesDeps): Promise<Images> {
 class ImageService implements Images {
   readonly #deps: ImagesDeps;
   readonly #catalog: Catalog;
-  readonly #holds = new Holds();
+  readonly #parts: MakeParts & PullParts;
   readonly #remove: RemoveParts;
   #pruning = false;
 
   constructor(deps: ImagesDeps, catalog: Catalog) {
     this.#deps = deps;
     this.#catalog = catalog;
-    this.#remove = {
+    const { storage, publish, log, usersOfImage } = deps;
+    const holds = new Holds();
+    this.#remove = { catalog, layers: storage.layers, usersOfImage, publish, isHeld: (chainId) => holds.has(chainId) };
+    this.#parts = {
+      storage,
       catalog,
-      layers: deps.storage.layers,
-      usersOfImage: deps.usersOfImage,
-      publish: deps.publish,
-      isHeld: (chainId) => this.#holds.has(chainId),
+      holds,
+      arrivals: new Arrivals(),
+      log,
+      publish,
+      register: (text, chain) => catalog.add(text, { chain }),
+      make: (text, chain, parent) => this.#register(text, chain, parent),
+      tag: (name, id) => this.#tag(name, id),
     };
   }
 
@@ -128,50 +129,17 @@ class ImageService implements Images {
   }
 
   async prune(filters: Parameters<Images['prune']>[0]) {
-    checkFilters(filters, ['dangling', 'label', 'label!', 'until']);
-    const onlyDangling = flagFilter(filters, 'dangling') ?? true;
-    const fitsAge = ageFilter(this.#catalog, filters);
     if (this.#pruning) throw pruneRunning({});
     this.#pruning = true;
     try {
-      const before = this.#diskBytes();
-      const items: ImageDeleteItem[] = [];
-      for (const image of this.#catalog.all()) {
-        if (this.#catalog.childrenOf(image.id).length > 0 || this.#deps.usersOfImage(image.id).length > 0) continue;
-        if (onlyDangling && this.#catalog.names(image.id).length > 0) continue;
-        if (!labelsMatch(image.config.config?.Labels, filters) || !fitsAge(image)) continue;
-        await deleteImage(this.#remove, image.id, items, { force: true, prune: true, quiet: true });
-      }
-      const SpaceReclaimed = Math.max(0, before - this.#diskBytes());
-      this.#deps.publish({ type: 'image', action: 'prune', id: '', attributes: { reclaimed: String(SpaceReclaimed) } });
-      return { ImagesDeleted: items.length === 0 ? null : items, SpaceReclaimed };
+      return await pruneImages(this.#remove, filters);
     } finally {
       this.#pruning = false;
     }
   }
 
-  async load(
-    tar: Readable,
-    { quiet }: { readonly quiet: boolean },
-    onMessage: (m: ProgressMessage) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    await using scratch = scratchDirectory(this.#deps.storage);
-    await unpackArchive(tar, scratch.path, signal);
-    for (const archived of readArchive(scratch.path)) {
-      const image = await this.#loadOne(archived, quiet ? () => undefined : onMessage, signal);
-      const names = archived.names.map(tagReference);
-      for (const name of names) {
-        const before = this.#tag(name, image.id);
-        if (before !== undefined && this.#catalog.names(before).length === 0) {
-          const text = `The image ${familiar(name)} already exists, renaming the old one with ID ${before} to empty string\n`;
-          onMessage({ stream: text });
-        }
-        onMessage({ stream: `Loaded image: ${familiar(name)}\n` });
-      }
-      if (names.length === 0) onMessage({ stream: `Loaded image ID: ${image.id}\n` });
-      this.#deps.publish({ type: 'image', action: 'load', id: image.id, attributes: { name: image.id } });
-    }
+  load(...[tar, options, onMessage, signal]: Parameters<Images['load']>): Promise<void> {
+    return loadArchive(this.#parts, tar, options, onMessage, signal);
   }
 
   async save(refs: readonly string[]): Promise<Readable> {
@@ -195,52 +163,21 @@ class ImageService implements Images {
     }
     const saved = [...wanted].flatMap(([id, names]) => {
       const image = this.#catalog.byId(id);
-      return image ? [{ image, configText: this.#catalog.configText(id), names: [...names.values()] }] : [];
+      return image ? [{ image, names: [...names.values()] }] : [];
     });
     for (const { image } of saved)
       this.#deps.publish({ type: 'image', action: 'save', id: image.id, attributes: { name: image.id } });
-    return saveImages(saved, this.#deps.storage.layers);
+    return saveImages(this.#catalog, this.#deps.storage.layers, saved);
   }
 
-  async import(tar: Readable, request: Parameters<Images['import']>[1], signal: AbortSignal): Promise<Digest> {
-    const { repository, tag, changes } = request;
-    const name = repository === '' ? undefined : tagReference(tag === '' ? repository : `${repository}:${tag}`);
-    const config = applyChanges({}, changes);
-    using hold = this.#holds.open();
-    const layer = await this.#deps.storage.layers.apply(null, tar, { signal });
-    hold.add(layer.chainId);
-    const created = new Date().toISOString();
-    const comment = request.message === '' ? 'Imported from -' : request.message;
-    const { os, architecture } = hostPlatform();
-    const document: ImageConfig = {
-      created,
-      architecture,
-      os,
-      config,
-      rootfs: { type: 'layers', diff_ids: [layer.diffId] },
-      history: [{ created, comment }],
-    };
-    const { id } = this.#register(JSON.stringify(document), [layer.chainId]);
-    if (name) this.#tag(name, id);
-    this.#deps.publish({ type: 'image', action: 'import', id, attributes: { name: name ? familiar(name) : id } });
-    return id;
+  import(...[tar, request, signal]: Parameters<Images['import']>): Promise<Digest> {
+    return importImage(this.#parts, tar, request, signal);
   }
-
   pull(...[reference, options, onMessage, signal]: Parameters<Images['pull']>): Promise<void> {
-    return pullImage(
-      {
-        ...this.#transferParts(),
-        register: (text, chain) => this.#catalog.add(text, { chain }),
-        tag: (name, id) => void this.#tag(name, id),
-      },
-      { reference, ...options },
-      onMessage,
-      signal,
-    );
+    return pullImage({ ...this.#parts, ...this.#registries() }, { reference, ...options }, onMessage, signal);
   }
-
   push(...[name, options, onMessage, signal]: Parameters<Images['push']>): Promise<void> {
-    return pushImage(this.#transferParts(), { name, ...options }, onMessage, signal);
+    return pushImage({ ...this.#parts, ...this.#registries() }, { name, ...options }, onMessage, signal);
   }
 
   layers(ref: string) {
@@ -260,47 +197,8 @@ class ImageService implements Images {
   }
 
   async commit(request: Parameters<Images['commit']>[0]): Promise<Digest> {
-    const { repository, tag, comment, author } = request;
-    const name = repository === '' ? undefined : tagReference(tag === '' ? repository : `${repository}:${tag}`);
-    const container = this.#deps.containerForCommit(request.container);
-    const base = isDigest(container.imageId) ? this.#catalog.byId(container.imageId) : undefined;
-    const config = applyChanges(runConfigOf({ ...container.config, ...request.config }), request.changes);
-    const chain = base?.chain ?? [];
-    using hold = this.#holds.open();
-    for (const chainId of chain) hold.add(chainId);
-    const resume = request.pause ? await container.pause() : undefined;
-    let layer: { readonly chainId: ChainId; readonly diffId: DiffId } | undefined;
-    try {
-      const { snapshots, layers } = this.#deps.storage;
-      const key = this.#deps.snapshotKeyOf(container.id);
-      if ((await snapshots.changes(key)).length > 0) {
-        layer = await layers.apply(chain.at(-1) ?? null, await snapshots.tarOfChanges(key));
-        hold.add(layer.chainId);
-      }
-    } finally {
-      await resume?.();
-    }
-    const created = new Date().toISOString();
-    const history: HistoryEntry = {
-      created,
-      ...(author !== '' && { author }),
-      created_by: [...(container.config.Entrypoint ?? []), ...(container.config.Cmd ?? [])].join(' '),
-      ...(comment !== '' && { comment }),
-      ...(layer === undefined && { empty_layer: true }),
-    };
-    const document: ImageConfig = {
-      created,
-      ...(author !== '' && { author }),
-      architecture: base?.config.architecture ?? hostPlatform().architecture,
-      os: base?.config.os ?? 'linux',
-      ...(base?.config.variant !== undefined && { variant: base.config.variant }),
-      config,
-      rootfs: { type: 'layers', diff_ids: [...(base?.config.rootfs.diff_ids ?? []), ...(layer ? [layer.diffId] : [])] },
-      history: [...(base?.config.history ?? []), history],
-    };
-    const image = this.#register(JSON.stringify(document), layer ? [...chain, layer.chainId] : chain, base?.id);
-    if (name) this.#tag(name, image.id);
-    return image.id;
+    const { containerForCommit, snapshotKeyOf } = this.#deps;
+    return commitContainer({ ...this.#parts, snapshotKeyOf }, containerForCommit(request.container), request);
   }
 
   #register(configText: string, chain: readonly ChainId[], parent?: Digest): Image {
@@ -316,93 +214,8 @@ class ImageService implements Images {
     return before;
   }
 
-  async #loadOne(
-    archived: ArchivedImage,
-    onMessage: (m: ProgressMessage) => void,
-    signal: AbortSignal,
-  ): Promise<Image> {
-    using hold = this.#holds.open();
-    const chain: ChainId[] = [];
-    for (const [i, file] of archived.layers.entries()) {
-      const diffId = archived.config.rootfs.diff_ids[i] ?? '';
-      if (!isDigest(diffId)) throw badArchive({ why: `invalid archive: malformed diffID "${diffId}"` });
-      const id = diffId.slice('sha256:'.length, 'sha256:'.length + 12);
-      try {
-        const layer = await this.#applyLayer(
-          chain.at(-1) ?? null,
-          counted(file.open(), (current) =>
-            onMessage({ id, status: 'Loading layer', progressDetail: { current, total: file.sizeBytes } }),
-          ),
-          diffId as DiffId,
-          signal,
-        );
-        hold.add(layer);
-        chain.push(layer);
-      } catch (e) {
-        if (!digestMismatch.is(e)) throw e;
-        const got = /got (\S+)/.exec(e.message)?.[1] ?? '';
-        throw badArchive({ why: `invalid diffID for layer ${i}: expected "${diffId}", got "${got}"` }, { cause: e });
-      }
-    }
-    return this.#catalog.add(archived.configText, { chain });
+  #registries() {
+    const { insecureRegistries, registryMirrors } = this.#deps;
+    return { insecureRegistries, registryMirrors };
   }
-
-  async #applyLayer(
-    parent: ChainId | null,
-    tar: AsyncIterable<Uint8Array>,
-    expect: DiffId,
-    signal: AbortSignal,
-  ): Promise<ChainId> {
-    return (await this.#deps.storage.layers.apply(parent, tar, { expect, signal })).chainId;
-  }
-
-  #transferParts() {
-    const { storage, log, insecureRegistries, registryMirrors, publish } = this.#deps;
-    return {
-      storage,
-      catalog: this.#catalog,
-      holds: this.#holds,
-      log,
-      insecureRegistries,
-      registryMirrors,
-      publish,
-    };
-  }
-
-  #diskBytes(): number {
-    return this.#deps.storage.layers.list().reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  }
-}
-
-/** A name to give: `latest` if it has no tag. @throws {WharfError} `INVALID_REFERENCE`, `RESERVED_NAME` */
-function tagReference(text: string): Reference {
-  const reference = parseReference(text);
-  if (reference.digest !== undefined)
-    throw invalidReference({ text, why: 'refusing to create a tag with a digest reference' });
-  if (familiar({ ...reference, tag: undefined }) === 'scratch') throw reservedName({ name: 'scratch' });
-  return withDefaultTag(reference);
-}
-
-function sameRepository(a: Reference, b: Reference): boolean {
-  return a.registry === b.registry && a.repository === b.repository;
-}
-
-/** The part of a container's config that an image keeps. */
-function runConfigOf(config: ContainerConfig): ImageRunConfig {
-  const {
-    Hostname: _h,
-    Domainname: _d,
-    AttachStdin: _i,
-    AttachStdout: _o,
-    AttachStderr: _e,
-    Tty: _t,
-    OpenStdin: _s,
-    StdinOnce: _1,
-    Image: _m,
-    NetworkDisabled: _n,
-    MacAddress: _a,
-    StopTimeout: _p,
-    ...run
-  } = config;
-  return run;
 }

@@ -1,5 +1,4 @@
-import { type DiffId, isDigest, sha256 } from '../../core/digest.ts';
-import { invalidParameter } from '../../core/errors.ts';
+import { type DiffId, type Digest, isDigest, sha256 } from '../../core/digest.ts';
 import { type Descriptor, type ImageConfig, type ImageIndex, type Manifest, MEDIA_TYPES } from '../../core/oci.ts';
 import { formatPlatform, hostPlatform, type Platform } from '../../core/platform.ts';
 import { familiar, familiarName, parseReference, type Reference } from '../../core/reference.ts';
@@ -7,6 +6,7 @@ import type { RegistryAuth } from '../../core/wire/resources.ts';
 import {
   badManifest,
   connectRegistry,
+  type EndpointOptions,
   type RegistryClient,
   registryNotFound,
   registryUnauthorized,
@@ -14,6 +14,8 @@ import {
 } from '../../registry/index.ts';
 import { notPulled, reservedName } from './errors.ts';
 import { fetchLayers } from './fetch-layers.ts';
+import { manifestType } from './manifests.ts';
+import { bestFor, parsePlatform } from './platforms.ts';
 import type { OnMessage, PullParts } from './transfer.ts';
 
 /** Plain, gzip and zstd; what is inside is told by the first bytes all the same. */
@@ -36,7 +38,7 @@ export interface PullRequest {
  * @throws {WharfError} `PULL_FAILED`, `REGISTRY_UNREACHABLE`, `INVALID_REFERENCE`
  */
 export async function pullImage(
-  parts: PullParts,
+  parts: PullParts & EndpointOptions,
   request: PullRequest,
   onMessage: OnMessage,
   signal: AbortSignal,
@@ -80,9 +82,11 @@ async function pullOne(
   const served = await explained(reference, () => client.manifest(wanted));
   const chosen = await choose(client, served, platform);
   onMessage({ status: `Pulling from ${reference.repository}`, id: wanted });
-  const { config: configDescriptor, layers } = imageManifest(chosen);
+  const manifest = imageManifest(chosen);
+  const { config: configDescriptor, layers } = manifest;
   const known = parts.catalog.byId(configDescriptor.digest);
   const image = known ?? (await fetchImage(parts, client, reference, configDescriptor, layers, onMessage, signal));
+  keepManifest(parts, image.id, chosen, manifest);
   const before = parts.catalog.named(reference);
   const name = { ...reference, tag: undefined, digest: served.digest };
   parts.catalog.name(name, image.id);
@@ -97,6 +101,17 @@ async function pullOne(
   const upToDate = known !== undefined && (before === image.id || reference.digest !== undefined);
   const verdict = upToDate ? 'Image is up to date' : 'Downloaded newer image';
   onMessage({ status: `Status: ${verdict} for ${familiar(reference)}` });
+}
+
+/** Remembers the manifest to the byte, unless it is one that text cannot hold. */
+function keepManifest(
+  { catalog }: PullParts,
+  image: Digest,
+  { bytes, digest }: ServedManifest,
+  manifest: Manifest,
+): void {
+  const text = bytes.toString();
+  if (sha256(text) === digest) catalog.manifests.record(image, { digest, mediaType: manifestType(manifest), text });
 }
 
 async function fetchImage(
@@ -135,10 +150,7 @@ function configOf(text: string): ImageConfig {
 async function choose(client: RegistryClient, served: ServedManifest, platform: Platform): Promise<ServedManifest> {
   const document = parsed<Partial<ImageIndex>>(served);
   if (!document.manifests) return served;
-  const fits = document.manifests.filter(
-    ({ platform: p }) => p?.os === platform.os && p.architecture === platform.architecture,
-  );
-  const found = fits.find(({ platform: p }) => (p?.variant ?? '') === (platform.variant ?? '')) ?? fits[0];
+  const found = bestFor(platform, document.manifests);
   if (!found) {
     throw notPulled({ why: `no matching manifest for ${formatPlatform(platform)} in the manifest list entries` });
   }
@@ -197,12 +209,4 @@ export async function explained<T>(reference: Reference, ask: () => Promise<T>):
 
 function isDiffId(text: string): text is DiffId {
   return isDigest(text);
-}
-
-function parsePlatform(text: string): Platform {
-  const [os, architecture, variant, ...more] = text.split('/');
-  if (!os || !architecture || more.length > 0) {
-    throw invalidParameter({ message: `"${text}": unknown operating system or architecture: invalid argument` });
-  }
-  return { os, architecture, variant };
 }

@@ -1,23 +1,26 @@
-import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
-import { type Digest, digestFromHex, sha256 } from '../../core/digest.ts';
+import { sha256 } from '../../core/digest.ts';
 import { shortId } from '../../core/ids.ts';
 import { type Descriptor, type Manifest, MEDIA_TYPES } from '../../core/oci.ts';
 import { familiar, familiarName, parseReference, type Reference } from '../../core/reference.ts';
 import type { RegistryAuth } from '../../core/wire/resources.ts';
-import { connectRegistry, type RegistryClient, registryUnauthorized } from '../../registry/index.ts';
-import type { Layer } from '../../storage/index.ts';
+import {
+  connectRegistry,
+  type EndpointOptions,
+  type RegistryClient,
+  registryUnauthorized,
+} from '../../registry/index.ts';
 import type { Image } from '../contract.ts';
 import { notPushed } from './errors.ts';
-import { KnownBlobs } from './known-blobs.ts';
+import { pushLayer } from './push-layer.ts';
 import { Slots } from './slots.ts';
-import { counted, type OnMessage, type TransferParts } from './transfer.ts';
+import type { OnMessage, ImageParts } from './transfer.ts';
+
+/** Layers are sent side by side, as compression takes one core each. */
+const AT_ONCE = 3;
 
 /** `docker push` of one tag, or of all tags of the repository if none is given. @throws {WharfError} `PUSH_FAILED`, `REGISTRY_UNREACHABLE` */
 export async function pushImage(
-  parts: TransferParts,
+  parts: ImageParts & EndpointOptions,
   request: { readonly name: string; readonly tag: string; readonly auth: RegistryAuth | undefined },
   onMessage: OnMessage,
   signal: AbortSignal,
@@ -51,7 +54,7 @@ export async function pushImage(
 }
 
 async function pushOne(
-  parts: TransferParts,
+  parts: ImageParts,
   client: RegistryClient,
   reference: Reference,
   image: Image,
@@ -61,15 +64,17 @@ async function pushOne(
   using hold = parts.holds.open();
   for (const chainId of image.chain) hold.add(chainId);
   const stack = image.chain.flatMap((chainId) => parts.storage.layers.find(chainId) ?? []);
+  // An image that was pulled goes out under the manifest it came with.
+  const known = parts.catalog.manifests.whole(image.id, stack);
   for (const { diffId } of stack) onMessage({ id: shortId(diffId), status: 'Preparing' });
   try {
     const slots = new Slots(AT_ONCE);
     const aborter = new AbortController();
     const both = AbortSignal.any([signal, aborter.signal]);
-    const sending = stack.map((layer) =>
+    const sending = stack.map((layer, i) =>
       slots.run(() => {
         both.throwIfAborted();
-        return pushLayer(parts, client, reference, layer, onMessage, both);
+        return pushLayer(parts, client, reference, layer, known?.manifest.layers[i], onMessage, both);
       }),
     );
     // One that fails stops the others, and all have ended when this ends.
@@ -78,15 +83,10 @@ async function pushOne(
     const layers = await firstFailureOf(sending);
     const config = Buffer.from(parts.catalog.configText(image.id));
     if (!(await client.hasBlob(image.id))) await client.upload(image.id, config.length, () => config);
-    const manifest: Manifest = {
-      schemaVersion: 2,
-      mediaType: MEDIA_TYPES.dockerManifest,
-      config: { mediaType: MEDIA_TYPES.dockerConfig, digest: image.id, size: config.length },
-      layers,
-    };
-    const bytes = Buffer.from(JSON.stringify(manifest));
+    const { text, mediaType } = known ?? newManifest(image, config.length, layers);
+    const bytes = Buffer.from(text);
     const tag = reference.tag ?? 'latest';
-    await client.putManifest(tag, bytes, MEDIA_TYPES.dockerManifest);
+    await client.putManifest(tag, bytes, mediaType);
     const digest = sha256(bytes);
     parts.catalog.name({ ...reference, tag: undefined, digest }, image.id);
     parts.publish({
@@ -104,63 +104,15 @@ async function pushOne(
   }
 }
 
-/** Layers are sent side by side, as compression takes one core each. */
-const AT_ONCE = 3;
-/** Tries to have a blob mounted; each costs a round trip. */
-const MOUNTS = 3;
-/** Between zlib's fastest and smallest: twice as fast as its default, a few per cent larger. */
-const LEVEL = 4;
-
-async function pushLayer(
-  { storage }: TransferParts,
-  client: RegistryClient,
-  reference: Reference,
-  layer: Layer,
-  onMessage: OnMessage,
-  signal: AbortSignal,
-): Promise<Descriptor> {
-  const id = shortId(layer.diffId);
-  const known = new KnownBlobs(storage);
-  const done = (blob: { readonly digest: Digest; readonly sizeBytes: number }, status: string): Descriptor => {
-    known.record(layer.diffId, blob, reference);
-    onMessage({ id, status });
-    return { mediaType: MEDIA_TYPES.dockerLayerGzip, digest: blob.digest, size: blob.sizeBytes };
+/** The manifest of an image that has none yet. */
+function newManifest(image: Image, configSize: number, layers: readonly Descriptor[]) {
+  const manifest: Manifest = {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPES.dockerManifest,
+    config: { mediaType: MEDIA_TYPES.dockerConfig, digest: image.id, size: configSize },
+    layers,
   };
-  let mounts = MOUNTS;
-  for (const blob of known.of(layer.diffId, reference)) {
-    if (await client.hasBlob(blob.digest)) return done(blob, 'Layer already exists');
-    for (const from of known.elsewhere(blob, reference).slice(0, mounts--)) {
-      if (await client.mount(blob.digest, from)) return done(blob, `Mounted from ${from}`);
-    }
-  }
-  const hash = createHash('sha256');
-  let sizeBytes = 0;
-  let digest: Digest | undefined;
-  const tell = (current: number): void =>
-    onMessage({
-      id,
-      status: 'Pushing',
-      progressDetail: { current: Math.min(current, layer.tarBytes), total: layer.tarBytes },
-    });
-  const tar = await storage.layers.tar(layer.chainId);
-  const open = (): Readable => {
-    const gzip = createGzip({ level: LEVEL, chunkSize: 256 * 1024 });
-    // A failure comes out of `gzip` too, where it is read.
-    pipeline(Readable.from(counted(tar, tell), { objectMode: false }), gzip, { signal }).catch((e: Error) =>
-      gzip.destroy(e),
-    );
-    const hashed = async function* (): AsyncGenerator<Buffer> {
-      for await (const chunk of gzip as AsyncIterable<Buffer>) {
-        hash.update(chunk);
-        sizeBytes += chunk.length;
-        yield chunk;
-      }
-    };
-    return Readable.from(hashed(), { objectMode: false });
-  };
-  await client.uploadStream(open, () => (digest ??= digestFromHex(hash.digest('hex'))));
-  if (digest === undefined) throw new Error('an upload ended without a digest');
-  return done({ digest, sizeBytes }, 'Pushed');
+  return { text: JSON.stringify(manifest), mediaType: MEDIA_TYPES.dockerManifest };
 }
 
 /** All results, or the failure that came first; those that were only stopped because of it do not count. */

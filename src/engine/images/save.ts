@@ -1,44 +1,48 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { pack, type Pack } from 'tar-stream';
-import { type Digest, hexOf, parseDigest, sha256 } from '../../core/digest.ts';
+import { type Digest, hexOf, sha256 } from '../../core/digest.ts';
 import { type Descriptor, type ImageIndex, type Manifest, MEDIA_TYPES } from '../../core/oci.ts';
 import { canonical, familiar, type Reference } from '../../core/reference.ts';
 import type { Layer, LayerStore } from '../../storage/index.ts';
 import type { Image } from '../contract.ts';
+import type { Catalog } from './catalog.ts';
 
 /** An image to save, with the names it is to have in the archive. */
 export interface SavedImage {
   readonly image: Image;
-  readonly configText: string;
   readonly names: readonly Reference[];
 }
 
-/** One tar that is a Docker archive and an OCI layout at once; blobs in order of their names, layers uncompressed. */
-export function saveImages(saved: readonly SavedImage[], layers: LayerStore): Readable {
-  const blobs = new Map<Digest, Buffer | Layer>();
+/** A layer in the archive: as it came, or as a plain tar. */
+interface LayerBlob {
+  readonly size: number;
+  open(): Promise<Readable>;
+}
+
+/**
+ * One tar that is a Docker archive and an OCI layout at once; blobs in order of their names. An image that came from a registry
+ * has the manifest and the blobs that it came with, any other has plain layers.
+ */
+export function saveImages(catalog: Catalog, layers: LayerStore, saved: readonly SavedImage[]): Readable {
+  const blobs = new Map<Digest, Buffer | LayerBlob>();
   const index: Descriptor[] = [];
   const dockerManifests: unknown[] = [];
   const repositories: Record<string, Record<string, string>> = {};
-  for (const { image, configText, names } of saved) {
+  for (const { image, names } of saved) {
     const stack = image.chain.flatMap((chainId) => layers.find(chainId) ?? []);
-    for (const layer of stack) blobs.set(layer.diffId, layer);
-    const config = Buffer.from(configText);
+    const config = Buffer.from(catalog.configText(image.id));
+    const { text, mediaType, manifest } =
+      catalog.manifests.whole(image.id, stack) ?? plainManifest(image, config, stack);
+    for (const [i, { digest, size }] of manifest.layers.entries()) {
+      const layer = stack[i];
+      if (layer) blobs.set(digest, { size, open: () => bytesOf(layers, layer, digest) });
+    }
     blobs.set(image.id, config);
-    const manifest: Manifest = {
-      schemaVersion: 2,
-      mediaType: MEDIA_TYPES.ociManifest,
-      config: { mediaType: MEDIA_TYPES.ociConfig, digest: image.id, size: config.length },
-      layers: stack.map(({ diffId, tarBytes }) => ({
-        mediaType: MEDIA_TYPES.ociLayer,
-        digest: diffId,
-        size: tarBytes,
-      })),
-    };
-    const bytes = Buffer.from(JSON.stringify(manifest));
+    const bytes = Buffer.from(text);
     const digest = sha256(bytes);
     blobs.set(digest, bytes);
-    const descriptor = { mediaType: MEDIA_TYPES.ociManifest, digest, size: bytes.length };
+    const descriptor = { mediaType, digest, size: bytes.length };
     if (names.length === 0) index.push(descriptor);
     for (const name of names) {
       index.push({
@@ -48,25 +52,23 @@ export function saveImages(saved: readonly SavedImage[], layers: LayerStore): Re
           'org.opencontainers.image.ref.name': name.tag ?? 'latest',
         },
       });
-      const top = stack.at(-1);
-      if (top) (repositories[familiar({ ...name, tag: undefined })] ??= {})[name.tag ?? 'latest'] = hexOf(top.diffId);
+      const top = manifest.layers.at(-1);
+      if (top) (repositories[familiar({ ...name, tag: undefined })] ??= {})[name.tag ?? 'latest'] = hexOf(top.digest);
     }
     dockerManifests.push({
-      Config: `blobs/sha256/${hexOf(image.id)}`,
+      Config: blobPath(image.id),
       RepoTags: names.length === 0 ? null : names.map(familiar),
-      Layers: stack.map(({ diffId }) => `blobs/sha256/${hexOf(diffId)}`),
+      Layers: manifest.layers.map((layer) => blobPath(layer.digest)),
     });
   }
 
   const tar = pack();
   const write = async (): Promise<void> => {
-    for (const hex of [...blobs.keys()].map(hexOf).sort()) {
-      const name = `blobs/sha256/${hex}`;
-      const blob = blobs.get(parseDigest(`sha256:${hex}`));
+    const sorted = [...blobs].map(([digest, blob]) => [blobPath(digest), blob] as const);
+    for (const [name, blob] of sorted.sort(([a], [b]) => (a < b ? -1 : 1))) {
       if (Buffer.isBuffer(blob)) addFile(tar, name, blob);
-      else if (blob) {
-        const entry = tar.entry({ name, size: blob.tarBytes, mode: 0o644, mtime: EPOCH });
-        await pipeline(await layers.tar(blob.chainId), entry);
+      else {
+        await pipeline(await blob.open(), tar.entry({ name, size: blob.size, mode: 0o644, mtime: EPOCH }));
       }
     }
     const layoutIndex: ImageIndex = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: index };
@@ -78,6 +80,25 @@ export function saveImages(saved: readonly SavedImage[], layers: LayerStore): Re
   };
   write().catch((e: unknown) => tar.destroy(e instanceof Error ? e : new Error(String(e))));
   return Readable.from(tar, { objectMode: false });
+}
+
+function plainManifest(image: Image, config: Buffer, stack: readonly Layer[]) {
+  const manifest: Manifest = {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPES.ociManifest,
+    config: { mediaType: MEDIA_TYPES.ociConfig, digest: image.id, size: config.length },
+    layers: stack.map(({ diffId, tarBytes }) => ({ mediaType: MEDIA_TYPES.ociLayer, digest: diffId, size: tarBytes })),
+  };
+  return { manifest, mediaType: MEDIA_TYPES.ociManifest, text: JSON.stringify(manifest) };
+}
+
+async function bytesOf(layers: LayerStore, layer: Layer, digest: Digest): Promise<Readable> {
+  const blob = layer.blob?.digest === digest ? layers.blob(layer.chainId) : undefined;
+  return blob ?? (await layers.tar(layer.chainId));
+}
+
+function blobPath(digest: Digest): string {
+  return `blobs/${digest.replace(':', '/')}`;
 }
 
 const EPOCH = new Date(0);

@@ -7,6 +7,11 @@ export class Slots {
     this.#free = count;
   }
 
+  /** Whether the next one would have to wait. */
+  get full(): boolean {
+    return this.#free === 0;
+  }
+
   async run<T>(body: () => Promise<T>): Promise<T> {
     if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#free--;

@@ -4,23 +4,30 @@ import type { Reference } from '../../core/reference.ts';
 import type { ProgressMessage } from '../../core/wire/resources.ts';
 import type { Storage } from '../../storage/index.ts';
 import type { Events, Image } from '../contract.ts';
+import type { Arrivals } from './arrivals.ts';
 import type { Catalog } from './catalog.ts';
 import type { Holds } from './holds.ts';
 
-/** What pull and push stand on. */
-export interface TransferParts {
+/** What all that brings images stands on. */
+export interface ImageParts {
   readonly storage: Storage;
   readonly catalog: Catalog;
   readonly holds: Holds;
+  readonly arrivals: Arrivals;
   readonly log: Logger;
-  readonly insecureRegistries: readonly string[];
-  readonly registryMirrors: readonly string[];
   readonly publish: Events['publish'];
 }
 
-export interface PullParts extends TransferParts {
+export interface PullParts extends ImageParts {
+  /** Adds an image that was made elsewhere. */
   readonly register: (configText: string, chain: readonly ChainId[]) => Image;
-  readonly tag: (reference: Reference, id: Digest) => void;
+  /** Gives the image that had the name until now. */
+  readonly tag: (reference: Reference, id: Digest) => Digest | undefined;
+}
+
+export interface MakeParts extends ImageParts, Pick<PullParts, 'tag'> {
+  /** Adds an image that was made here, and tells of it. */
+  readonly make: (configText: string, chain: readonly ChainId[], parent: Digest | undefined) => Image;
 }
 
 export type OnMessage = (m: ProgressMessage) => void;

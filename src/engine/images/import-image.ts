@@ -1,0 +1,39 @@
+import type { Readable } from 'node:stream';
+import type { Digest } from '../../core/digest.ts';
+import type { ImageConfig } from '../../core/oci.ts';
+import { hostPlatform } from '../../core/platform.ts';
+import { familiar } from '../../core/reference.ts';
+import type { Images } from '../contract.ts';
+import { applyChanges } from './config-changes.ts';
+import { requestedName } from './names.ts';
+import { parsePlatform } from './platforms.ts';
+import type { MakeParts } from './transfer.ts';
+
+/** `docker import`: a root file system becomes an image of one layer. Gives its ID. */
+export async function importImage(
+  parts: MakeParts,
+  tar: Readable,
+  request: Parameters<Images['import']>[1],
+  signal: AbortSignal,
+): Promise<Digest> {
+  const name = requestedName(request);
+  const config = applyChanges({}, request.changes);
+  const { os, architecture, variant } = request.platform ? parsePlatform(request.platform) : hostPlatform();
+  using hold = parts.holds.open();
+  const layer = await parts.storage.layers.apply(null, tar, { signal });
+  hold.add(layer.chainId);
+  const created = new Date().toISOString();
+  const document: ImageConfig = {
+    created,
+    architecture,
+    os,
+    ...(variant !== undefined && { variant }),
+    config,
+    rootfs: { type: 'layers', diff_ids: [layer.diffId] },
+    history: [{ created, comment: request.message === '' ? 'Imported from -' : request.message }],
+  };
+  const { id } = parts.make(JSON.stringify(document), [layer.chainId], undefined);
+  if (name) parts.tag(name, id);
+  parts.publish({ type: 'image', action: 'import', id, attributes: { name: name ? familiar(name) : id } });
+  return id;
+}
