@@ -19,7 +19,11 @@ export function checkConsistency(
   for (const [name, service] of Object.entries(model.services)) {
     const path = `services.${name}`;
     if (service.image === undefined && !service.build && service.provider === undefined) {
-      fail(path, `service "${name}" has neither an image nor a build context specified`);
+      fail(
+        path,
+        `service "${name}" has neither an image nor a build context specified`,
+        'write "image: NAME" or "build: FOLDER" below it',
+      );
     }
     if (service.build?.dockerfile !== undefined && service.build.dockerfile_inline !== undefined) {
       fail(`${path}.build`, `service "${name}" declares mutually exclusive dockerfile and dockerfile_inline`);
@@ -30,12 +34,15 @@ export function checkConsistency(
     for (const dependency of Object.keys(service.depends_on ?? {})) {
       const off = disabled[dependency];
       if (model.services[dependency] || (off && service.depends_on?.[dependency]?.required === false)) continue;
+      const written = ['depends_on', 'links', 'volumes_from', 'network_mode', 'ipc', 'pid', 'uts', 'cgroup'];
+      const key = written.find((k) => positions.has(`${path}.${k}`)) ?? 'depends_on';
       fail(
-        `${path}.depends_on.${dependency}`,
+        positions.has(`${path}.depends_on.${dependency}`) ? `${path}.depends_on.${dependency}` : `${path}.${key}`,
         `service "${name}" depends on undefined service "${dependency}"`,
         off
           ? `"${dependency}" has profiles that are not active; enable it with --profile ${off.profiles?.[0] ?? '*'}`
-          : nearHint(dependency, Object.keys(model.services)),
+          : (nearHint(dependency, Object.keys(model.services)) ??
+              `the services are ${Object.keys(model.services).slice(0, 8).join(', ')}`),
       );
     }
     for (const network of Object.keys(service.networks ?? {})) {

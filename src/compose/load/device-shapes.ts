@@ -1,6 +1,6 @@
 import type { DeviceRequest } from '../model/service.ts';
 import type { Shape } from './shape.ts';
-import { integer, invalidAt, labels, list, object, string, text } from './shape.ts';
+import { integer, invalidAt, labels, list, object, string, text, wrong } from './shape.ts';
 
 /** A number, or `all`, which is -1. */
 const count: Shape<number> = {
@@ -32,6 +32,9 @@ export const deviceRequests: Shape<DeviceRequest[]> = list({
 });
 /** `gpus`: `all`, or a list. */
 export const gpus: Shape<DeviceRequest[]> = {
-  read: (tree, where) =>
-    tree.kind === 'scalar' && tree.value === 'all' ? [{ count: -1 }] : list(request).read(tree, where),
+  read(tree, where) {
+    if (tree.kind === 'scalar' && tree.value === 'all') return [{ count: -1 }];
+    if (tree.kind !== 'list') throw wrong(tree, where, '"all" or a list', 'write gpus: all, or - count: 1 below it');
+    return list(request).read(tree, where);
+  },
 };

@@ -43,7 +43,13 @@ export function interpolate(
           e.kind === 'required'
             ? `error while interpolating ${path}: ${e.message}`
             : `invalid interpolation format for ${path}: ${JSON.stringify(tree.value)}. You may need to escape any $ with another $`;
-        throw composeFileInvalid({ message }, { at: tree.at });
+        const open = e.kind === 'syntax' && /\$\{[^}]*$/.test(tree.value);
+        const hint = open
+          ? 'expected a } that closes ${'
+          : e.kind === 'syntax'
+            ? 'expected ${NAME}, ${NAME:-default} or ${NAME:?error}; a name is made of letters, digits and _'
+            : undefined;
+        throw composeFileInvalid({ message }, { at: tree.at, hint });
       }
     }
   }

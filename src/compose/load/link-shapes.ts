@@ -22,7 +22,15 @@ export const dependsOn: Shape<Record<string, Dependency>> = {
     if (tree.kind === 'list') {
       return Object.fromEntries(
         tree.items.map((item, i) => {
-          const name = string.read(item, { ...where, path: `${where.path}[${i}]` });
+          const at = { ...where, path: `${where.path}[${i}]` };
+          if (item.kind === 'map')
+            throw wrong(
+              item,
+              at,
+              'the name of a service',
+              'with conditions below the names, write them without the dashes',
+            );
+          const name = string.read(item, at);
           where.note(`${where.path}.${name}`, item.at);
           return [name, { condition: 'service_started', required: true } satisfies Dependency];
         }),
@@ -71,7 +79,15 @@ export const networks: Shape<Record<string, NetworkAttachment | null>> = {
     if (tree.kind === 'list') {
       return Object.fromEntries(
         tree.items.map((item, i) => {
-          const name = string.read(item, { ...where, path: `${where.path}[${i}]` });
+          const at = { ...where, path: `${where.path}[${i}]` };
+          if (item.kind === 'map')
+            throw wrong(
+              item,
+              at,
+              'the name of a network',
+              'with settings below the names, write them without the dashes',
+            );
+          const name = string.read(item, at);
           where.note(`${where.path}.${name}`, item.at);
           return [name, null];
         }),

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import type { Position } from '../../core/errors.ts';
+import { didYouMean } from '../../core/nearest.ts';
 import { composeFileInvalid, composeInputMissing } from '../errors.ts';
 import type { IncludeItem, Model, Project, Template } from '../model/project.ts';
 import type { Service } from '../model/service.ts';
@@ -150,10 +151,19 @@ function parseFile(file: string, s: Surroundings): MapTree[] {
   if (text === undefined) throw composeInputMissing({ message: `open ${file}: no such file or directory` });
   const trees = parseYaml(text, name).filter((tree) => !isNull(tree));
   if (trees.length === 0)
-    throw composeFileInvalid({ message: 'empty compose file' }, { at: { file: name, line: 1, column: 1 } });
+    throw composeFileInvalid(
+      { message: 'empty compose file' },
+      { at: { file: name, line: 1, column: 1 }, hint: 'expected "services:" and below it a service with its image' },
+    );
   return trees.map((tree) => {
     if (tree.kind !== 'map')
-      throw composeFileInvalid({ message: 'a Compose file is a map, with "services:" at the top' }, { at: tree.at });
+      throw composeFileInvalid(
+        { message: 'a Compose file is a map, with "services:" at the top' },
+        {
+          at: tree.at,
+          hint: /^\s*(FROM|ARG)\s/.test(text) ? 'this is a Dockerfile; name it under "build:"' : undefined,
+        },
+      );
     return tree;
   });
 }
@@ -196,7 +206,10 @@ function resolveEnvironment(
   const environment = serviceEnvironment(reading, lookup, s, (file) =>
     composeInputMissing(
       { message: `env file ${file.path} not found: stat ${file.path}: no such file or directory` },
-      { at: positions.get(`services.${name}.env_file:${file.path}`) ?? positions.get(`services.${name}.env_file`) },
+      {
+        at: positions.get(`services.${name}.env_file:${file.path}`) ?? positions.get(`services.${name}.env_file`),
+        hint: 'make it, or write {path: FILE, required: false} if it may be missing',
+      },
     ),
   );
   const args = service.build?.args;
@@ -343,7 +356,9 @@ class Loader {
     if (!service) throw new Error(`no service ${name}`);
     const { extends: from, ...own } = service;
     if (!from) return service;
-    const at = this.#positions.get(`services.${name}.extends`);
+    const place = `services.${name}.extends`;
+    const at =
+      this.#positions.get(`${place}.${from.file === undefined ? 'service' : 'file'}`) ?? this.#positions.get(place);
     const here = [...trail, { service: name, file }];
     const source = from.file ?? file;
     if (here.some((t) => t.service === from.service && t.file === source)) {
@@ -362,7 +377,10 @@ class Loader {
         {
           message: `cannot extend service "${name}" in ${shown(source, this.#s.cwd)}: service "${from.service}" not found`,
         },
-        { at },
+        {
+          at: this.#positions.get(`${place}.service`) ?? at,
+          hint: didYouMean(from.service, Object.keys(others)).replace(/^; /, '') || undefined,
+        },
       );
     }
     const base = this.#extend(

@@ -9,6 +9,7 @@ import type {
 import type { Json, Service } from '../model/service.ts';
 import { composeFileInvalid } from '../errors.ts';
 import { nearest } from '../../core/nearest.ts';
+import { withoutDashes } from './hints.ts';
 import { SERVICE_KEYS, TOP_KEYS } from './known-keys.ts';
 import { resolveHostPath } from './short-volumes.ts';
 import type { Shape, Where } from './shape.ts';
@@ -89,17 +90,21 @@ const volume = withExternal<VolumeDefinition>(
 );
 const path: Shape<string> = { read: (tree, where) => resolveHostPath(string.read(tree, where), where) };
 const file = withExternal<FileDefinition>(
-  object<Omit<FileDefinition, 'external'> & External>({
-    name: string,
-    file: path,
-    environment: string,
-    content: string,
-    external,
-    labels,
-    driver: string,
-    driver_opts: labels,
-    template_driver: string,
-  }),
+  object<Omit<FileDefinition, 'external'> & External>(
+    {
+      name: string,
+      file: path,
+      environment: string,
+      content: string,
+      external,
+      labels,
+      driver: string,
+      driver_opts: labels,
+      template_driver: string,
+    },
+    [],
+    'file',
+  ),
 );
 
 const includeItem = object<Omit<IncludeItem, 'path'> & { path: string[] }>(
@@ -115,7 +120,7 @@ export const includeShape: Shape<IncludeItem[]> = list({
 function named<T>(shape: Shape<T>): Shape<Record<string, T>> {
   return {
     read(tree, where) {
-      if (tree.kind !== 'map') throw wrong(tree, where, 'a map');
+      if (tree.kind !== 'map') throw wrong(tree, where, 'a map', withoutDashes(tree));
       const found: Record<string, T> = {};
       for (const [name, { at, value }] of tree.entries) {
         if (!NAME.test(name))
@@ -125,6 +130,13 @@ function named<T>(shape: Shape<T>): Shape<Record<string, T>> {
           );
         where.note(`${where.path}.${name}`, at);
         const empty: Tree = { kind: 'map', entries: new Map(), at };
+        if (where.path === 'volumes' && value.kind === 'scalar' && /^[./~]/.test(value.source))
+          throw wrong(
+            value,
+            below(where, name),
+            'a map',
+            `a folder of the host is named where it is mounted: "${value.source}:/TARGET" under the service's volumes`,
+          );
         found[name] = shape.read(isNull(value) ? empty : value, below(where, name));
       }
       return found;
@@ -134,7 +146,7 @@ function named<T>(shape: Shape<T>): Shape<Record<string, T>> {
 
 const services: Shape<Record<string, Service>> = {
   read(tree, where) {
-    if (tree.kind !== 'map') throw wrong(tree, where, 'a map of services');
+    if (tree.kind !== 'map') throw wrong(tree, where, 'a map of services', withoutDashes(tree));
     for (const [name, { at, value }] of tree.entries) {
       const misplaced = (name === 'volumes' || name === 'secrets' || name === 'networks') && looksLikeResources(value);
       if (misplaced) {
@@ -152,12 +164,28 @@ const services: Shape<Record<string, Service>> = {
             value,
             `a space is missing after the colon in "${value.source}"; expected "${slip[1]}: ${slip[2]}"`,
           );
-        throw invalidAt(isNull(value) ? { at } : value, `services.${name} must be a map, not ${describe(value)}`);
+        throw invalidAt(
+          isNull(value) ? { at } : value,
+          `services.${name} must be a map, not ${describe(value)}`,
+          serviceHint(name, value, tree),
+        );
       }
+      if (value.kind === 'list')
+        throw invalidAt({ at }, `services.${name} must be a map, not a list`, serviceHint(name, value, tree));
     }
     return named(serviceShape).read(tree, where);
   },
 };
+
+/** What to do about a service that is none: mostly a line that is not indented far enough. */
+function serviceHint(name: string, value: Tree, services: MapTree): string | undefined {
+  const known = new Set<string>(SERVICE_KEYS);
+  if (known.has(name)) return `"${name}" belongs to a service: indent it further, below the service's name`;
+  const [stray] = [...services.entries.keys()].filter((key) => known.has(key));
+  if (isNull(value) && stray !== undefined) return `indent "${stray}" and what belongs to "${name}" by two more spaces`;
+  if (isNull(value)) return 'write "image: NAME" or "build: FOLDER" on a line below it, indented further';
+  return value.kind === 'list' ? withoutDashes(value) : undefined;
+}
 
 /** Whether this "service" holds only things that no service could. */
 function looksLikeResources(tree: Tree): boolean {
@@ -202,6 +230,19 @@ function unknownTop(key: string, at: Tree['at'], value: Tree, tree: MapTree, whe
         message: `additional properties '${key}' not allowed: this file is in the layout of Compose version 1, without "services:"`,
       },
       { at, hint: 'put a line "services:" at the top and indent everything below it by two spaces' },
+    );
+  }
+  const empty = tree.entries.get('services');
+  if (isService && empty && isNull(empty.value)) {
+    return composeFileInvalid(
+      { message: `additional properties '${key}' not allowed: "services:" is empty, and "${key}" stands beside it` },
+      { at, hint: `indent "${key}:" and what is below it by two spaces` },
+    );
+  }
+  if ((SERVICE_KEYS as readonly string[]).includes(key)) {
+    return composeFileInvalid(
+      { message: `additional properties '${key}' not allowed at the top: "${key}" belongs to a service` },
+      { at, hint: `indent it below the service's name` },
     );
   }
   return unknownKey(key, at, where, TOP_KEYS);

@@ -1,10 +1,10 @@
-import type { Alias, Document, Node, Pair, YAMLError } from 'yaml';
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments, Schema } from 'yaml';
+import type { Alias, Document, Node, Pair } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments, Schema, visit } from 'yaml';
 import type { Position } from '../../core/errors.ts';
-import { nearest } from '../../core/nearest.ts';
+import { didYouMean } from '../../core/nearest.ts';
 import { composeFileInvalid } from '../errors.ts';
-import { EVERY_KEY } from './known-keys.ts';
 import type { MapTree, Tree } from './tree.ts';
+import { syntaxError } from './yaml-slips.ts';
 
 /** Aliases may multiply nodes; a file that grows beyond this is refused. */
 const MAX_NODES = 100_000;
@@ -84,16 +84,32 @@ class Converter {
 
   #alias(node: Alias, at: Position): Tree {
     const target = node.resolve(this.#document);
-    if (!target) throw composeFileInvalid({ message: `unknown anchor "${node.source}"` }, { at });
+    if (!target) {
+      const guess = didYouMean(node.source, this.#anchors()).replace(/^; /, '');
+      throw composeFileInvalid(
+        { message: `unknown anchor "${node.source}"` },
+        { at, hint: guess || `declare it above, with &${node.source} after a key's colon` },
+      );
+    }
     if (this.#open.has(target)) {
       throw composeFileInvalid({ message: `anchor "${node.source}" contains itself` }, { at });
     }
     return this.convert(target);
   }
 
+  #anchors(): string[] {
+    const found: string[] = [];
+    visit(this.#document, {
+      Node: (_key, node) => {
+        if (!isAlias(node) && node.anchor !== undefined) found.push(node.anchor);
+      },
+    });
+    return found;
+  }
+
   #entries(pairs: readonly Pair<Node, Node | null>[]): MapTree['entries'] {
     const entries = new Map<string, { at: Position; value: Tree }>();
-    const merged: Tree[] = [];
+    const merged: { readonly tree: Tree; readonly at: Position }[] = [];
     for (const { key, value } of pairs) {
       const keyAt = this.#at(key) ?? { file: this.#file, line: 1, column: 1 };
       if (!isScalar(key))
@@ -101,22 +117,24 @@ class Converter {
       const name = key.source ?? String(key.value);
       if (name === '<<' && key.type === 'PLAIN') {
         const tree = this.convert(value, keyAt);
-        merged.push(...(tree.kind === 'list' ? tree.items : [tree]));
+        const at = this.#at(value) ?? keyAt;
+        const trees = tree.kind === 'list' && isSeq(value) ? tree.items : [tree];
+        merged.push(...trees.map((one) => ({ tree: one, at })));
         continue;
       }
       const before = entries.get(name);
       if (before) {
         throw composeFileInvalid(
           { message: `mapping key "${name}" already defined at line ${before.at.line}` },
-          { at: keyAt },
+          { at: keyAt, hint: 'a key may stand only once: put both together, or take one away' },
         );
       }
       entries.set(name, { at: keyAt, value: this.convert(value, keyAt) });
     }
     // Explicit keys win over merged ones, an earlier alias over a later.
-    for (const tree of merged) {
+    for (const { tree, at } of merged) {
       if (tree.kind !== 'map') {
-        throw composeFileInvalid({ message: '`<<` takes a map, or a list of maps' }, { at: tree.at });
+        throw composeFileInvalid({ message: '`<<` takes a map, or a list of maps' }, { at });
       }
       for (const [name, entry] of tree.entries) if (!entries.has(name)) entries.set(name, entry);
     }
@@ -145,61 +163,4 @@ function scalarValue(
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' || value === null)
     return value;
   return source;
-}
-
-/** A syntax error in words that say what to write instead. */
-function syntaxError(error: YAMLError, text: string, file: string, lines: LineCounter): Error {
-  const at = (offset: number): Position => {
-    const { line, col } = lines.linePos(offset);
-    return { file, line, column: col };
-  };
-  const place = at(error.pos[0]);
-  if (error.code === 'TAB_AS_INDENT') {
-    return composeFileInvalid(
-      { message: 'found a tab character used for indentation; YAML wants spaces' },
-      { at: place, hint: 'replace each tab by two spaces' },
-    );
-  }
-  const slip = findMissingSpace(text, place.line, file) ?? findMissingColon(text, place.line, file);
-  if (slip) return slip;
-  if (error.code === 'UNEXPECTED_TOKEN' && error.message.includes('quoted-scalar')) {
-    return composeFileInvalid(
-      { message: 'unexpected quote after the end of a quoted string; expected the end of the line' },
-      { at: place },
-    );
-  }
-  return composeFileInvalid({ message: `not valid YAML: ${firstLine(error.message)}` }, { at: place });
-}
-
-/** `image:nginx`: looks at the line of the error and the one above it. */
-function findMissingSpace(text: string, line: number, file: string): Error | undefined {
-  for (const number of [line, line - 1]) {
-    const match = /^(\s*(?:- )?)([A-Za-z_][\w-]*):(?=[^\s/])(.*)$/.exec(text.split('\n')[number - 1] ?? '');
-    if (!match) continue;
-    const [, indent = '', key = '', rest = ''] = match;
-    const known = EVERY_KEY.has(key) ? key : nearest(key, EVERY_KEY);
-    if (known === undefined) continue;
-    return composeFileInvalid(
-      { message: `a space is missing after the colon in "${key}:${rest.trim()}"; expected "${known}: ${rest.trim()}"` },
-      { at: { file, line: number, column: indent.length + key.length + 2 } },
-    );
-  }
-  return undefined;
-}
-
-/** `volumes # optional` with a list below it. */
-function findMissingColon(text: string, line: number, file: string): Error | undefined {
-  const match = /^(\s*)([A-Za-z_][\w-]*)\s*(#.*)?$/.exec(text.split('\n')[line - 1] ?? '');
-  if (!match) return undefined;
-  const [, indent = '', key = ''] = match;
-  return composeFileInvalid(
-    {
-      message: `"${key}" is not followed by a colon; expected "${EVERY_KEY.has(key) ? key : (nearest(key, EVERY_KEY) ?? key)}:"`,
-    },
-    { at: { file, line, column: indent.length + key.length + 1 } },
-  );
-}
-
-function firstLine(text: string): string {
-  return (text.split('\n')[0] ?? text).replace(/ at line \d+, column \d+:?$/, '');
 }

@@ -36,6 +36,7 @@ import {
   string,
   text,
   uniqueList,
+  wrong,
 } from './shape.ts';
 import { path } from './host-path.ts';
 import { deviceRequests, gpus } from './device-shapes.ts';
@@ -71,7 +72,7 @@ const healthTest: Shape<string[]> = {
     return test;
   },
 };
-const healthcheck: Shape<Healthcheck> = object<Healthcheck>({
+const healthcheckFields = object<Healthcheck>({
   test: healthTest,
   timeout: duration,
   interval: duration,
@@ -80,6 +81,16 @@ const healthcheck: Shape<Healthcheck> = object<Healthcheck>({
   start_interval: duration,
   disable: boolean,
 });
+const healthcheck: Shape<Healthcheck> = {
+  read(tree, where) {
+    if (tree.kind === 'scalar' && tree.value !== null) {
+      const off = /^(none|false|off|disabled?)$/i.test(tree.source);
+      const said = off ? 'disable: true' : `test: ${tree.source}`;
+      throw wrong(tree, where, 'a map', `write "${said}" on a line of its own below it`);
+    }
+    return healthcheckFields.read(tree, where);
+  },
+};
 
 const ulimits: Shape<Record<string, UlimitSetting>> = mapOf({
   read(tree, where) {
@@ -163,8 +174,12 @@ const buildFields = object<Build>({
   privileged: boolean,
 });
 const build: Shape<Build> = {
-  read: (tree, where) =>
-    tree.kind === 'scalar' ? { context: context.read(tree, where) } : buildFields.read(tree, where),
+  read(tree, where) {
+    if (tree.kind === 'scalar') return { context: context.read(tree, where) };
+    const [only] = tree.kind === 'list' ? tree.items : [];
+    if (only?.kind === 'scalar') throw wrong(tree, where, 'a folder or a map', `write build: ${only.source}`);
+    return buildFields.read(tree, where);
+  },
 };
 
 const updateConfig = object<UpdateConfig>({
@@ -187,23 +202,30 @@ const deploy = object<Deploy>({
     limits: object({ cpus: number, memory: bytes, pids: integer }),
     reservations: object({ cpus: number, memory: bytes, generic_resources: anything, devices: deviceRequests }),
   }),
-  restart_policy: object<NonNullable<Deploy['restart_policy']>>({
-    condition: oneOf('none', 'on-failure', 'any'),
-    delay: duration,
-    max_attempts: integer,
-    window: duration,
-  }),
+  restart_policy: object<NonNullable<Deploy['restart_policy']>>(
+    {
+      condition: oneOf('none', 'on-failure', 'any'),
+      delay: duration,
+      max_attempts: integer,
+      window: duration,
+    },
+    [],
+    'condition',
+  ),
 });
 
 const restart: Shape<string> = {
   read(tree, where) {
     if (tree.kind === 'scalar' && tree.value === false) return 'no';
+    const always = 'write always, or unless-stopped';
+    if (tree.kind === 'scalar' && tree.value === true) throw wrong(tree, where, 'a string', always);
     const written = string.read(tree, where);
     if (!/^(no|always|unless-stopped|on-failure(:\d+)?)$/.test(written)) {
       const words = ['no', 'always', 'on-failure', 'unless-stopped'];
       throw invalidAt(
         tree,
         `${where.path}: invalid restart policy "${written}"; expected no, always, on-failure[:n] or unless-stopped${didYouMean(written, words)}`,
+        /^(yes|on|y)$/i.test(written) ? always : undefined,
       );
     }
     return written;
@@ -217,6 +239,7 @@ const containerName: Shape<string> = {
       throw invalidAt(
         tree,
         `${where.path} does not match '^[a-zA-Z0-9][a-zA-Z0-9_.-]+$': "${name}" is no container name`,
+        'use two or more letters, digits, "_", "." and "-", the first one a letter or digit',
       );
     }
     return name;
@@ -242,7 +265,7 @@ const pullPolicy: Shape<string> = {
     if (!/^(always|never|build|if_not_present|missing|refresh|daily|weekly|every_([0-9]+[wdhms])+)$/.test(written)) {
       throw invalidAt(
         tree,
-        `${where.path}: unknown pull policy "${written}"${didYouMean(written, ['always', 'never', 'build', 'missing', 'if_not_present'])}`,
+        `${where.path}: unknown pull policy "${written}"; expected always, missing, never, build, daily, weekly or every_12h${didYouMean(written, ['always', 'never', 'build', 'missing', 'if_not_present'])}`,
       );
     }
     return written;
@@ -341,7 +364,7 @@ export const serviceShape: Shape<Service> = object<Service>({
   labels,
   label_file: oneOrMany(path),
   links: uniqueList(string),
-  logging: object<Logging>({ driver: string, options: labels }),
+  logging: object<Logging>({ driver: string, options: labels }, [], 'driver'),
   mem_limit: bytes,
   mem_reservation: bytes,
   memswap_limit: bytes,

@@ -1,7 +1,8 @@
 import type { Position } from '../../core/errors.ts';
-import { didYouMean, nearest } from '../../core/nearest.ts';
+import { didYouMean } from '../../core/nearest.ts';
 import { composeFileInvalid } from '../errors.ts';
 import type { Json, StringMap } from '../model/service.ts';
+import { aboutKey, asKey, meant, pasted, withoutDashes } from './hints.ts';
 import type { PathRules } from './short-volumes.ts';
 import type { ListTree, ScalarTree, Tree } from './tree.ts';
 import { describe, isNull, plain } from './tree.ts';
@@ -28,7 +29,7 @@ export function below(where: Where, key: string | number): Where {
 export function wrong(tree: Tree, where: Where, expected: string, hint?: string): Error {
   return composeFileInvalid(
     { message: `${where.path} must be ${expected}, not ${describe(tree)}` },
-    { at: tree.at, hint },
+    { at: tree.at, hint: pasted(tree) ?? hint },
   );
 }
 
@@ -108,7 +109,9 @@ export const bytes: Shape<number> = {
   read(tree, where) {
     const { value } = scalar(tree, where, 'a size such as 64M');
     const size = typeof value === 'number' ? value : typeof value === 'string' ? parseBytes(value) : undefined;
-    if (size === undefined) throw wrong(tree, where, 'a size such as 64M or 1.5G');
+    const dotted = String(value).replace(',', '.');
+    const hint = parseBytes(dotted) === undefined ? undefined : `write a point for the comma: ${dotted}`;
+    if (size === undefined) throw wrong(tree, where, 'a size such as 64M or 1.5G', hint);
     return size;
   },
 };
@@ -117,7 +120,12 @@ export const duration: Shape<number> = {
   read(tree, where) {
     const { value } = scalar(tree, where, 'a duration such as 1m30s');
     const nanoseconds = typeof value === 'string' || value === 0 ? parseDuration(String(value)) : undefined;
-    const hint = typeof value === 'number' ? `write the unit: ${value}s` : undefined;
+    const hint =
+      typeof value === 'number'
+        ? `write the unit: ${value}s`
+        : typeof value === 'string' && parseDuration(value.replaceAll(' ', '')) !== undefined
+          ? `write it without a space: ${value.replaceAll(' ', '')}`
+          : undefined;
     if (nanoseconds === undefined) throw wrong(tree, where, 'a duration such as 1m30s', hint);
     return nanoseconds;
   },
@@ -131,16 +139,10 @@ export function oneOf<T extends string>(...words: readonly T[]): Shape<T> {
       if (found !== undefined) return found;
       throw invalidAt(
         tree,
-        `${where.path} must be one of ${words.join(', ')}, not ${describe(tree)}${didYouMean(String(value), words) || endsLike(String(value), words)}`,
+        `${where.path} must be one of ${words.join(', ')}, not ${describe(tree)}${didYouMean(String(value), words) || meant(String(value), words)}`,
       );
     },
   };
-}
-
-/** `healthy` for `service_healthy`: too far for a spelling check. */
-function endsLike(value: string, words: readonly string[]): string {
-  const found = value.length < 4 ? undefined : words.find((w) => w.includes(value));
-  return found === undefined ? '' : `; did you mean "${found}"?`;
 }
 
 export function list<T>(item: Shape<T>): Shape<T[]> {
@@ -200,7 +202,12 @@ export const pairs: Shape<Record<string, string | null>> = {
     if (tree.kind !== 'list') {
       const written =
         tree.kind === 'scalar' && typeof tree.value === 'string' ? /^([\w.-]+)[:=]\s*(.*)$/.exec(tree.value) : null;
-      const hint = written ? `write "${written[1]}: ${written[2]}" on a line of its own below it` : undefined;
+      const several = tree.kind === 'scalar' && (String(tree.value).match(/(?:^|[\s,])[\w.-]+=/g)?.length ?? 0) > 1;
+      const hint = several
+        ? 'write each pair on a line of its own below it, as "- KEY=value"'
+        : written
+          ? `write "${written[1]}: ${written[2]}" on a line of its own below it`
+          : undefined;
       throw wrong(tree, where, 'a map of KEY: value or a list of KEY=value', hint);
     }
     for (const [i, item] of tree.items.entries()) {
@@ -236,11 +243,19 @@ export type Fields<T> = {
   readonly [K in keyof T as string extends K ? never : K extends `x-${string}` ? never : K]-?: Shape<NonNullable<T[K]>>;
 };
 
-export function object<T>(fields: Fields<T>, required: readonly (keyof T & string)[] = []): Shape<T> {
+/**
+ * @param required keys that must be there
+ * @param alone the key that a bare value is probably meant for, for the error
+ */
+export function object<T>(
+  fields: Fields<T>,
+  required: readonly (keyof T & string)[] = [],
+  alone?: keyof T & string,
+): Shape<T> {
   const known = Object.keys(fields);
   return {
     read(tree, where) {
-      if (tree.kind !== 'map') throw wrong(tree, where, 'a map');
+      if (tree.kind !== 'map') throw wrong(tree, where, 'a map', asKey(alone, tree) ?? withoutDashes(tree));
       const found: Record<string, unknown> = {};
       for (const [key, { at, value }] of tree.entries) {
         if (key.startsWith('x-')) {
@@ -261,38 +276,12 @@ export function object<T>(fields: Fields<T>, required: readonly (keyof T & strin
   };
 }
 
-/** Keys that people write where another is meant, and that look too different for a spelling check. */
-const MEANT: Readonly<Record<string, string>> = {
-  depend_on: 'depends_on',
-  envfile: 'env_file',
-  images: 'image',
-  service: 'services',
-  network: 'networks',
-  volume: 'volumes',
-  net: 'network_mode',
-  port: 'ports',
-  env: 'environment',
-  cmd: 'command',
-  log_driver: 'logging',
-  log_opt: 'logging',
-  memory: 'mem_limit',
-  mem: 'mem_limit',
-  hosts: 'extra_hosts',
-  name: 'container_name',
-  dependson: 'depends_on',
-  workdir: 'working_dir',
-  volume_driver: 'volumes',
-};
-
 export function unknownKey(key: string, at: Position, where: Where, known: readonly string[]): Error {
-  const meant = MEANT[key];
-  const guess = meant !== undefined && known.includes(meant) ? meant : nearest(key, known);
   const place = where.path === '' ? '' : `${where.path} `;
-  const said =
-    guess === undefined
-      ? `; expected one of ${known.slice(0, 12).join(', ')}${known.length > 12 ? ', …' : ''}`
-      : `; did you mean "${guess}"?`;
-  return composeFileInvalid({ message: `${place}additional properties '${key}' not allowed${said}` }, { at });
+  return composeFileInvalid(
+    { message: `${place}additional properties '${key}' not allowed${aboutKey(key, known)}` },
+    { at },
+  );
 }
 
 /** Typographic quotes and dashes come from web pages; YAML takes them as text. */
@@ -310,6 +299,8 @@ function notList(tree: Tree, where: Where): Error {
   const hint =
     tree.kind === 'scalar' && tree.value !== null
       ? `write "- ${tree.source}" on a line of its own below it`
-      : undefined;
+      : tree.kind === 'map'
+        ? 'begin each entry with a dash: "- "'
+        : undefined;
   return wrong(tree, where, 'a list', hint);
 }

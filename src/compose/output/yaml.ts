@@ -22,7 +22,8 @@ function block(value: unknown, indent: string): string | undefined {
     for (const item of value) {
       const inner = block(item, `${indent}  `);
       // The first entry stands on the line of the dash.
-      out += inner === undefined ? `${indent}- ${inline(item, indent)}\n` : `${indent}- ${inner.slice(indent.length + 2)}`;
+      out +=
+        inner === undefined ? `${indent}- ${inline(item, indent)}\n` : `${indent}- ${inner.slice(indent.length + 2)}`;
     }
     return out === '' ? undefined : out;
   }
