@@ -1,51 +1,10 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { importBusybox } from '../e2e/support/busybox.ts';
 import { wharfPath, withDaemon } from '../e2e/support/daemon.ts';
 import { run } from '../e2e/support/run.ts';
 import { withRegistry } from '../e2e/registry-lab.ts';
-
-/** Debian's docker-registry (the reference implementation), on a free port with a directory of its own. */
-async function withReference(body: (host: string) => Promise<void>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'docker-registry-'));
-  const port = await freePort();
-  const config = join(directory, 'config.yml');
-  mkdirSync(join(directory, 'data'));
-  writeFileSync(
-    config,
-    `version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: ${directory}/data\n  delete:\n    enabled: true\nhttp:\n  addr: 127.0.0.1:${port}\n`,
-  );
-  const child: ChildProcess = spawn('docker-registry', ['serve', config], { stdio: ['ignore', 'ignore', 'pipe'] });
-  if (!child.stderr) throw new Error('no output');
-  const lines = createInterface({ input: child.stderr });
-  try {
-    for await (const line of lines) if (line.includes('listening on')) break;
-    child.stderr.resume();
-    await body(`127.0.0.1:${port}`);
-  } finally {
-    const ended = once(child, 'exit');
-    child.kill('SIGTERM');
-    await ended;
-    rmSync(directory, { recursive: true, force: true });
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
+import { withReference } from './support/reference-registry.ts';
 
 test('push to and pull from the reference registry; blobs are mounted; our cache stands before it', {
   timeout: 120_000,
