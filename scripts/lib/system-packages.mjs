@@ -18,6 +18,8 @@ const PACKAGES = {
   examples: [{ name: 'mariadb-client', proof: '/usr/bin/mariadb' }],
   clients: [
     { name: 'skopeo', proof: '/usr/bin/skopeo' },
+    { name: 'umoci', proof: '/usr/bin/umoci' },
+    { name: 'libcap2-bin', proof: '/usr/sbin/setcap' },
     { name: 'python3-docker', proof: '/usr/lib/python3/dist-packages/docker' },
     { name: 'git', proof: '/usr/bin/git' },
   ],

@@ -13,7 +13,12 @@ test('sparse files keep content, length and holes, in every format that tar writ
      for i in $(seq 1 60); do echo $i | dd of=many bs=1 seek=$((i * 200000)) conv=notrunc status=none; done
      printf end | dd of=ending bs=1 seek=20971517 conv=notrunc status=none; echo plain > plain`,
   );
-  for (const format of ['--format=gnu', '--format=pax --sparse-version=1.0', '--format=pax --sparse-version=0.1']) {
+  for (const format of [
+    '--format=gnu',
+    '--format=pax --sparse-version=1.0',
+    '--format=pax --sparse-version=0.1',
+    '--format=pax --sparse-version=0.0',
+  ]) {
     const file = join(root, 'l.tar');
     await sh(`tar --sparse ${format} -C ${root}/tree -cf ${file} .`);
     assert.ok(statSync(file).size < 2_000_000, format);

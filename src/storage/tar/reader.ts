@@ -109,10 +109,12 @@ export class TarReader {
     }
   }
 
-  /** The stream is over. @throws {WharfError} `BAD_LAYER` if it ended within an entry */
+  /**
+   * The stream is over. Without the zeros that should fill its last block (umoci 0.4 leaves them out) it is whole all the same.
+   * @throws {WharfError} `BAD_LAYER` if it ended within an entry
+   */
   finish(): void {
-    if (this.#state === 'body' || this.#state === 'padding' || this.#have > 0)
-      throw badLayer({ why: 'unexpected EOF' });
+    if (this.#state === 'body' || this.#have > 0) throw badLayer({ why: 'unexpected EOF' });
   }
 
   #onBlock(block: Buffer): void {
@@ -233,9 +235,8 @@ export class TarReader {
     };
   }
 
-  /** Length of a sparse file in PAX formats 0.1 and 1.0; `undefined` if it is none. */
+  /** Length of a sparse file in the PAX formats; `undefined` if it is none. */
   #sparseSize(): number | undefined {
-    if (this.#pax.has('GNU.sparse.offset')) throw badLayer({ why: 'sparse files of PAX format 0.0 are not supported' });
     return this.#paxNumber('GNU.sparse.realsize') ?? this.#paxNumber('GNU.sparse.size');
   }
 
@@ -279,9 +280,12 @@ function gnuPairs(block: Buffer, start: number, most: number): number[] {
   return numbers;
 }
 
+const SPARSE_PAIR: readonly string[] = ['GNU.sparse.offset', 'GNU.sparse.numbytes'];
+
 /** `LENGTH KEY=VALUE\n`, where values are bytes. */
 function parsePax(bytes: Buffer): Map<string, Buffer> {
   const records = new Map<string, Buffer>();
+  const map: string[] = [];
   let at = 0;
   while (at < bytes.length) {
     const blank = bytes.indexOf(0x20, at);
@@ -291,9 +295,15 @@ function parsePax(bytes: Buffer): Map<string, Buffer> {
     if (!(length > 0) || end > bytes.length || equals < 0 || equals >= end || bytes[end - 1] !== 0x0a) {
       throw badLayer({ why: 'invalid tar header: malformed PAX record' });
     }
-    records.set(bytes.toString('utf8', blank + 1, equals), bytes.subarray(equals + 1, end - 1));
+    const key = bytes.toString('utf8', blank + 1, equals);
+    const value = bytes.subarray(equals + 1, end - 1);
     at = end;
+    if (!SPARSE_PAIR.includes(key)) records.set(key, value);
+    else if (SPARSE_PAIR[map.length % 2] === key) map.push(value.toString('latin1'));
+    else throw badLayer({ why: 'invalid tar header: malformed map of a sparse file' });
   }
+  // Format 0.0 repeats two keys where 0.1 has a list.
+  if (map.length > 0) records.set('GNU.sparse.map', Buffer.from(map.join()));
   return records;
 }
 
