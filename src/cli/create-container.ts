@@ -8,6 +8,7 @@ import { proxyVariables } from './config/config-file.ts';
 import { errorText, ExitError } from './errors.ts';
 import type { ContainerFlags } from './spec/container-flags.ts';
 import { containerRequest } from './spec/container-request.ts';
+import { platformOf } from './spec/platform.ts';
 import { suggestionAmong } from './suggest.ts';
 import { consoleSize } from './stream/session.ts';
 
@@ -55,7 +56,7 @@ export async function createContainer(
     }
     if (options.cidfile !== undefined) await refuseUsedFile(options.cidfile);
     const platform = options.platform ?? context.env['DOCKER_DEFAULT_PLATFORM'];
-    if (platform) checkPlatform(platform);
+    platformOf(platform, 'error parsing specified platform: ');
     let afterwards = async (_id: string): Promise<void> => undefined;
     if (options.useApiSocket) {
       const { withApiSocket } = await import('./api-socket.ts');
@@ -131,15 +132,6 @@ function refuseWindowsOnly(given: ReadonlySet<string>): void {
   throw new ExitError(
     `"--${WINDOWS_ONLY[key]}" is only supported on a Docker daemon running on windows, but the Docker daemon is running on linux`,
     1,
-  );
-}
-
-/** @throws {Error} in docker's words, for what cannot be `os[/arch[/variant]]` */
-function checkPlatform(platform: string): void {
-  const parts = platform.split('/');
-  if (parts.length <= 3 && parts.every((part) => /^[\w.-]+$/.test(part))) return;
-  throw new Error(
-    `error parsing specified platform: "${platform}": ${parts.length > 3 ? 'cannot parse platform specifier: ' : ''}invalid argument`,
   );
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -9,11 +9,13 @@ import { ExitError } from './errors.ts';
 
 /**
  * Writes a stream to a file, or to stdout where no file is named. The file appears only when it is complete.
- * @throws {ExitError} for a terminal
+ * @param failure what could not be done, if the file cannot be written: `failed to save image`
+ * @throws {ExitError} for a terminal, and before `source` is asked for a file that cannot be
  */
 export async function writeStream(
   source: () => Promise<Readable>,
   file: string | undefined,
+  failure: string,
   context: CommandContext,
 ): Promise<void> {
   if (file === undefined) {
@@ -24,6 +26,7 @@ export async function writeStream(
     return;
   }
   const target = resolve(context.cwd, file);
+  await checkTarget(file, target, failure);
   const partial = resolve(dirname(target), `.${randomBytes(6).toString('hex')}.partial`);
   try {
     await pipeline(await source(), createWriteStream(partial, { mode: 0o600 }));
@@ -31,5 +34,15 @@ export async function writeStream(
   } catch (e) {
     await rm(partial, { force: true });
     throw e;
+  }
+}
+
+async function checkTarget(file: string, target: string, failure: string): Promise<void> {
+  const folder = await stat(dirname(target)).catch(() => undefined);
+  if (folder === undefined) {
+    throw new ExitError(`${failure}: invalid output path: stat ${dirname(file)}: no such file or directory`, 1);
+  }
+  if ((await stat(target).catch(() => undefined))?.isDirectory() === true) {
+    throw new ExitError(`${failure}: cannot write to a directory`, 1);
   }
 }

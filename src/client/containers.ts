@@ -1,11 +1,15 @@
 import type { Client } from './contract.ts';
+import { emptyName } from './errors.ts';
 import { jsonObjects } from './json-stream.ts';
 import { filterText } from './filters.ts';
 import type { Transport } from './transport.ts';
 
 /** `/containers`: one method an endpoint. */
 export function containerCalls(http: Transport): Client['containers'] {
-  const at = (id: string, rest = '') => `/containers/${encodeURIComponent(id)}${rest}`;
+  const at = (id: string, rest = '') => {
+    if (id.trim() === '') throw emptyName({ kind: 'container' });
+    return `/containers/${encodeURIComponent(id)}${rest}`;
+  };
   const halt = (options?: { signal?: string; timeoutSeconds?: number }) => ({
     query: { signal: options?.signal, t: options?.timeoutSeconds },
   });

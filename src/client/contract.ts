@@ -1,6 +1,7 @@
 import type { Duplex, Readable } from 'node:stream';
 import type * as wire from '../core/wire/container.ts';
 import type * as net from '../core/wire/network.ts';
+import type { Platform } from '../core/platform.ts';
 import type * as res from '../core/wire/resources.ts';
 
 /** `unix:///path`, `tcp://host:port`, `ssh://user@host`. */
@@ -121,11 +122,20 @@ export interface Client {
     resize(execId: string, rows: number, columns: number): Promise<void>;
   };
   images: {
-    list(options?: { all?: boolean; digests?: boolean; filters?: FilterQuery }): Promise<res.ImageSummary[]>;
-    inspect(name: string): Promise<res.ImageInspect>;
-    history(name: string): Promise<res.ImageHistoryItem[]>;
+    list(options?: {
+      all?: boolean;
+      digests?: boolean;
+      /** With what an image has for each platform. */
+      manifests?: boolean;
+      filters?: FilterQuery;
+    }): Promise<res.ImageSummary[]>;
+    inspect(name: string, platform?: Platform): Promise<res.ImageInspect>;
+    history(name: string, platform?: Platform): Promise<res.ImageHistoryItem[]>;
     tag(name: string, repository: string, tag: string): Promise<void>;
-    remove(name: string, options?: { force?: boolean; noPrune?: boolean }): Promise<res.ImageDeleteItem[]>;
+    remove(
+      name: string,
+      options?: { force?: boolean; noPrune?: boolean; platforms?: readonly Platform[] },
+    ): Promise<res.ImageDeleteItem[]>;
     prune(filters?: FilterQuery): Promise<{ ImagesDeleted: res.ImageDeleteItem[] | null; SpaceReclaimed: number }>;
     pull(
       reference: string,
@@ -133,17 +143,21 @@ export interface Client {
     ): AsyncIterable<res.ProgressMessage>;
     push(
       name: string,
-      options: { tag?: string; auth?: res.RegistryAuth; signal?: AbortSignal },
+      options: { tag?: string; platform?: Platform; auth?: res.RegistryAuth; signal?: AbortSignal },
     ): AsyncIterable<res.ProgressMessage>;
     /** What a registry has under a name, without pulling it. */
     distribution(name: string, auth: res.RegistryAuth | undefined): Promise<unknown>;
-    load(tar: Readable, options?: { quiet?: boolean; signal?: AbortSignal }): AsyncIterable<res.ProgressMessage>;
-    save(names: readonly string[]): Promise<Readable>;
+    load(
+      tar: Readable,
+      options?: { quiet?: boolean; platform?: Platform; signal?: AbortSignal },
+    ): AsyncIterable<res.ProgressMessage>;
+    save(names: readonly string[], platform?: Platform): Promise<Readable>;
     /** The files of an image as a tar, as a build's `-o` gives them; only Wharf's engine has this. */
     files(name: string): Promise<Readable>;
+    /** From a tar, or from a URL that the engine fetches. */
     import(
-      tar: Readable,
-      options: { repository?: string; tag?: string; message?: string; changes?: readonly string[] },
+      source: Readable | string,
+      options: { repository?: string; tag?: string; message?: string; changes?: readonly string[]; platform?: string },
     ): AsyncIterable<res.ProgressMessage>;
     commit(options: {
       container: string;
@@ -159,7 +173,7 @@ export interface Client {
   networks: {
     create(request: net.NetworkCreateRequest): Promise<{ Id: string; Warning: string }>;
     list(filters?: FilterQuery): Promise<net.NetworkResource[]>;
-    inspect(name: string): Promise<net.NetworkResource>;
+    inspect(name: string, options?: { verbose?: boolean }): Promise<net.NetworkResource>;
     remove(name: string): Promise<void>;
     connect(name: string, container: string, endpoint?: net.EndpointSettings): Promise<void>;
     disconnect(name: string, container: string, force?: boolean): Promise<void>;

@@ -1,5 +1,6 @@
 import { containerCalls, execCalls } from './containers.ts';
 import type { Client, ClientOptions } from './contract.ts';
+import { emptyName } from './errors.ts';
 import { filterText } from './filters.ts';
 import { imageCalls } from './images.ts';
 import { jsonObjects } from './json-stream.ts';
@@ -39,16 +40,21 @@ export function createClient(options: ClientOptions): Client {
 }
 
 function networkCalls(http: Transport): Client['networks'] {
-  const at = (name: string, rest = '') => `/networks/${encodeURIComponent(name)}${rest}`;
+  const at = (name: string, rest = '') => {
+    if (name.trim() === '') throw emptyName({ kind: 'network' });
+    return `/networks/${encodeURIComponent(name)}${rest}`;
+  };
   return {
     create: (request) => http.json('POST', '/networks/create', { json: request }),
     list: (filters) => http.json('GET', '/networks', { query: { filters: filterText(filters) } }),
-    inspect: (name) => http.json('GET', at(name)),
+    inspect: (name, options = {}) => http.json('GET', at(name), { query: { verbose: options.verbose } }),
     remove: (name) => http.done('DELETE', at(name)),
-    connect: (name, container, endpoint) =>
-      http.done('POST', at(name, '/connect'), {
+    connect: (name, container, endpoint) => {
+      if (container.trim() === '') throw emptyName({ kind: 'container' });
+      return http.done('POST', at(name, '/connect'), {
         json: { Container: container, ...(endpoint === undefined ? {} : { EndpointConfig: endpoint }) },
-      }),
+      });
+    },
     disconnect: (name, container, force = false) =>
       http.done('POST', at(name, '/disconnect'), { json: { Container: container, Force: force } }),
     prune: (filters) => http.json('POST', '/networks/prune', { query: { filters: filterText(filters) } }),
@@ -56,7 +62,10 @@ function networkCalls(http: Transport): Client['networks'] {
 }
 
 function volumeCalls(http: Transport): Client['volumes'] {
-  const at = (name: string) => `/volumes/${encodeURIComponent(name)}`;
+  const at = (name: string) => {
+    if (name.trim() === '') throw emptyName({ kind: 'volume' });
+    return `/volumes/${encodeURIComponent(name)}`;
+  };
   return {
     create: (request) => http.json('POST', '/volumes/create', { json: request }),
     list: (filters) => http.json('GET', '/volumes', { query: { filters: filterText(filters) } }),

@@ -29,6 +29,13 @@ export const invalidHost = defineError(
   (f: { host: string; why?: string }) => f.why ?? `unable to parse docker host \`${f.host}\``,
 );
 
+/** No name at all; a request for it would be one for all objects of the kind. */
+export const emptyName = defineError(
+  'EMPTY_NAME',
+  'invalid',
+  (f: { kind: 'container' | 'network' | 'volume' }) => `invalid ${f.kind} name or ID: value is empty`,
+);
+
 /** The connection ended, or spoke no HTTP, in the middle of an answer. */
 export const brokenAnswer = defineError(
   'BROKEN_ANSWER',

@@ -1,3 +1,4 @@
+import type { Platform } from '../core/platform.ts';
 import type { RegistryAuth } from '../core/wire/resources.ts';
 import type { BuildQuery, Client } from './contract.ts';
 import { filterText } from './filters.ts';
@@ -10,13 +11,25 @@ export function imageCalls(http: Transport): Client['images'] {
   return {
     list: (options = {}) =>
       http.json('GET', '/images/json', {
-        query: { all: options.all, digests: options.digests, filters: filterText(options.filters) },
+        query: {
+          all: options.all,
+          digests: options.digests,
+          manifests: options.manifests,
+          filters: filterText(options.filters),
+        },
       }),
-    inspect: (name) => http.json('GET', at(name, '/json')),
-    history: (name) => http.json('GET', at(name, '/history')),
+    inspect: (name, platform) => http.json('GET', at(name, '/json'), { query: { platform: platformJson(platform) } }),
+    history: (name, platform) =>
+      http.json('GET', at(name, '/history'), { query: { platform: platformJson(platform) } }),
     tag: (name, repository, tag) => http.done('POST', at(name, '/tag'), { query: { repo: repository, tag } }),
     remove: (name, options = {}) =>
-      http.json('DELETE', at(name), { query: { force: options.force, noprune: options.noPrune } }),
+      http.json('DELETE', at(name), {
+        query: {
+          force: options.force,
+          noprune: options.noPrune,
+          platforms: options.platforms?.map((p) => JSON.stringify(p)),
+        },
+      }),
     prune: (filters) => http.json('POST', '/images/prune', { query: { filters: filterText(filters) } }),
     pull: async function* (reference, options) {
       const answer = await http.call('POST', '/images/create', {
@@ -28,7 +41,7 @@ export function imageCalls(http: Transport): Client['images'] {
     },
     push: async function* (name, options) {
       const answer = await http.call('POST', at(name, '/push'), {
-        query: { tag: options.tag },
+        query: { tag: options.tag, platform: platformJson(options.platform) },
         headers: authHeader(options.auth ?? {}), // engines before 23 refuse a push without it
         signal: options.signal,
       });
@@ -39,19 +52,21 @@ export function imageCalls(http: Transport): Client['images'] {
         headers: authHeader(auth),
       }),
     load: async function* (tar, options = {}) {
-      const query = { quiet: options.quiet ?? false };
+      const query = { quiet: options.quiet ?? false, platform: platformJson(options.platform) };
       yield* jsonObjects(await http.call('POST', '/images/load', { query, body: tar, signal: options.signal }));
     },
-    save: (names) => http.call('GET', '/images/get', { query: { names } }),
-    import: async function* (tar, options) {
+    save: (names, platform) => http.call('GET', '/images/get', { query: { names, platform: platformJson(platform) } }),
+    import: async function* (source, options) {
+      const url = typeof source === 'string';
       const query = {
-        fromSrc: '-',
+        fromSrc: url ? source : '-',
         repo: options.repository,
         tag: options.tag,
         message: options.message,
         changes: options.changes,
+        platform: options.platform,
       };
-      yield* jsonObjects(await http.call('POST', '/images/create', { query, body: tar }));
+      yield* jsonObjects(await http.call('POST', '/images/create', { query, ...(url ? {} : { body: source }) }));
     },
     commit: (options) =>
       http.json('POST', '/commit', {
@@ -102,6 +117,11 @@ function buildQuery(options: BuildQuery): Query {
     rm: options.removeIntermediate ?? true,
     version: '1',
   };
+}
+
+/** Platforms of the images' endpoints are JSON, not text. */
+function platformJson(platform: Platform | undefined): string | undefined {
+  return platform === undefined ? undefined : JSON.stringify(platform);
 }
 
 function authHeader(auth: RegistryAuth | undefined): Record<string, string> {

@@ -2,7 +2,7 @@ import { arity, command, type CommandContext } from '../command.ts';
 import { exitCodeFor } from '../create-container.ts';
 import { errorText, ExitError } from '../errors.ts';
 import { flag } from '../flags.ts';
-import { environment } from '../spec/pairs.ts';
+import { checkVariable, environment } from '../spec/pairs.ts';
 import { consoleSize, followSize, openSession } from '../stream/session.ts';
 import { detachKeysOf } from '../stream/detach-keys.ts';
 
@@ -17,7 +17,7 @@ export const exec = command({
   options: {
     detach: flag.bool('-d, --detach', 'Detached mode: run command in the background'),
     detachKeys: flag.string('--detach-keys', 'Override the key sequence for detaching a container'),
-    env: flag.list('-e, --env', 'Set environment variables'),
+    env: flag.list('-e, --env', 'Set environment variables', { check: checkVariable }),
     envFile: flag.list('--env-file', 'Read in a file of environment variables'),
     interactive: flag.bool('-i, --interactive', 'Keep STDIN open even if not attached'),
     privileged: flag.bool('--privileged', 'Give extended privileges to the command'),

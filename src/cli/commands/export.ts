@@ -7,7 +7,12 @@ export const exportContainer = command({
   arity: arity.exactly(1),
   options: { output: flag.string('-o, --output', 'Write to a file, instead of STDOUT') },
   async run({ args, options }, context) {
-    await writeStream(() => context.client.containers.export(args[0] ?? ''), options.output, context);
+    await writeStream(
+      () => context.client.containers.export(args[0] ?? ''),
+      options.output,
+      'failed to export container',
+      context,
+    );
     return 0;
   },
 });

@@ -3,6 +3,7 @@ import { arity, command } from '../command.ts';
 import { flag } from '../flags.ts';
 import { printRows, type Layout } from '../format/formatter.ts';
 import { ago, ellipsis, humanSize, rfc3339Local } from '../format/human.ts';
+import { platformFlag, platformOf } from '../spec/platform.ts';
 import { tableFormat } from '../format/format-flag.ts';
 
 const LAYOUT = {
@@ -28,10 +29,14 @@ export const history = command({
     format: tableFormat(),
     human: flag.bool('-H, --human', 'Print sizes and dates in human readable format', true),
     noTrunc: flag.bool('--no-trunc', "Don't truncate output"),
+    platform: platformFlag('Show history for the given platform'),
     quiet: flag.bool('-q, --quiet', 'Only show image IDs'),
   },
   async run({ args, options }, context) {
-    const items = await context.client.images.history(args[0] ?? '');
+    const items = await context.client.images.history(
+      args[0] ?? '',
+      platformOf(options.platform, 'invalid platform: '),
+    );
     const now = new Date();
     const rows = items.map((item) => {
       const createdAt = item.Created < EARLIEST ? 'N/A' : rfc3339Local(item.Created);

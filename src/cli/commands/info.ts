@@ -78,7 +78,7 @@ function serverLines(i: SystemInfo): string[] {
   add('OSType', i.OSType);
   add('Architecture', i.Architecture);
   add('CPUs', i.NCPU);
-  add('Total Memory', binarySize(i.MemTotal));
+  add('Total Memory', binarySize(i.MemTotal ?? 0));
   add('Name', i.Name);
   add('ID', i.ID);
   add('Docker Root Dir', i.DockerRootDir);

@@ -5,13 +5,20 @@ import { flag } from '../flags.ts';
 import { suggestionAmong, suggestionFor } from '../suggest.ts';
 import { inspectMissing } from '../format/inspect-fields.ts';
 import { CompiledTemplate, TemplateExecError } from '../format/template.ts';
+import { platformOf } from '../spec/platform.ts';
 import { objectFormat } from '../format/format-flag.ts';
 
 const KINDS = ['container', 'image', 'network', 'volume'] as const;
 type Kind = (typeof KINDS)[number];
 
 const format = objectFormat();
-const size = flag.bool('-s, --size', 'Display total file sizes');
+const size = flag.bool('-s, --size', 'Display total file sizes if the type is container');
+const platform = flag.string(
+  '--platform',
+  "Inspect a specific platform of the multi-platform image.\nIf the image or the server is not multi-platform capable, the command will error out if the platform does not match.\n'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)",
+);
+/** What docker inspects besides; there is no swarm here, and no plugin. */
+const ELSEWHERE = ['config', 'node', 'plugin', 'secret', 'service', 'task'];
 
 export const inspect = command({
   usage: '[OPTIONS] NAME|ID [NAME|ID...]',
@@ -25,8 +32,12 @@ export const inspect = command({
     const { type } = options;
     if (type === undefined) return show(args, KINDS, { ...options, any: true }, context);
     const kind = KINDS.find((k) => k === type);
-    if (kind === undefined)
-      throw new ExitError(`unknown type: "${type}": must be one of ${KINDS.map((k) => `"${k}"`).join(', ')}`, 1);
+    if (kind === undefined) {
+      if (ELSEWHERE.includes(type)) throw new ExitError(`there are no objects of type "${type}" here`, 1);
+      const known = KINDS.map((k) => `"${k}"`).join(', ');
+      throw new ExitError(`unknown type: "${type}": must be one of ${known}`, 1);
+    }
+    if (options.size && kind !== 'container') context.warn(`WARNING: --size ignored for ${kind}`);
     return show(args, [kind], { ...options, any: false }, context);
   },
 });
@@ -36,15 +47,28 @@ export function inspectOnly(kind: Kind) {
   return command({
     usage: `[OPTIONS] ${kind.toUpperCase()} [${kind.toUpperCase()}...]`,
     arity: arity.atLeast(1),
-    options: { format, size: { ...size, hidden: kind !== 'container' } },
+    options: {
+      format,
+      size: { ...flag.bool('-s, --size', 'Display total file sizes'), hidden: kind !== 'container' },
+      platform: { ...platform, hidden: kind !== 'image' },
+      verbose: { ...flag.bool('-v, --verbose', 'Verbose output for diagnostics'), hidden: kind !== 'network' },
+    },
     run: ({ args, options }, context) => show(args, [kind], { ...options, any: false }, context),
   });
+}
+
+interface Look {
+  readonly size: boolean;
+  readonly platform?: string | undefined;
+  readonly verbose?: boolean;
+  /** Whether a name that is none of one kind may be one of the next. */
+  readonly any: boolean;
 }
 
 function show(
   names: readonly string[],
   kinds: readonly Kind[],
-  options: { readonly format: string | undefined; readonly size: boolean; readonly any: boolean },
+  options: Look & { readonly format: string | undefined },
   context: CommandContext,
 ): Promise<number> {
   return showObjects(names, (name) => lookUp(name, kinds, options, context.client), options.format, context);
@@ -105,14 +129,14 @@ class NoSuchObject extends Error {
 async function lookUp(
   name: string,
   kinds: readonly Kind[],
-  { size: withSize, any }: { readonly size: boolean; readonly any: boolean },
+  { size: withSize, any, platform: asked, verbose }: Look,
   client: Client,
 ): Promise<unknown> {
   for (const kind of kinds) {
     try {
       if (kind === 'container') return await client.containers.inspect(name, withSize ? { size: true } : {});
-      if (kind === 'image') return await client.images.inspect(name);
-      if (kind === 'network') return await client.networks.inspect(name);
+      if (kind === 'image') return await client.images.inspect(name, platformOf(asked));
+      if (kind === 'network') return await client.networks.inspect(name, verbose === true ? { verbose } : {});
       return await client.volumes.inspect(name);
     } catch (e) {
       if (!any || !(e instanceof ApiError) || !mayBeOther(e)) throw e;

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
+import { messageOf } from '../../core/errors.ts';
 import { arity, command, type CommandContext } from '../command.ts';
 import { ExitError } from '../errors.ts';
 import { flag } from '../flags.ts';
@@ -17,16 +18,19 @@ export const login = command({
   async run({ args, options }, context) {
     const server = authKey(args[0] ?? '');
     if (options.password !== undefined) {
-      if (options.passwordStdin) throw new ExitError('--password and --password-stdin are mutually exclusive', 1);
+      if (options.passwordStdin)
+        throw new ExitError('conflicting options: cannot specify both --password and --password-stdin', 1);
+      if (options.password === '') throw new ExitError('password is empty', 1);
       context.warn('WARNING! Using --password via the CLI is insecure. Use --password-stdin.');
     }
     if (options.passwordStdin && options.username === undefined) {
-      throw new ExitError('the --password-stdin option requires --username', 1);
+      throw new ExitError('the --password-stdin option requires --username to be set', 1);
     }
     const username = options.username ?? (await ask('Username: ', false, context));
     let password = options.password;
     if (options.passwordStdin) password = (await text(context.stdin)).replace(/\r?\n$/, '');
     password ??= await ask('Password: ', true, context);
+    if (options.passwordStdin && password === '') throw nonInteractive();
     if (username === '' || password === '') throw new ExitError('Error: Username and password are required', 1);
     const body = { username, password, serveraddress: server };
     const answer = (await context.client.request('POST', '/auth', { body })) as {
@@ -40,7 +44,9 @@ export const login = command({
       context.env,
     );
     if (kept === 'file') {
-      context.warn(`\nWARNING! Your credentials are stored unencrypted in '${configPath(context.env)}'.\n`);
+      context.warn(
+        `\nWARNING! Your credentials are stored unencrypted in '${configPath(context.env)}'.\nConfigure a credential helper to remove this warning. See\nhttps://docs.docker.com/go/credential-store/\n`,
+      );
     }
     await context.print(`${answer?.Status ?? 'Login Succeeded'}\n`);
     return 0;
@@ -53,16 +59,23 @@ export const logout = command({
   options: {},
   async run({ args }, context) {
     const server = authKey(args[0] ?? '');
-    const had = await eraseAuth(server, context.env);
-    await context.print(had ? `Removing login credentials for ${server}\n` : `Not logged in to ${server}\n`);
+    await context.print(`Removing login credentials for ${server}\n`);
+    try {
+      await eraseAuth(server, context.env);
+    } catch (e) {
+      context.warn(`WARNING: could not erase credentials:\n${server}: ${messageOf(e)}`);
+    }
     return 0;
   },
 });
 
+function nonInteractive(): ExitError {
+  return new ExitError('Error: Cannot perform an interactive login from a non TTY device', 1);
+}
+
 /** Asks on the terminal; a password is not shown while it is typed. */
 async function ask(question: string, secret: boolean, context: CommandContext): Promise<string> {
-  if (context.stdin.isTTY !== true)
-    throw new ExitError('Error: Cannot perform an interactive login from a non TTY device', 1);
+  if (context.stdin.isTTY !== true) throw nonInteractive();
   await context.print(question);
   const lines = createInterface({
     input: context.stdin,

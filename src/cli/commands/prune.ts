@@ -1,11 +1,13 @@
 import { createInterface } from 'node:readline';
 import { arity, command, type CommandContext } from '../command.ts';
+import { ExitError } from '../errors.ts';
 import { flag } from '../flags.ts';
 import { humanSize } from '../format/human.ts';
 import { filterPairs } from '../spec/pairs.ts';
 
 const force = flag.bool('-f, --force', 'Do not prompt for confirmation');
 const filter = flag.filter('--filter', 'Provide filter values (e.g. "until=<timestamp>")');
+const labelFilter = flag.filter('--filter', 'Provide filter values (e.g. "label=<label>")');
 type Filters = Record<string, string[]>;
 interface Pruned {
   readonly text: string;
@@ -50,8 +52,15 @@ export const networkPrune = command({
 export const volumePrune = command({
   usage: '[OPTIONS]',
   arity: arity.none,
-  options: { all: flag.bool('-a, --all', 'Remove all unused volumes, not just anonymous ones'), filter, force },
+  options: {
+    all: flag.bool('-a, --all', 'Remove all unused volumes, not just anonymous ones'),
+    filter: labelFilter,
+    force,
+  },
   async run({ options }, context) {
+    if (options.all && options.filter.some((text) => /^all\s*=/.test(text))) {
+      throw new ExitError('conflicting options: cannot specify both --all and --filter all=1', 1);
+    }
     const kind = options.all ? 'all local' : 'anonymous local';
     const what = `This will remove ${kind} volumes not used by at least one container.`;
     if (!options.force && !(await confirmed(what, context))) return 0;
@@ -64,12 +73,15 @@ export const systemPrune = command({
   arity: arity.none,
   options: {
     all: flag.bool('-a, --all', 'Remove all unused images not just dangling ones'),
-    filter,
+    filter: flag.filter('--filter', 'Provide filter values (e.g. "label=<key>=<value>")'),
     force,
     volumes: flag.bool('--volumes', 'Prune anonymous volumes'),
   },
   async run({ options }, context) {
     const filters = filtersOf(options.filter, context);
+    if (options.volumes && filters['until'] !== undefined) {
+      throw new ExitError('ERROR: The "until" filter is not supported with "--volumes"', 1);
+    }
     const said = Object.entries(filters)
       .flatMap(([key, values]) => values.map((value) => `${key}=${value}`))
       .toSorted();
@@ -85,7 +97,7 @@ export const systemPrune = command({
     const done = [await pruneContainers(filters, context), await pruneNetworks(filters, context)];
     if (options.volumes) done.push(await pruneVolumes(false, filters, context));
     done.push(await pruneImages(options.all, filters, context));
-    done.push(await pruneBuildCache(options.all, context));
+    done.push(await pruneBuildCache(options.all, filters, context));
     return report({ text: done.map((d) => d.text).join(''), bytes: done.reduce((n, d) => n + d.bytes, 0) }, context);
   },
 });
@@ -152,9 +164,13 @@ async function pruneImages(all: boolean, filters: Filters, { client }: CommandCo
   return { text: section('Deleted Images', lines), bytes: SpaceReclaimed };
 }
 
-async function pruneBuildCache(all: boolean, { client }: CommandContext): Promise<Pruned> {
+async function pruneBuildCache(all: boolean, filters: Filters, { client }: CommandContext): Promise<Pruned> {
+  const query = {
+    ...(all ? { all: '1' } : {}),
+    ...(Object.keys(filters).length === 0 ? {} : { filters: JSON.stringify(filters) }),
+  };
   try {
-    const answer = await client.request('POST', '/build/prune', all ? { query: { all: '1' } } : {});
+    const answer = await client.request('POST', '/build/prune', { query });
     const { CachesDeleted, SpaceReclaimed } = answer as { CachesDeleted: string[] | null; SpaceReclaimed: number };
     return { text: section('Deleted build cache objects', CachesDeleted ?? []), bytes: SpaceReclaimed };
   } catch {

@@ -1,4 +1,4 @@
-import { parseReference } from '../../core/reference.ts';
+import { canonical, parseReference } from '../../core/reference.ts';
 import { arity, command } from '../command.ts';
 import { flag } from '../flags.ts';
 import { showProgress } from '../progress.ts';
@@ -23,6 +23,7 @@ export const pull = command({
       }
       const auth = await authFor(reference.registry, context.env);
       await showProgress(context.client.images.pull(name, auth === undefined ? {} : { auth }), context.stdout);
+      await context.print(`${canonical(reference)}\n`);
       return 0;
     }
     if (reference.tag === undefined && reference.digest === undefined && !options.quiet) {

@@ -13,9 +13,14 @@ export function ipamPools({ subnet, ipRange, gateway, auxAddress }: PoolFlags): 
   if (subnet.length < ipRange.length || subnet.length < gateway.length) {
     throw new Error('every ip-range or gateway must have a corresponding subnet');
   }
+  if (subnet.some((text, i) => subnet.slice(i + 1).some((other) => overlap(text, other)))) {
+    throw new Error('multiple overlapping subnet configuration is not supported');
+  }
   const pools: (IpamPool & { Subnet: string })[] = subnet.map((text) => ({ Subnet: text }));
   const poolOf = (address: string) => pools.find((p) => contains(p.Subnet, address));
   for (const range of ipRange) {
+    const [address = '', bits = ''] = range.split('/');
+    if (isIP(address) === 0 || !/^\d+$/.test(bits)) throw new Error(`invalid CIDR address: ${range}`);
     const pool = poolOf(range.split('/')[0] ?? '');
     if (pool === undefined) throw new Error(`no matching subnet for range ${range}`);
     if (pool.IPRange !== undefined)
@@ -35,12 +40,16 @@ export function ipamPools({ subnet, ipRange, gateway, auxAddress }: PoolFlags): 
   }
   for (const text of auxAddress) {
     const equals = text.indexOf('=');
-    const address = text.slice(equals + 1);
+    const address = equals < 0 ? '' : text.slice(equals + 1);
     const pool = poolOf(address);
     if (pool === undefined) throw new Error(`no matching subnet for aux-address ${address}`);
     pool.AuxiliaryAddresses = { ...pool.AuxiliaryAddresses, [text.slice(0, equals)]: address };
   }
   return pools;
+}
+
+function overlap(a: string, b: string): boolean {
+  return contains(a, b.split('/')[0] ?? '') || contains(b, a.split('/')[0] ?? '');
 }
 
 function contains(subnet: string, address: string): boolean {

@@ -129,7 +129,7 @@ test('moments become Unix seconds', () => {
   assert.throws(() => parseMoment('yesterday', now));
 });
 
-test('environment: files first, K alone from outside, one that is unset there takes the image's away', () => {
+test('environment: files first, K alone from outside, one that is unset there stays a name', () => {
   assert.deepEqual(environment([], ['A=1', 'HOME', 'NOPE', 'B='], { HOME: '/root' }, '/'), [
     'A=1',
     'HOME=/root',
