@@ -1,5 +1,4 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { posix } from 'node:path';
 import type { Client } from '../../client/index.ts';
 import { nearest } from '../../core/nearest.ts';
@@ -8,6 +7,7 @@ import { composeFailed } from '../errors.ts';
 import type { Project } from '../model/project.ts';
 import type { Port } from '../model/service.ts';
 import { label } from '../plan/labels.ts';
+import { isTaken } from './host-ports.ts';
 import { nameOf } from './observe.ts';
 
 /** A container that is to be made or started, and the service whose it is. */
@@ -150,15 +150,4 @@ function publishes(container: ContainerSummary, port: Port, number: number): boo
   return container.Ports.some(
     (p) => p.PublicPort === number && p.Type === port.protocol && sameAddress(p.IP, port.host_ip),
   );
-}
-
-/** Whether something listens already; other failures (an address this host has not) are the engine's to report. */
-function isTaken(port: number, address: string | undefined): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', (e: NodeJS.ErrnoException) => resolve(e.code === 'EADDRINUSE'));
-    server.listen({ port, host: address === undefined || address === '' ? '0.0.0.0' : address, exclusive: true }, () =>
-      server.close(() => resolve(false)),
-    );
-  });
 }

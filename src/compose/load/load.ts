@@ -266,7 +266,9 @@ class Loader {
   ): Model {
     const tree = this.#interpolated(raw, environment) as MapTree;
     const where = this.#where(directory);
-    if (tree.entries.has('version')) {
+    const version = tree.entries.get('version');
+    if (version) {
+      where.note('version', version.at);
       this.#s.warn(
         `${file}: the attribute \`version\` is obsolete, it will be ignored, please remove it to avoid potential confusion`,
       );

@@ -78,6 +78,7 @@ class Converter {
       kind: 'scalar',
       value: scalarValue(node.value, source, node.type === 'PLAIN', tag !== undefined),
       source,
+      ...(node.type === 'PLAIN' ? {} : { quoted: true as const }),
       ...common,
     };
   }

@@ -20,6 +20,9 @@ const port: Shape<Port[]> = {
       return [{ ...one, mode: one.mode ?? 'ingress', protocol: one.protocol ?? 'tcp' }];
     }
     const spec = text.read(tree, where);
+    // A number in base 60 to readers of YAML 1.1.
+    if (tree.kind === 'scalar' && !tree.quoted && /^\d+:[0-5]?\d$/.test(spec))
+      where.note(`${where.path.replace(/\[\d+\]$/, '')}:unquoted`, tree.at);
     try {
       return parsePort(spec);
     } catch (e) {

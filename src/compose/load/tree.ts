@@ -21,6 +21,8 @@ export interface ScalarTree extends Common {
   readonly value: string | number | boolean | null;
   /** As it was written, for what YAML would have changed: `0440`, `1.10`. */
   readonly source: string;
+  /** It stands in quotes, or in a block of text. */
+  readonly quoted?: true;
 }
 
 /** The entry of a map, if this is a map that has it. */

@@ -37,6 +37,13 @@ export function lint(project: Project): Finding[] {
     lintEnvironment(service, say);
     lintNeeds(project, service, say);
     lintOld(service, say);
+    for (const at of project.origins.get(`services.${name}.ports:unquoted`) ?? [])
+      found.push({
+        rule: 'unquoted-port',
+        at,
+        message: `service "${name}": a port without quotes; older YAML readers take 22:22 for the number 1342`,
+        hint: 'put it in quotes',
+      });
     for (const port of service.ports ?? []) {
       if (!/^\d+$/.test(port.published ?? '')) continue;
       const key = `${port.host_ip ?? ''}:${port.published}/${port.protocol}`;
