@@ -291,6 +291,26 @@ export const CATALOG: readonly Entry[] = [
     async () => (await import('./commands/network-rm.ts')).remove,
   ),
   entry(
+    'manifest annotate',
+    'Add additional information to a local image manifest',
+    async () => (await import('./commands/manifest-annotate.ts')).manifestAnnotate,
+  ),
+  entry(
+    'manifest create',
+    'Create a local manifest list for annotating and pushing to a registry',
+    async () => (await import('./commands/manifest-create.ts')).manifestCreate,
+  ),
+  entry(
+    'manifest push',
+    'Push a manifest list to a repository',
+    async () => (await import('./commands/manifest-push.ts')).manifestPush,
+  ),
+  entry(
+    'manifest rm',
+    'Delete one or more manifest lists from local storage',
+    async () => (await import('./commands/manifest-rm.ts')).manifestRm,
+  ),
+  entry(
     'manifest inspect',
     'Display an image manifest, or manifest list',
     async () => (await import('./commands/manifest-inspect.ts')).manifestInspect,
@@ -344,7 +364,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   context: 'Manage contexts: engines by name',
   'docker-shim': 'The names docker and docker-compose',
   image: 'Manage images',
-  manifest: 'Look at image manifests and manifest lists',
+  manifest: 'Manage image manifests and manifest lists',
   network: 'Manage networks',
   registry: 'Run a registry',
   system: 'Manage the engine',

@@ -147,6 +147,12 @@ export interface Client {
     ): AsyncIterable<res.ProgressMessage>;
     /** What a registry has under a name, without pulling it. */
     distribution(name: string, auth: res.RegistryAuth | undefined): Promise<unknown>;
+    /** Pushes an index of manifests that are in repositories (`from`, by digest) of the same registry; only Wharf's engine has this. */
+    pushIndex(
+      name: string,
+      index: { raw: Buffer; mediaType: string; from: Readonly<Record<string, string>> },
+      auth: res.RegistryAuth | undefined,
+    ): Promise<{ Digest: string }>;
     load(
       tar: Readable,
       options?: { quiet?: boolean; platform?: Platform; signal?: AbortSignal },

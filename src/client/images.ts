@@ -51,6 +51,11 @@ export function imageCalls(http: Transport): Client['images'] {
       http.json('GET', `/distribution/${name.split('/').map(encodeURIComponent).join('/')}/json`, {
         headers: authHeader(auth),
       }),
+    pushIndex: (name, { raw, mediaType, from }, auth) =>
+      http.json('POST', `/distribution/${name.split('/').map(encodeURIComponent).join('/')}/index`, {
+        json: { Raw: raw.toString('base64'), MediaType: mediaType, From: from },
+        headers: authHeader(auth),
+      }),
     load: async function* (tar, options = {}) {
       const query = { quiet: options.quiet ?? false, platform: platformJson(options.platform) };
       yield* jsonObjects(await http.call('POST', '/images/load', { query, body: tar, signal: options.signal }));

@@ -254,6 +254,18 @@ export interface Images {
     auth: res.RegistryAuth | undefined,
     signal: AbortSignal,
   ): Promise<{ Descriptor: Record<string, unknown>; Platforms: unknown }>;
+  /** Pushes an index, with the manifests that it names from other repositories of the registry. Resolves to its digest. */
+  pushIndex(
+    request: {
+      readonly name: string;
+      readonly bytes: Buffer;
+      readonly mediaType: string;
+      /** Repository by digest of a manifest. */
+      readonly from: Readonly<Record<string, string>>;
+      readonly auth: res.RegistryAuth | undefined;
+    },
+    signal: AbortSignal,
+  ): Promise<Digest>;
   /** What each layer brings and wastes, bottom first. */
   layers(ref: string): Promise<readonly ImageLayerReport[]>;
   /** How the files of `other` differ from those of `ref`. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { type Digest, isDigest, sha256 } from '../core/digest.ts';
 import { messageOf } from '../core/errors.ts';
 import { MEDIA_TYPES } from '../core/oci.ts';
@@ -138,6 +138,11 @@ export class RegistryClient implements Disposable {
       return this.#good(answer, start === 0 ? [200] : [200, 206]);
     };
     return verified(resumed(from, { ...options, signal }), digest, options.sizeBytes);
+  }
+
+  /** `blob` as a stream, to be passed on. */
+  blobStream(digest: Digest, sizeBytes: number): Readable {
+    return Readable.from(this.blob(digest, { sizeBytes }), { objectMode: false });
   }
 
   async hasBlob(digest: Digest): Promise<boolean> {

@@ -2,7 +2,7 @@ import { invalidParameter, unsupported } from '../../core/errors.ts';
 import type { RegistryAuth } from '../../core/wire/resources.ts';
 import { parseRegistryAuth, REGISTRY_AUTH } from '../decode/registry-auth.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { ok, type Route } from '../http/route.ts';
+import { created, ok, type Route } from '../http/route.ts';
 import { streamProgress } from '../stream/progress.ts';
 import { sendStream } from '../stream/send-stream.ts';
 
@@ -16,6 +16,8 @@ export const imageTransferRoutes: readonly Route[] = [
   { method: 'POST', path: '/images/:name+/push', handle: push },
   { method: 'GET', path: '/images/search', handle: search },
   { method: 'GET', path: '/distribution/:name+/json', handle: distribution },
+  // Wharf's own: what "manifest push" needs.
+  { method: 'POST', path: '/distribution/:name+/index', handle: pushIndex },
   { method: 'POST', path: '/auth', handle: login },
 ];
 
@@ -48,6 +50,7 @@ async function importTar(exchange: Exchange): Promise<void> {
         tag: query.text('tag'),
         message: query.text('message'),
         changes: query.all('changes').flatMap((text) => text.split('\n')),
+        platform: query.text('platform') || undefined,
       },
       signal,
     );
@@ -95,6 +98,22 @@ async function distribution(exchange: Exchange) {
   const { engine, request, signal } = exchange;
   const auth = parseRegistryAuth(request.headers['x-registry-auth']);
   return ok(await engine.images.inspectRemote(exchange.param('name'), auth, signal));
+}
+
+const INDEX = { struct: { Raw: 'text', MediaType: 'text', From: { map: 'text' } } } as const;
+
+async function pushIndex(exchange: Exchange) {
+  const { engine, request, signal } = exchange;
+  const auth = parseRegistryAuth(request.headers['x-registry-auth']);
+  const body = await exchange.json<{ Raw?: string; MediaType?: string; From?: Record<string, string> }>(INDEX);
+  const index = {
+    name: exchange.param('name'),
+    bytes: Buffer.from(body?.Raw ?? '', 'base64'),
+    mediaType: body?.MediaType ?? '',
+    from: body?.From ?? {},
+    auth,
+  };
+  return created({ Digest: await engine.images.pushIndex(index, signal) });
 }
 
 /** Credentials are tried at the registry they are for. */

@@ -18,6 +18,7 @@ import { sameRepository, tagReference } from './names.ts';
 import { pruneImages } from './prune.ts';
 import { pullImage } from './pull.ts';
 import { pushImage } from './push.ts';
+import { pushIndex } from './push-index.ts';
 import { inspectRemote, searchImages, tryLogin } from './remote.ts';
 import { removeImage, removeOrphanLayers, type RemoveParts } from './remove.ts';
 import { saveImages } from './save.ts';
@@ -188,6 +189,9 @@ class ImageService implements Images {
   }
   inspectRemote(...[name, auth, signal]: Parameters<Images['inspectRemote']>) {
     return inspectRemote(this.#deps, name, auth, signal);
+  }
+  pushIndex(...[request, signal]: Parameters<Images['pushIndex']>) {
+    return pushIndex(this.#deps, request, signal);
   }
   tryLogin(...[auth, signal]: Parameters<Images['tryLogin']>) {
     return tryLogin(this.#deps, auth, signal);

@@ -21,7 +21,7 @@ import type { OnMessage, PullParts } from './transfer.ts';
 /** Plain, gzip and zstd; what is inside is told by the first bytes all the same. */
 const LAYERS =
   /^application\/vnd\.(oci\.image\.layer\.v1\.tar(\+gzip|\+zstd)?|docker\.image\.rootfs\.diff\.tar(\.gzip|\.zstd)?)$/;
-const MAX_CONFIG = 16 * 1024 * 1024;
+export const MAX_CONFIG = 16 * 1024 * 1024;
 
 export interface PullRequest {
   /** As given in `fromImage`, perhaps with tag or digest. */
@@ -138,12 +138,15 @@ async function fetchImage(
   return parts.register(configText, chain);
 }
 
-function configOf(text: string): ImageConfig {
+/** @throws {WharfError} `BAD_MANIFEST` */
+export function configOf(text: string): ImageConfig {
   try {
-    return JSON.parse(text) as ImageConfig;
-  } catch (e) {
-    throw badManifest({ why: 'image config is no JSON' }, { cause: e });
+    const config = JSON.parse(text) as ImageConfig | null;
+    if (typeof config === 'object' && config !== null) return config;
+  } catch {
+    // said below
   }
+  throw badManifest({ why: 'image config is no JSON object' });
 }
 
 /** From an index, the manifest for a platform; a manifest is taken as it is. */

@@ -1,19 +1,20 @@
 import { invalidParameter } from '../../core/errors.ts';
-import { type ImageConfig, type ImageIndex, type Manifest } from '../../core/oci.ts';
+import type { ImageIndex, Manifest } from '../../core/oci.ts';
 import type { Platform } from '../../core/platform.ts';
 import { DEFAULT_REGISTRY, parseReference } from '../../core/reference.ts';
 import type { RegistryAuth } from '../../core/wire/resources.ts';
 import { checkCredentials, connectRegistry, type EndpointOptions, searchRegistry } from '../../registry/index.ts';
 import type { Filters } from '../contract.ts';
 import { checkFilters, flagFilter } from './filters.ts';
-import { explained } from './pull.ts';
+import { configOf, explained, MAX_CONFIG } from './pull.ts';
 
 /** `GET /distribution/NAME/json`: what a registry has under a name, without pulling it. */
 export interface DistributionInspect {
   readonly Descriptor: { readonly mediaType: string; readonly digest: string; readonly size: number };
   readonly Platforms: readonly Platform[];
-  /** Wharf's own addition: the manifest or index itself. */
+  /** Wharf's own additions: the manifest or index itself, and its bytes in base64. */
   readonly Manifest: unknown;
+  readonly Raw: string;
 }
 export interface SearchResult {
   readonly name: string;
@@ -41,20 +42,22 @@ export async function inspectRemote(
   const { bytes, mediaType, digest } = await explained(reference, () => client.manifest(wanted));
   const Descriptor = { mediaType, digest, size: bytes.length };
   const document = JSON.parse(bytes.toString()) as Partial<ImageIndex> & Partial<Manifest>;
-  if (document.manifests) {
-    const Platforms = document.manifests.flatMap(({ platform }) => platform ?? []);
-    return { Descriptor, Platforms, Manifest: document };
-  }
-  if (!document.config) return { Descriptor, Platforms: [], Manifest: document };
+  const found = { Descriptor, Manifest: document, Raw: bytes.toString('base64') };
+  if (document.manifests) return { ...found, Platforms: document.manifests.flatMap(({ platform }) => platform ?? []) };
+  if (!document.config || document.config.size > MAX_CONFIG) return { ...found, Platforms: [] };
   const pieces: Buffer[] = [];
   for await (const piece of client.blob(document.config.digest, { sizeBytes: document.config.size }))
     pieces.push(piece);
-  const { architecture, os, variant } = JSON.parse(Buffer.concat(pieces).toString()) as Partial<ImageConfig>;
-  return {
-    Descriptor,
-    Manifest: document,
-    Platforms: architecture && os ? [{ architecture, os, ...(variant !== undefined && { variant }) }] : [],
+  const config = configOf(Buffer.concat(pieces).toString());
+  const { architecture, os, variant, 'os.version': version, 'os.features': features } = config;
+  const platform = {
+    architecture,
+    os,
+    ...(version !== undefined && { 'os.version': version }),
+    ...(features !== undefined && { 'os.features': features }),
+    ...(variant !== undefined && { variant }),
   };
+  return { ...found, Platforms: architecture && os ? [platform] : [] };
 }
 
 /** `POST /auth`: tries credentials at their registry. Gives the token to keep instead of the password, if there is one. */
