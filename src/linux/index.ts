@@ -16,3 +16,4 @@ export * from './nft-watch.ts';
 export * from './inet-socket.ts';
 export * from './inet-address.ts';
 export * from './open-in-root.ts';
+export * from './unix-datagram.ts';

@@ -1,7 +1,10 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { Logger } from '../core/log.ts';
 import type { CgroupStats, IoCounter } from '../linux/index.ts';
+import type { LogForward } from './logs/forward/target.ts';
 import type { OciSpec } from './spec/oci-spec.ts';
+
+export type * from './logs/forward/target.ts';
 
 export interface RuntimeOptions {
   /** Short-lived state: bundles' FIFOs, the monitor's socket, runtime state. */
@@ -51,6 +54,8 @@ export interface LogTarget {
   readonly maxFiles: number;
   /** Extra attributes of each line (labels, env), usually none. */
   readonly attrs?: Readonly<Record<string, string>>;
+  /** To whom the lines go on beside the file; needs a `path`. */
+  readonly forward?: LogForward | undefined;
 }
 
 export interface CreateContainer {

@@ -5,5 +5,6 @@ export { openRuntime } from './open.ts';
 export { buildSpec, buildExecProcess, buildResources, defaultMaskedPaths, READONLY_PATHS } from './spec/build-spec.ts';
 export { resolveUser } from './spec/resolve-user.ts';
 export { startFailureOf } from './errors.ts';
+export { tryReceiver } from './logs/forward/transport.ts';
 export { runMonitor } from './monitor/main.ts';
 export { mountSharedMemory, releaseSharedMemory, sharedMemoryOf } from './shared-memory.ts';

@@ -10,8 +10,8 @@ export const CONTAINER_SOURCES: readonly SettingSource[] = [
     key: 'log-driver',
     kind: 'text',
     argument: 'name',
-    help: 'where output of containers is recorded: json-file, local or none',
-    convert: oneOf('log-driver', ['json-file', 'local', 'none']),
+    help: 'where output of containers is recorded: journald, json-file, local, none or syslog',
+    convert: oneOf('log-driver', ['journald', 'json-file', 'local', 'none', 'syslog']),
   },
   {
     setting: 'logOptions',

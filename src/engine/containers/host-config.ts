@@ -1,28 +1,9 @@
 import type { HostConfig, Ulimit } from '../../core/wire/container.ts';
-import { invalidParameter } from '../../core/errors.ts';
 import { defaultMaskedPaths, READONLY_PATHS } from '../../runtime/index.ts';
 import type { ContainerDefaults } from '../contract.ts';
-import { requestFailed } from '../errors.ts';
 import { normalCapability } from './validate.ts';
 
 export const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
-/** What the driver `local` keeps unless told: it is json-file with rotation, whatever it is called in Docker. */
-const LOCAL_SIZE_BYTES = 20 * 1024 * 1024;
-const LOCAL_FILES = 5;
-const LOG_DRIVERS = new Set(['json-file', 'local', 'none']);
-const LOG_OPTIONS = new Set([
-  'max-size',
-  'max-file',
-  'compress',
-  'labels',
-  'labels-regex',
-  'env',
-  'env-regex',
-  'tag',
-  'mode',
-  'max-buffer-size',
-  'cache-disabled',
-]);
 
 export const DEFAULTS: ContainerDefaults = {
   logDriver: 'json-file',
@@ -134,54 +115,4 @@ function ulimitsOf(host: HostConfig, defaults: ContainerDefaults): Ulimit[] | nu
   if (defaults.ulimits.length === 0) return host.Ulimits ?? null;
   const own = host.Ulimits ?? [];
   return [...own, ...defaults.ulimits.filter((d) => !own.some((u) => u.Name === d.Name))];
-}
-
-/** Where output is recorded, and how it is rotated. */
-export interface LogSettings {
-  readonly driver: 'json-file' | 'local' | 'none';
-  readonly maxSizeBytes: number;
-  readonly maxFiles: number;
-}
-
-/** @throws {WharfError} `INVALID_PARAMETER` at an unknown driver, option or size */
-export function logSettings(host: HostConfig): LogSettings {
-  const driver = host.LogConfig?.Type || 'json-file';
-  if (!LOG_DRIVERS.has(driver)) {
-    throw requestFailed(
-      {
-        message: `error looking up logging plugin ${driver}: plugin "${driver}" not found`,
-      },
-      { hint: `this engine records output by ${[...LOG_DRIVERS].join(', ')}` },
-    );
-  }
-  const options = host.LogConfig?.Config ?? {};
-  if (driver !== 'none') {
-    for (const name of Object.keys(options)) {
-      if (!LOG_OPTIONS.has(name)) {
-        throw invalidParameter({ message: `unknown log opt '${name}' for ${driver} log driver` });
-      }
-    }
-  }
-  const files = options['max-file'];
-  if (files !== undefined && !(Number.isInteger(Number(files)) && Number(files) >= 1)) {
-    throw invalidParameter({ message: `max-file must be a number of at least 1, not "${files}"` });
-  }
-  const size = options['max-size'];
-  if (size === undefined && files !== undefined && Number(files) > 1 && driver === 'json-file') {
-    throw invalidParameter({ message: 'max-file cannot be used without max-size' }, { hint: 'add max-size, e.g. 10m' });
-  }
-  return {
-    driver: driver as LogSettings['driver'],
-    maxSizeBytes:
-      size === undefined ? (driver === 'local' ? LOCAL_SIZE_BYTES : 0) : size === '-1' ? 0 : parseSize(size),
-    maxFiles: files === undefined ? (driver === 'local' ? LOCAL_FILES : 1) : Number(files),
-  };
-}
-
-/** Bytes of `10m`, `1.5GB`, `512` (binary multiples, as Docker reads them). @throws {WharfError} `INVALID_PARAMETER` */
-export function parseSize(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*(?:([kmgtp])i?b?|b)?$/i.exec(text);
-  if (match === null) throw invalidParameter({ message: `invalid size: '${text}'` });
-  const power = 'kmgtp'.indexOf((match[2] ?? '').toLowerCase() || '?') + 1;
-  return Math.floor(Number(match[1]) * 1024 ** power);
 }

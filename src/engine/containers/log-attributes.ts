@@ -8,6 +8,15 @@ import type { ContainerRecord } from './record.ts';
  * `docker logs --details` shows it. `undefined` if nothing does.
  */
 export function logAttributes(record: ContainerRecord): Readonly<Record<string, string>> | undefined {
+  const attributes = {
+    ...logVariables(record),
+    ...(record.hostConfig.LogConfig?.Config?.['tag'] ? { tag: logTag(record) } : {}),
+  };
+  return Object.keys(attributes).length > 0 ? attributes : undefined;
+}
+
+/** The labels and variables that the log's options name. */
+export function logVariables(record: ContainerRecord): Readonly<Record<string, string>> {
   const options = record.hostConfig.LogConfig?.Config ?? {};
   const variables = Object.fromEntries(
     (record.config.Env ?? []).map((line) => {
@@ -15,12 +24,10 @@ export function logAttributes(record: ContainerRecord): Readonly<Record<string, 
       return at < 0 ? [line, ''] : [line.slice(0, at), line.slice(at + 1)];
     }),
   );
-  const attributes = {
+  return {
     ...chosen(record.config.Labels ?? {}, options['labels'], options['labels-regex']),
     ...chosen(variables, options['env'], options['env-regex']),
-    ...(options['tag'] ? { tag: tagOf(options['tag'], record) } : {}),
   };
-  return Object.keys(attributes).length > 0 ? attributes : undefined;
 }
 
 /** @throws {WharfError} `INVALID_PARAMETER` at an expression that is none */
@@ -46,8 +53,9 @@ function chosen(
   return Object.fromEntries(Object.entries(values).filter(([name]) => listed.has(name) || matches?.test(name)));
 }
 
-/** The fields of Docker's log tags; what is none of them stays as it is. */
-function tagOf(template: string, { id, name, imageId, config }: ContainerRecord): string {
+/** The option `tag` filled in, the short ID without it. What is none of the fields of Docker's log tags stays as it is. */
+export function logTag({ id, name, imageId, config, hostConfig }: ContainerRecord): string {
+  const template = hostConfig.LogConfig?.Config?.['tag'] || '{{.ID}}';
   const bareImage = imageId.replace(/^sha256:/, '');
   const fields: Readonly<Record<string, string>> = {
     ID: shortId(id),

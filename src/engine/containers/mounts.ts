@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { invalidParameter } from '../../core/errors.ts';
 import type { ContainerConfig, HostConfig, MountPoint, MountRequest } from '../../core/wire/container.ts';
 import { requestFailed } from '../errors.ts';
-import { parseSize } from './host-config.ts';
+import { parseSize } from './log-drivers.ts';
 
 /** One place in a container that is not its root file system, decided. */
 export type ContainerMount =

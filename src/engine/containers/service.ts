@@ -14,6 +14,7 @@ import { dnsNames } from './endpoints.ts';
 import { cancelRestart } from './exit.ts';
 import { inspect } from './inspect.ts';
 import { possibleLimits, readLimitFacts } from './limits.ts';
+import { isLogReadable } from './log-drivers.ts';
 import { list } from './list.ts';
 import { checkName } from './names.ts';
 import { type ContainerRecord, standsOn } from './record.ts';
@@ -137,7 +138,7 @@ export function createContainers(ctx: Context): Containers {
       if (!options.stdout && !options.stderr) {
         throw invalidParameter({ message: 'Bad parameters: you must choose at least one stream' });
       }
-      if (record.hostConfig.LogConfig?.Type === 'none') {
+      if (!isLogReadable(record.hostConfig)) {
         throw unsupported({ message: 'configured logging driver does not support reading' });
       }
       const tty = record.config.Tty ?? false;

@@ -26,10 +26,12 @@ import {
   publishNetworkEvents,
 } from './endpoints.ts';
 import { tellLinked, writeHosts, writeResolvConf } from './etc.ts';
-import { DEFAULT_SHM_BYTES, logSettings } from './host-config.ts';
+import { DEFAULT_SHM_BYTES } from './host-config.ts';
 import type { LinkedContainer } from './links.ts';
 import { linkEnv } from './links.ts';
 import { logAttributes } from './log-attributes.ts';
+import { logSettings } from './log-drivers.ts';
+import { checkReceiver, logForward } from './log-forward.ts';
 import { mergeEnv } from './merge-config.ts';
 import { mountInputs } from './mount-inputs.ts';
 import type { ContainerRecord } from './record.ts';
@@ -103,6 +105,8 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
     : undefined;
 
   checkDeviceRequests(host);
+  const forward = logForward(record);
+  if (forward !== undefined) await checkReceiver(forward);
 
   await using undo = new AsyncDisposableStack();
   undo.defer(() => storage.snapshots.unmount(id));
@@ -160,6 +164,7 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
         maxSizeBytes: log.maxSizeBytes,
         maxFiles: log.maxFiles,
         ...(attributes === undefined ? {} : { attrs: attributes }),
+        forward,
       },
     }),
     ownSandbox ? connectAll(ctx, record, joined) : Promise.resolve(attachedByName(joined)),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { goDuration } from './health-monitor.ts';
-import { parseSize } from './host-config.ts';
+import { parseSize } from './log-drivers.ts';
 import { commandText } from './list.ts';
 import { checkName, randomName } from './names.ts';
 import { parseSignal } from './signals.ts';

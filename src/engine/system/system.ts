@@ -10,6 +10,7 @@ import type { SystemDependencies } from './dependencies.ts';
 import { diskUsage } from './disk-usage.ts';
 import { fileSystemOf, openFiles, readHost } from './host.ts';
 import { registryConfig } from './registry-config.ts';
+import { LOG_DRIVERS } from '../containers/log-drivers.ts';
 
 /** What `info`, `version` and `system df` tell. */
 export function createSystem(
@@ -67,7 +68,7 @@ async function info({ options, containers, images, events }: SystemDependencies)
       Volume: ['local'],
       Network: ['bridge', 'host', 'null'],
       Authorization: null,
-      Log: ['json-file', 'local', 'none'],
+      Log: [...LOG_DRIVERS].sort(),
     },
     MemoryLimit: has('memory'),
     SwapLimit: runtime.limits.swap,

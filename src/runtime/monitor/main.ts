@@ -5,6 +5,7 @@ import { messageOf } from '../../core/errors.ts';
 import { becomeSubreaper, closeInherited, detectCgroups, tryLock } from '../../linux/index.ts';
 import type { ExitRecord } from '../contract.ts';
 import { Containers } from './containers.ts';
+import { settleForwarders } from '../logs/forward/forwarder.ts';
 import { RuntimeRefusal } from './launch.ts';
 import { ExitStore } from './exit-store.ts';
 import {
@@ -22,6 +23,8 @@ import { Reaper } from './reaper.ts';
 /** Descriptor on which whoever started the monitor waits for one line: `ready`, or `busy` when there is one already. */
 const READY_FD = 3;
 const ROOT_CHECK_MS = 5000;
+/** How long a monitor that is told to stop waits for receivers of logs. */
+const LAST_LINES_MS = 2000;
 
 /**
  * The monitor's process: holds stdio, logs and exit codes of all containers of one exec root. Runs until told to stop, or
@@ -201,7 +204,7 @@ async function perform(operation: Operation, socket: Socket, parts: Parts): Prom
     }
     case 'stop': {
       const stopped = containers.list().length === 0;
-      if (stopped) setImmediate(parts.stop);
+      if (stopped) setImmediate(() => void settleForwarders(LAST_LINES_MS).then(parts.stop));
       return { stopped };
     }
   }

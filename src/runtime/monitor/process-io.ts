@@ -2,6 +2,7 @@ import { chmodSync, closeSync, constants, existsSync, openSync, rmSync } from 'n
 import type { Socket } from 'node:net';
 import { frameHeader, STREAM } from '../../core/frames.ts';
 import { mkfifo, setWindowSize, terminalNumber } from '../../linux/index.ts';
+import { LogForwarder } from '../logs/forward/forwarder.ts';
 import { LogFile } from '../logs/log-file.ts';
 import type { LogTarget } from '../contract.ts';
 import { type Attacher, Attachers } from './attachers.ts';
@@ -31,8 +32,10 @@ const STREAMS = ['stdout', 'stderr'] as const;
 export class ProcessIo {
   readonly #options: ProcessIoOptions;
   readonly #log: LogFile | undefined;
+  readonly #forwarder: LogForwarder | undefined;
   readonly #attachers: Attachers;
   readonly #followers = new Set<Socket>();
+  readonly #holders = new Set<'client' | 'receiver'>();
   #outputs: Output[] = [];
   #terminal: TerminalOutput | undefined;
   #input: Input | undefined;
@@ -41,15 +44,27 @@ export class ProcessIo {
 
   constructor(options: ProcessIoOptions) {
     this.#options = options;
-    this.#attachers = new Attachers((held) => {
-      for (const output of this.#outputs) {
-        if (held) output.pause();
-        else output.resume();
-      }
-    });
+    this.#attachers = new Attachers((held) => this.#hold('client', held));
     const path = options.log?.path;
-    if (options.log !== undefined && path !== null && path !== undefined) {
-      this.#log = new LogFile({ ...options.log, path }, options.onError, `${options.base}.unfinished`);
+    if (options.log === undefined || path === null || path === undefined) return;
+    this.#log = new LogFile({ ...options.log, path }, options.onError, `${options.base}.unfinished`);
+    const { forward } = options.log;
+    if (forward === undefined) return;
+    this.#forwarder = new LogForwarder({
+      path,
+      target: forward,
+      hold: (held) => this.#hold('receiver', held),
+      onLost: options.onError,
+    });
+  }
+
+  /** Somebody cannot keep up: the process is held up until nobody says so any more. */
+  #hold(who: 'client' | 'receiver', held: boolean): void {
+    if (held) this.#holders.add(who);
+    else this.#holders.delete(who);
+    for (const output of this.#outputs) {
+      if (this.#holders.size > 0) output.pause();
+      else output.resume();
     }
   }
 
@@ -80,7 +95,7 @@ export class ProcessIo {
   connect(): void {
     if (!this.#options.tty) {
       this.#readFifos();
-      this.#hold();
+      this.#holdOpen();
     }
     this.#closeGiven();
   }
@@ -106,7 +121,7 @@ export class ProcessIo {
     if (this.#options.tty || !existsSync(this.#path('stdout'))) return;
     this.#readFifos();
     if (this.#options.openStdin) this.#input = reopenInput(this.#path('stdin'));
-    this.#hold();
+    this.#holdOpen();
   }
 
   /** What a client that wants the log first must read before it takes live output. */
@@ -164,6 +179,7 @@ export class ProcessIo {
     for (const output of this.#outputs) output.destroy();
     this.#outputs = [];
     this.#log?.close();
+    this.#forwarder?.finish();
     this.#held = undefined;
     for (const stream of ['stdin', ...STREAMS]) rmSync(this.#path(stream), { force: true });
   }
@@ -174,7 +190,7 @@ export class ProcessIo {
     );
   }
 
-  #hold(): void {
+  #holdOpen(): void {
     const input = this.#input;
     if (input !== undefined) {
       input.onEnd = () => {
@@ -193,6 +209,7 @@ export class ProcessIo {
 
   #deliver(stream: 'stdout' | 'stderr', chunk: Buffer): void {
     this.#log?.write(stream, chunk);
+    this.#forwarder?.written(chunk.length);
     this.#attachers.deliver(stream, chunk);
     for (const socket of this.#followers) if (socket.writableLength === 0) socket.write('\n');
   }
