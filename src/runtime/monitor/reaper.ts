@@ -1,13 +1,11 @@
-import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process';
-import { ownChildren, type ProcessExit, reap } from '../../linux/index.ts';
+import { ownChildren, type ProcessExit, reap, spawnProgram } from '../../linux/index.ts';
 
 /**
- * Waits for processes that are children of this one without having been started by Node: containers and execs, orphaned by
- * their OCI runtime. What Node started Node waits for; the two must not take each other's children.
+ * Waits for all children of this process: OCI runtimes, and the containers and execs that they leave behind as orphans.
+ * None is started by Node, which would wait for its own.
  */
 export class Reaper {
   readonly #waiting = new Map<number, (exit: ProcessExit) => void>();
-  readonly #nodes = new Set<number>();
   /** Ends of processes that nobody has asked for yet: a container can end before its runtime has said its number. */
   readonly #early = new Map<number, ProcessExit>();
   #starting = 0;
@@ -16,15 +14,12 @@ export class Reaper {
     process.on('SIGCHLD', () => this.sweep());
   }
 
-  /** Runs a program to its end. What it leaves running becomes a child of this process. */
-  async run(path: string, args: readonly string[], stdio: StdioOptions): Promise<number> {
-    const child = spawn(path, args, { stdio });
-    if (child.pid !== undefined) this.#nodes.add(child.pid);
-    try {
-      return await ended(child);
-    } finally {
-      if (child.pid !== undefined) this.#nodes.delete(child.pid);
-    }
+  /** Runs a program to its end. What it leaves running becomes a child of this process. Gives its exit code. */
+  run(path: string, args: readonly string[], stdio: readonly (number | 'ignore')[]): Promise<number> {
+    return new Promise((resolve) => {
+      const pid = spawnProgram(path, args, stdio);
+      this.wait(pid, ({ code }) => resolve(code));
+    });
   }
 
   /** While `during` lasts, ends of unknown children are kept for a `wait` within it. */
@@ -65,16 +60,9 @@ export class Reaper {
       ended(exit === 'not-a-child' ? { code: 255, signal: undefined } : exit);
     }
     for (const pid of ownChildren()) {
-      if (this.#waiting.has(pid) || this.#nodes.has(pid)) continue;
+      if (this.#waiting.has(pid)) continue;
       const exit = reap(pid);
       if (typeof exit === 'object' && this.#starting > 0) this.#early.set(pid, exit);
     }
   }
-}
-
-function ended(child: ChildProcess): Promise<number> {
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code) => resolve(code ?? 255));
-  });
 }
