@@ -143,8 +143,17 @@ export class Context {
   }
 
   /** Shows what happens on stderr until it is closed. */
-  progress(title: string, options: { readonly quiet?: boolean } = {}): Progress {
-    return new Progress(this.io.stderr, this.#progressMode(options.quiet ?? false), title, this.ansi, this.dry);
+  progress(title: string, options: { readonly quiet?: boolean; readonly lines?: boolean } = {}): Progress {
+    const mode = this.#progressMode(options.quiet ?? false);
+    // Among other output a list cannot be redrawn.
+    const shown = options.lines === true && mode === 'tty' ? 'plain' : mode;
+    return new Progress(this.io.stderr, shown, title, this.ansi, this.dry);
+  }
+
+  /** Whether somebody sits at a terminal, for whom lines may be drawn anew and keys read. */
+  get interactive(): boolean {
+    const { stdin, stdout } = this.io;
+    return stdin.isTTY === true && stdout.isTTY === true && this.ansi && this.#progressMode(false) === 'tty';
   }
 
   #progressMode(quiet: boolean): ProgressMode {

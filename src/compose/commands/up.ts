@@ -1,18 +1,10 @@
-import { Attached } from '../apply/attached.ts';
-import { nameOf, serviceContainers } from '../apply/observe.ts';
-import { stopAll } from '../apply/stop.ts';
 import { up } from '../apply/up.ts';
 import { waitAllReady } from '../apply/wait-for.ts';
-import type { Context } from '../context.ts';
 import { command } from '../context.ts';
-import { messageOf } from '../../core/errors.ts';
 import { composeFailed, composeUsage } from '../errors.ts';
 import { isTrue, wholeNumber } from '../flags.ts';
 import { withDependencies } from '../load/index.ts';
-import type { Project } from '../model/project.ts';
-import { displayName } from '../plan/names.ts';
-import { LogPrinter } from '../output/log-printer.ts';
-import { watching } from './watch.ts';
+import { attachmentFor } from './attachment.ts';
 import { parseScale } from './scale-flag.ts';
 
 export default command({
@@ -52,7 +44,10 @@ export default command({
       names: '--force-recreate',
       help: "Recreate containers even if their configuration and image haven't changed",
     },
-    menu: { names: '--menu', help: 'Accepted', hidden: true },
+    menu: {
+      names: '--menu',
+      help: 'Enable interactive shortcuts when running attached. Incompatible with --detach. Can also be enabled/disabled by setting COMPOSE_MENU environment var',
+    },
     noAttach: {
       names: '--no-attach',
       value: 'stringArray',
@@ -100,7 +95,7 @@ export default command({
     watch: { names: '-w, --watch', help: 'Watch source code and rebuild/refresh containers when files are updated.' },
     yes: { names: '-y, --yes', help: 'Assume "yes" as answer to all prompts and run non-interactively' },
   },
-  async run(context, { flags, args }) {
+  async run(context, { flags, args, given }) {
     if (flags.build && flags.noBuild) throw composeUsage({ message: '--build and --no-build are incompatible' });
     if (flags.forceRecreate && flags.noRecreate)
       throw composeUsage({ message: '--force-recreate and --no-recreate are incompatible' });
@@ -125,7 +120,13 @@ export default command({
       throw composeFailed({ message: `no such service: ${flags.exitCodeFrom}` });
     const services = flags.noDeps ? new Set(args.length > 0 ? args : names) : withDependencies(names, project.services);
     const detached = flags.detach || flags.wait || flags.noStart || context.dry;
-    const attachment = detached ? undefined : attachmentFor(context, project, args, services, flags);
+    const wantsMenu = given.has('menu')
+      ? flags.menu
+      : (context.io.env['COMPOSE_MENU'] ?? '') === '' || isTrue(context.io.env['COMPOSE_MENU']);
+    const attachment = detached
+      ? undefined
+      : attachmentFor(context, project, args, services, { ...flags, menu: wantsMenu && context.interactive });
+    const signal = attachment ? AbortSignal.any([context.io.signal, attachment.interrupted]) : context.io.signal;
     const timeoutSeconds = wholeNumber(flags.timeout, '-t, --timeout');
     using progress = context.progress('Running');
     try {
@@ -153,13 +154,13 @@ export default command({
           ...(attachment ? { hookOutput: attachment.hookOutput } : {}),
           beforeStart: async () => {
             if (!attachment) return;
-            progress.close();
+            progress.mute();
             await attachment.begin();
           },
         },
         progress,
         (text) => context.warn(text),
-        context.io.signal,
+        signal,
       );
       if (flags.wait) {
         const seconds = wholeNumber(flags.waitTimeout, '--wait-timeout') ?? 0;
@@ -182,129 +183,13 @@ export default command({
       }
     } catch (e) {
       // Ctrl-C while they start: what runs already is stopped as later on.
-      if (!attachment || !context.io.signal.aborted) {
+      if (!attachment || !signal.aborted) {
         await attachment?.abandon();
         throw e;
       }
     }
     if (!attachment) return 0;
     progress.close();
-    if (flags.watch)
-      watching(context, project, names, { quiet: flags.quietBuild, prune: true }).catch((e: unknown) =>
-        context.warn(messageOf(e)),
-      );
     return await attachment.watch(project, timeoutSeconds);
   },
 });
-
-interface Attachment {
-  readonly hookOutput: (container: string, text: Buffer) => void;
-  begin(): Promise<void>;
-  abandon(): Promise<void>;
-  watch(project: Project, timeoutSeconds: number | undefined): Promise<number>;
-}
-
-function attachmentFor(
-  context: Context,
-  project: Project,
-  named: readonly string[],
-  selected: ReadonlySet<string>,
-  flags: {
-    readonly attach: readonly string[];
-    readonly noAttach: readonly string[];
-    readonly attachDependencies: boolean;
-    readonly noColor: boolean;
-    readonly noLogPrefix: boolean;
-    readonly timestamps: boolean;
-    readonly abortOnContainerExit: boolean;
-    readonly abortOnContainerFailure: boolean;
-    readonly exitCodeFrom: string | undefined;
-  },
-): Attachment {
-  const { client, io } = context;
-  const base =
-    flags.attach.length > 0
-      ? flags.attach
-      : named.length > 0 && !flags.attachDependencies
-        ? named
-        : [...selected].filter((s) => project.services[s]?.attach !== false);
-  const shown = new Set(base.filter((s) => !flags.noAttach.includes(s)));
-  const printer = new LogPrinter(io.stdout, io.stderr, {
-    prefix: !flags.noLogPrefix,
-    colour: !flags.noColor && context.ansi && io.stdout.isTTY === true,
-    timestamps: flags.timestamps,
-  });
-  const aborts = flags.abortOnContainerExit || flags.exitCodeFrom !== undefined;
-  let exitCode: number | undefined;
-  const enough = new AbortController();
-  const attached = new Attached(client, project.name, printer, shown, ({ service, exitCode: code }) => {
-    const triggers = aborts || (flags.abortOnContainerFailure && code !== 0);
-    if (flags.exitCodeFrom !== undefined ? service === flags.exitCodeFrom : triggers) exitCode ??= code;
-    if (triggers) enough.abort();
-  });
-  return {
-    hookOutput(container, text) {
-      const source = printer.source(`${displayName(project.name, container)} ->`, 'stdout');
-      source.push(text);
-      source.end();
-    },
-    async begin() {
-      const containers = await serviceContainers(client, project.name, [...shown]);
-      const names = containers.map((c) => displayName(project.name, nameOf(c)));
-      io.stdout.write(`Attaching to ${names.join(', ')}\n`);
-      await attached.attach(containers);
-    },
-    abandon: () => attached.finish(),
-    async watch(current, timeoutSeconds) {
-      const stopping = AbortSignal.any([io.signal, enough.signal]);
-      await Promise.race([attached.untilAllEnded(), aborted(stopping)]);
-      if (stopping.aborted) {
-        io.stderr.write(
-          io.signal.aborted
-            ? 'Gracefully Stopping... press Ctrl+C again to force\n'
-            : 'Aborting on container exit...\n',
-        );
-        using progress = context.progress('Stopping');
-        await stopOrKill(context, current, [...selected], progress, timeoutSeconds);
-        progress.close();
-        attached.forgetUnstarted();
-        await attached.untilAllEnded();
-        if (flags.exitCodeFrom !== undefined) exitCode ??= await exitCodeOf(context, current.name, flags.exitCodeFrom);
-      }
-      await attached.finish();
-      return io.signal.aborted ? 130 : (exitCode ?? 0);
-    },
-  };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-}
-
-/** Stops services gracefully; a second Ctrl-C kills them. */
-async function stopOrKill(
-  context: Context,
-  project: Project,
-  services: readonly string[],
-  progress: ReturnType<Context['progress']>,
-  timeoutSeconds: number | undefined,
-): Promise<void> {
-  const containers = await serviceContainers(context.client, project.name, services);
-  const kill = (): void => {
-    for (const c of containers) context.client.containers.kill(c.Id).catch(() => undefined);
-  };
-  const giveBack = context.io.onSignals?.(['SIGINT', 'SIGTERM'], kill);
-  try {
-    await stopAll(context.client, project, containers, progress, timeoutSeconds);
-  } finally {
-    giveBack?.();
-  }
-}
-
-async function exitCodeOf(context: Context, project: string, service: string): Promise<number> {
-  const [container] = await serviceContainers(context.client, project, [service]);
-  return container ? (await context.client.containers.inspect(container.Id)).State.ExitCode : 0;
-}

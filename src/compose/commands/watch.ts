@@ -47,17 +47,23 @@ export function watching(
   context: Context,
   project: Project,
   services: readonly string[],
-  options: { readonly quiet: boolean; readonly prune: boolean },
+  options: {
+    readonly quiet: boolean;
+    readonly prune: boolean;
+    readonly signal?: AbortSignal;
+    readonly say?: (text: string) => void;
+  },
 ): Promise<void> {
   const mark = context.ansi && context.io.stderr.isTTY === true ? '\x1b[92m ⦿ \x1b[0m' : ' ⦿ ';
   return watchProject({
     client: context.client,
     project,
     services,
-    ...options,
-    say: (text) => void context.io.stderr.write(`${mark}${text}\n`),
+    quiet: options.quiet,
+    prune: options.prune,
+    say: (text) => (options.say ?? ((line) => void context.io.stderr.write(line)))(`${mark}${text}\n`),
     warn: (text) => context.warn(text),
     progress: () => context.progress('Running', { quiet: options.quiet }),
-    signal: context.io.signal,
+    signal: options.signal ?? context.io.signal,
   });
 }

@@ -41,7 +41,7 @@ const DONE = new Set([
  */
 export class Progress implements Disposable {
   readonly #out: Writable & { readonly columns?: number };
-  readonly #mode: ProgressMode;
+  #mode: ProgressMode;
   readonly #title: string;
   readonly #ansi: boolean;
   readonly #dry: boolean;
@@ -118,6 +118,12 @@ export class Progress implements Disposable {
     this.#erase();
     this.#out.write(text);
     this.#draw();
+  }
+
+  /** Leaves the list as it is and shows nothing more: what follows is somebody else's output. */
+  mute(): void {
+    this.close();
+    this.#mode = 'quiet';
   }
 
   /** Leaves the list as it is on the screen. */
