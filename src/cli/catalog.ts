@@ -335,6 +335,16 @@ export const CATALOG: readonly Entry[] = [
     entry(`context ${names}`, summary, async () => (await import('./commands/context.ts'))[key]),
   ),
   entry(
+    'context export',
+    'Export a context to a tar archive FILE or a tar stream on STDOUT.',
+    async () => (await import('./commands/context-transfer.ts')).exportContext,
+  ),
+  entry(
+    'context import',
+    'Import a context from a tar or zip file',
+    async () => (await import('./commands/context-transfer.ts')).importContext,
+  ),
+  entry(
     'system dial-stdio',
     "Proxy the stdio stream to the engine's socket",
     async () => (await import('./commands/dial-stdio.ts')).dialStdio,

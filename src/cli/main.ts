@@ -44,6 +44,7 @@ export async function runCli(argv: readonly string[], given: CliIo): Promise<num
       await print(`Wharf version ${VERSION}\n`);
       return 0;
     }
+    checkLogLevel(parsed.options.logLevel);
     const first = words[0];
     if (first === undefined || (parsed.help && words.length === 0)) return await printHelp(print, []);
     if (first === 'help') return await printHelp(print, words.slice(1));
@@ -145,6 +146,12 @@ async function runEntry(entry: Entry, words: readonly string[], context: Command
   return command.run(parsed, context);
 }
 
+/** There is no log here; what docker refuses is refused all the same. */
+function checkLogLevel(level: string | undefined): void {
+  if (level === undefined || /^(trace|debug|info|warn|warning|error|fatal|panic)$/i.test(level)) return;
+  throw new ExitError(`Unable to parse logging level: ${level}`, 1);
+}
+
 /** The global options in a command line that is still being typed. */
 function optionsWithin(words: readonly string[]): Values<typeof GLOBALS> {
   try {
@@ -165,7 +172,15 @@ async function printCompletion(words: readonly string[], context: CommandContext
 /** One client for the whole run, made when it is first needed. */
 function connector(endpoint: Endpoint): () => Client {
   let client: Client | undefined;
-  return () => (client ??= createClient(endpoint.options()));
+  return () => {
+    if (client !== undefined) return client;
+    const options = endpoint.options();
+    try {
+      return (client = createClient(options));
+    } catch (e) {
+      throw new ExitError(`Failed to initialize: unable to resolve docker endpoint: ${messageOf(e)}`, 1, e);
+    }
+  };
 }
 
 /** Reads the configuration once. A broken file is said and passed over: only what writes it must insist. */
@@ -207,7 +222,8 @@ async function unknownCommand(words: readonly string[], io: CliIo, print: Comman
   const inGroup = group in GROUPS;
   if (inGroup && (word === undefined || word === '--help' || word === '-h')) {
     const { groupHelp } = await import('./help.ts');
-    await print(groupHelp(group));
+    if (word === undefined) io.stderr.write(groupHelp(group));
+    else await print(groupHelp(group));
     return 0;
   }
   const typed = inGroup ? (word ?? '') : group;
@@ -217,9 +233,9 @@ async function unknownCommand(words: readonly string[], io: CliIo, print: Comman
   });
   const near = nearest(typed, inGroup ? known : [...known, ...Object.keys(GROUPS)]);
   const program = inGroup ? `wharf ${group}` : 'wharf';
-  io.stderr.write(`wharf: '${typed}' is not a ${program} command.\n`);
+  io.stderr.write(`wharf: unknown command: ${program} ${typed}\n`);
   if (near !== undefined) io.stderr.write(`Did you mean '${program} ${near}'?\n`);
-  io.stderr.write(`See '${program} --help'\n`);
+  io.stderr.write(`\n${inGroup ? `Usage:  ${program}\n\n` : ''}Run '${program} --help' for more information\n`);
   return 1;
 }
 
@@ -229,7 +245,7 @@ function report(e: unknown, path: string, io: CliIo, warn: (line: string) => voi
   if (e instanceof UsageError) {
     warn(e.message);
     if (e.hint !== undefined) warn(e.hint);
-    warn(`\nSee '${path} --help'`);
+    warn(`\nUsage:  wharf [OPTIONS] COMMAND [ARG...]\n\nRun '${path} --help' for more information`);
     return e.exitCode;
   }
   if (e instanceof ExitError) {

@@ -8,6 +8,7 @@ import { flag } from '../flags.ts';
 import { printRows, type Layout } from '../format/formatter.ts';
 import { csvFields } from '../spec/csv.ts';
 import { messageOf } from '../../core/errors.ts';
+import { naturalOrder } from '../format/natural-order.ts';
 import { showObjects } from './inspect.ts';
 import { objectFormat, tableFormat } from '../format/format-flag.ts';
 
@@ -23,7 +24,14 @@ const ENDPOINT_HELP = [
   'skip-tls-verify     Skip TLS certificate validation',
 ].join('\n');
 
-const docker = flag.list('--docker', 'set the docker endpoint', { type: 'stringToString', default: '[]' });
+const docker = flag.list('--docker', 'set the docker endpoint', {
+  type: 'stringToString',
+  default: '[]',
+  check: (text) => {
+    const wrong = csvFields(text).find((field) => !field.includes('='));
+    if (wrong !== undefined) throw new Error(`${wrong} must be formatted as key=value`);
+  },
+});
 const description = flag.string('--description', 'Description of the context');
 
 export const create = command({
@@ -41,7 +49,7 @@ export const create = command({
   async run({ args: [name = ''], options }, context) {
     contexts.checkName(name);
     if (contexts.contextExists(name, context.env)) throw new ExitError(`context "${name}" already exists`, 1);
-    const from = options.from === undefined ? undefined : load(options.from, context);
+    const from = options.from === undefined ? undefined : loadContext(options.from, context);
     const text = options.description ?? from?.meta.Metadata.Description;
     const { endpoint, tls } =
       options.docker.length > 0 || from === undefined
@@ -95,7 +103,7 @@ export const list = command({
         host: ownHost(context),
       },
       ...contexts.allContexts(context.env).map((c) => ({ ...c, host: c.Endpoints.docker?.Host ?? '' })),
-    ].toSorted((a, b) => (a.Name < b.Name ? -1 : 1));
+    ].toSorted((a, b) => naturalOrder(a.Name, b.Name));
     const inUse = (name: string) => name === context.contextName;
     const table = options.format === undefined || options.format === 'table';
     const rows = all.map(({ Name, Metadata, host }) => ({
@@ -109,7 +117,7 @@ export const list = command({
     const layout = { ...LAYOUT, headings: { ...LAYOUT.headings, NameCell: 'NAME' } };
     await printRows(context, rows, layout, options);
     const variable = ['DOCKER_HOST', 'WHARF_HOST'].find((v) => context.env[v]);
-    if (variable !== undefined && !options.quiet) {
+    if (variable !== undefined) {
       context.warn(
         `Warning: ${variable} environment variable overrides the active context. To use a context, either set the global --context flag, or unset ${variable} environment variable.`,
       );
@@ -123,7 +131,10 @@ export const use = command({
   arity: arity.exactly(1),
   options: {},
   async run({ args: [name = ''] }, context) {
-    if (name !== DEFAULT_CONTEXT) contexts.readContext(name, context.env);
+    if (name !== DEFAULT_CONTEXT) {
+      contexts.checkName(name);
+      contexts.readContext(name, context.env);
+    }
     const { currentContext: _, ...config } = readConfig(context.env);
     writeConfig(name === DEFAULT_CONTEXT ? config : { ...config, currentContext: name }, context.env);
     await context.print(`${name}\n`);
@@ -194,7 +205,11 @@ function ownHost({ env }: CommandContext): string {
   return defaultHost(env);
 }
 
-function load(name: string, context: CommandContext): { meta: contexts.ContextMeta; tls: contexts.TlsFiles } {
+/** A context by name; `default` is what the environment says. @throws {ExitError} */
+export function loadContext(
+  name: string,
+  context: CommandContext,
+): { meta: contexts.ContextMeta; tls: contexts.TlsFiles } {
   if (name === DEFAULT_CONTEXT) {
     const docker = { Host: ownHost(context), SkipTLSVerify: false };
     return { meta: { Name: name, Metadata: {}, Endpoints: { docker } }, tls: {} };
@@ -203,7 +218,7 @@ function load(name: string, context: CommandContext): { meta: contexts.ContextMe
 }
 
 function described(name: string, context: CommandContext): unknown {
-  const { meta, tls } = load(name, context);
+  const { meta, tls } = loadContext(name, context);
   const files = (['ca', 'cert', 'key'] as const).filter((k) => tls[k] !== undefined).map((k) => contexts.TLS_NAMES[k]);
   const own = name === DEFAULT_CONTEXT;
   const storage = own ? { meta: '<IN MEMORY>', tls: '<IN MEMORY>' } : contexts.storageOf(name, context.env);
@@ -226,7 +241,6 @@ function endpointFrom(
   const values = new Map<string, string>();
   for (const field of texts.flatMap(csvFields)) {
     const equals = field.indexOf('=');
-    if (equals < 0) throw fail(`${field} must be formatted as key=value`);
     values.set(field.slice(0, equals), field.slice(equals + 1));
   }
   for (const key of values.keys()) {
@@ -236,7 +250,7 @@ function endpointFrom(
   }
   const from = values.get('from');
   if (from !== undefined) {
-    const { meta, tls } = load(from, context);
+    const { meta, tls } = loadContext(from, context);
     return { endpoint: { SkipTLSVerify: false, ...meta.Endpoints.docker }, tls };
   }
   const pem = (key: 'ca' | 'cert' | 'key') => {
@@ -249,8 +263,11 @@ function endpointFrom(
     }
   };
   const skip = values.get('skip-tls-verify') ?? 'false';
-  if (!/^(1|t|true|0|f|false)$/i.test(skip)) throw fail(`strconv.ParseBool: parsing "${skip}": invalid syntax`);
+  if (!/^(1|t|true|0|f|false)$/i.test(skip)) throw fail(`skip-tls-verify: parsing "${skip}": invalid syntax`);
   const host = values.get('host');
+  if (host !== undefined && !host.includes('://')) {
+    throw fail(`unable to apply docker endpoint options: unable to parse docker host \`${host}\``);
+  }
   return {
     endpoint: { ...(host === undefined ? {} : { Host: host }), SkipTLSVerify: /^(1|t|true)$/i.test(skip) },
     tls: { ...pem('ca'), ...pem('cert'), ...pem('key') },

@@ -1,4 +1,5 @@
-import { arity, command } from '../command.ts';
+import { arity, command, type CommandContext } from '../command.ts';
+import { ExitError } from '../errors.ts';
 import { flag } from '../flags.ts';
 import { tableFormat } from '../format/format-flag.ts';
 import { printRows } from '../format/formatter.ts';
@@ -10,6 +11,7 @@ export const images = command({
   arity: arity.atMost(1),
   examples: [
     ['Of one repository', 'wharf images debian'],
+    ['What each has for each platform, and which are in use', 'wharf images --tree'],
     ['Without a name', 'wharf images -f dangling=true'],
   ],
   options: {
@@ -19,11 +21,13 @@ export const images = command({
     format: tableFormat(),
     noTrunc: flag.bool('--no-trunc', "Don't truncate output"),
     quiet: flag.bool('-q, --quiet', 'Only show image IDs'),
+    tree: flag.bool('--tree', 'List multi-platform images as a tree (EXPERIMENTAL)'),
   },
   async run({ args, options }, context) {
     const filters = filterPairs(options.filter);
     const [name] = args;
     if (name !== undefined) filters['reference'] = [...(filters['reference'] ?? []), name];
+    if (options.tree) return printTree(options, filters, context);
     const found = await context.client.images.list({ all: options.all, digests: options.digests, filters });
     const format = options.format ?? (options.quiet ? undefined : context.config.imagesFormat || undefined);
     const now = new Date();
@@ -38,3 +42,32 @@ export const images = command({
     return 0;
   },
 });
+
+interface TreeOptions {
+  readonly all: boolean;
+  readonly quiet: boolean;
+  readonly noTrunc: boolean;
+  readonly digests: boolean;
+  readonly format: string | undefined;
+}
+
+async function printTree(
+  options: TreeOptions,
+  filters: Record<string, string[]>,
+  { client, stdout, env, print }: CommandContext,
+): Promise<number> {
+  const conflicts = [
+    [options.quiet, 'quiet'],
+    [options.noTrunc, 'no-trunc'],
+    [options.digests, 'show-digest'],
+    [options.format, 'format'],
+  ] as const;
+  for (const [given, name] of conflicts) {
+    if (given) throw new ExitError(`--${name} is not yet supported with --tree`, 1);
+  }
+  const { imageTree } = await import('../format/image-tree.ts');
+  const found = await client.images.list({ all: options.all, manifests: true, filters });
+  const colour = stdout.isTTY === true && !env['NO_COLOR'];
+  await print(imageTree(found, { columns: Math.max(20, stdout.columns ?? 80), colour }));
+  return 0;
+}

@@ -2,6 +2,7 @@ import { shortId } from '../../core/ids.ts';
 import { arity, command } from '../command.ts';
 import { flag } from '../flags.ts';
 import { labelText } from '../format/container-row.ts';
+import { naturalOrder } from '../format/natural-order.ts';
 import { printRows, type Layout } from '../format/formatter.ts';
 import { goTimeOf } from '../format/human.ts';
 import { filterPairs } from '../spec/pairs.ts';
@@ -35,7 +36,7 @@ export const list = command({
   async run({ options }, context) {
     const networks = await context.client.networks.list(filterPairs(options.filter));
     const rows = networks
-      .toSorted((a, b) => natural.compare(a.Name, b.Name))
+      .toSorted((a, b) => naturalOrder(a.Name, b.Name))
       .map((n) => ({
         ID: () => (options.noTrunc ? n.Id : shortId(n.Id)),
         Name: () => n.Name,
@@ -53,5 +54,3 @@ export const list = command({
     return 0;
   },
 });
-
-const natural = new Intl.Collator('en', { numeric: true });

@@ -1,6 +1,7 @@
 import { arity, command } from '../command.ts';
 import { flag } from '../flags.ts';
 import { labelText } from '../format/container-row.ts';
+import { naturalOrder } from '../format/natural-order.ts';
 import { printRows, type Layout } from '../format/formatter.ts';
 import { humanSize } from '../format/human.ts';
 import { filterPairs } from '../spec/pairs.ts';
@@ -33,9 +34,8 @@ export const list = command({
   },
   async run({ options }, context) {
     const { Volumes, Warnings } = await context.client.volumes.list(filterPairs(options.filter));
-    const natural = new Intl.Collator('en', { numeric: true });
     const rows = (Volumes ?? [])
-      .toSorted((a, b) => natural.compare(a.Name, b.Name))
+      .toSorted((a, b) => naturalOrder(a.Name, b.Name))
       .map((v) => ({
         Name: () => v.Name,
         Driver: () => v.Driver,
