@@ -12,7 +12,7 @@ type Options = EndpointOptions & { readonly auth: RegistryAuth | undefined; read
  * @throws {WharfError} `REGISTRY_UNAUTHORIZED`, `REGISTRY_UNREACHABLE`
  */
 export async function checkCredentials(registry: string, options: Options): Promise<string> {
-  using client = await connectRegistry(registry, '', { ...options, registryMirrors: [], actions: 'pull' });
+  using client = await connectRegistry(registry, '', { ...options, actions: 'pull' });
   return client.login();
 }
 
@@ -34,7 +34,7 @@ export async function searchRegistry(
   const bases =
     registry === DEFAULT_REGISTRY
       ? [{ base: 'https://index.docker.io', verifyTls: true }]
-      : endpointsOf(registry, options);
+      : endpointsOf(registry, { ...options, registryMirrors: [] });
   let failure: unknown;
   for (const { base, verifyTls } of bases) {
     using http = new Http({ verifyTls, registry });

@@ -28,33 +28,60 @@ export interface ServedManifest {
   readonly digest: Digest;
 }
 
+export type ConnectOptions = EndpointOptions & {
+  readonly auth: RegistryAuth | undefined;
+  readonly actions: 'pull' | 'pull,push';
+  readonly signal: AbortSignal;
+};
+
 /**
- * Connects to the first endpoint of a registry that answers `/v2/`. The client speaks for one repository.
+ * Connects to the first endpoint of a registry that answers `/v2/`; mirrors are not asked. The client speaks for one repository.
  * @throws {WharfError} `REGISTRY_UNREACHABLE` of the last endpoint tried, within some ten seconds each
  */
 export async function connectRegistry(
   registry: string,
   repository: string,
-  options: EndpointOptions & {
-    readonly auth: RegistryAuth | undefined;
-    readonly actions: 'pull' | 'pull,push';
-    readonly signal: AbortSignal;
-  },
+  options: ConnectOptions,
 ): Promise<RegistryClient> {
   let failure: unknown;
-  for (const endpoint of endpointsOf(registry, options)) {
-    if (endpoint.mirror && options.actions !== 'pull') continue;
+  for (const endpoint of endpointsOf(registry, { ...options, registryMirrors: [] })) {
     const client = new RegistryClient(endpoint, repository, options);
     try {
       await client.ping();
       return client;
     } catch (e) {
       client[Symbol.dispose]();
-      if (!endpoint.mirror && !registryUnreachable.is(e)) throw e;
+      if (!registryUnreachable.is(e)) throw e;
       failure = e;
     }
   }
   throw failure;
+}
+
+/**
+ * Does work with a registry's mirrors in turn until one can do it, and if none can with the registry itself.
+ * @param options.onMirrorFailed told why a mirror is passed over
+ * @throws {WharfError} what the registry itself says
+ */
+export async function readRegistry<T>(
+  registry: string,
+  repository: string,
+  options: ConnectOptions & { readonly onMirrorFailed: (base: string, why: string) => void },
+  work: (client: RegistryClient) => Promise<T>,
+): Promise<T> {
+  for (const endpoint of endpointsOf(registry, options).filter(({ mirror }) => mirror)) {
+    // Credentials are the registry's, and no business of a mirror's.
+    using client = new RegistryClient(endpoint, repository, { ...options, auth: undefined });
+    try {
+      await client.ping();
+      return await work(client);
+    } catch (e) {
+      options.signal.throwIfAborted();
+      options.onMirrorFailed(endpoint.base, messageOf(e));
+    }
+  }
+  using client = await connectRegistry(registry, repository, options);
+  return await work(client);
 }
 
 /** A repository of a registry (OCI distribution-spec 1.1). */

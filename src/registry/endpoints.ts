@@ -1,5 +1,6 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import { DEFAULT_REGISTRY } from '../core/reference.ts';
+import { badRegistryOption } from './errors.ts';
 
 /** A place where a registry may answer. */
 export interface Endpoint {
@@ -13,7 +14,7 @@ export interface Endpoint {
 export interface EndpointOptions {
   /** `host[:port]` or CIDR. */
   readonly insecureRegistries: readonly string[];
-  /** URLs; used for docker.io only, before it. */
+  /** `URL` stands before docker.io, `REGISTRY=URL` before another registry; in order. */
   readonly registryMirrors: readonly string[];
 }
 
@@ -21,21 +22,38 @@ export interface EndpointOptions {
  * Where to look for a registry, in order. Loopback addresses and the insecure ones are tried with TLS (unchecked), then plain.
  */
 export function endpointsOf(registry: string, options: EndpointOptions): Endpoint[] {
+  const mirrors = options.registryMirrors.map(parseMirror).flatMap(({ of, base, host }): Endpoint[] => {
+    const verifyTls = !isInsecure(host, options.insecureRegistries);
+    return of === registry ? [{ base, verifyTls, mirror: true }] : [];
+  });
   if (registry === DEFAULT_REGISTRY) {
-    const mirrors = options.registryMirrors.flatMap((url) => {
-      const { protocol, host, pathname } = new URL(url);
-      const verifyTls = !isInsecure(host, options.insecureRegistries);
-      return { base: `${protocol}//${host}${pathname.replace(/\/+$/, '')}`, verifyTls, mirror: true };
-    });
     return [...mirrors, { base: 'https://registry-1.docker.io', verifyTls: true, mirror: false }];
   }
   if (!isInsecure(registry, options.insecureRegistries)) {
-    return [{ base: `https://${registry}`, verifyTls: true, mirror: false }];
+    return [...mirrors, { base: `https://${registry}`, verifyTls: true, mirror: false }];
   }
   return [
+    ...mirrors,
     { base: `https://${registry}`, verifyTls: false, mirror: false },
     { base: `http://${registry}`, verifyTls: false, mirror: false },
   ];
+}
+
+/**
+ * Reads `URL` or `REGISTRY=URL`; the URL may have a path, and has no user, query or fragment.
+ * @throws {WharfError} `BAD_REGISTRY_OPTION`
+ */
+export function parseMirror(text: string): { readonly of: string; readonly base: string; readonly host: string } {
+  const [, named, address = ''] = /^(?:([^/=]+)=)?(.*)$/s.exec(text) ?? [];
+  const bad = (why: string): Error => badRegistryOption({ why: `invalid mirror "${text}": ${why}` });
+  if (!/^https?:\/\//.test(address) || !URL.canParse(address)) {
+    throw bad('a URL with http:// or https:// is expected, or REGISTRY=URL');
+  }
+  const url = new URL(address);
+  if (url.username !== '' || url.password !== '') throw bad('user and password do not belong there');
+  if (url.search !== '' || url.hash !== '') throw bad('query and fragment do not belong there');
+  const of = named === undefined || named === 'index.docker.io' ? DEFAULT_REGISTRY : named;
+  return { of, base: `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, '')}`, host: url.host };
 }
 
 export function isInsecure(registry: string, insecure: readonly string[]): boolean {

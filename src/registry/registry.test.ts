@@ -5,7 +5,7 @@ import { suite, test, type TestContext } from 'node:test';
 import { sha256 } from '../core/digest.ts';
 import { parseChallenges } from './challenge.ts';
 import { connectRegistry } from './client.ts';
-import { endpointsOf, isInsecure } from './endpoints.ts';
+import { endpointsOf, isInsecure, parseMirror } from './endpoints.ts';
 
 const NONE = { insecureRegistries: [], registryMirrors: [] };
 
@@ -47,6 +47,16 @@ test('where a registry is looked for', () => {
     'https://m.example',
     'https://registry-1.docker.io',
   ]);
+  const own = { ...NONE, registryMirrors: ['r.example:5000=http://m.example/r/', 'https://hub.example'] } as never;
+  assert.deepEqual(bases('r.example:5000', own), ['http://m.example/r', 'https://r.example:5000']);
+  assert.deepEqual(bases('docker.io', own), ['https://hub.example', 'https://registry-1.docker.io']);
+  for (const bad of ['m.example', 'ftp://m', 'https://u:p@m', 'https://m?x=1', 'r.example=m', '']) {
+    assert.throws(
+      () => parseMirror(bad),
+      { code: 'BAD_REGISTRY_OPTION', message: new RegExp(`^invalid mirror "`) },
+      bad,
+    );
+  }
   assert.deepEqual(bases('r.example:5000'), ['https://r.example:5000']);
   assert.deepEqual(bases('localhost:5000'), ['https://localhost:5000', 'http://localhost:5000']);
   for (const [host, insecure, is] of [

@@ -2,6 +2,7 @@ import { CONTAINER_SOURCES } from './container-settings.ts';
 import { badOption } from './errors.ts';
 import { oneOf, type SettingSource, wholeNumber } from './setting-source.ts';
 import { type AddressPool, LOG_FORMATS, LOG_LEVELS } from './settings.ts';
+import { parseMirror } from '../../registry/index.ts';
 import { TLS_SOURCES } from './tls-settings.ts';
 
 /** Everything that can be set, by flag or in the configuration file. */
@@ -70,8 +71,9 @@ export const SOURCES: readonly SettingSource[] = [
     flag: 'registry-mirror',
     key: 'registry-mirrors',
     kind: 'texts',
-    argument: 'url',
-    help: 'where to look first for images of docker.io',
+    argument: '[registry=]url',
+    help: 'where to look first for images of docker.io, or of another registry',
+    convert: mirrors,
   },
   {
     setting: 'addressPools',
@@ -164,6 +166,12 @@ function runtimes(value: unknown): Record<string, string> {
 }
 
 /** `base=10.0.0.0/8,size=24` each, or Docker's form of the file: `[{"base": "10.0.0.0/8", "size": 24}]`. */
+/** As they were given, once all of them can be read. */
+function mirrors(value: unknown): unknown {
+  for (const text of Array.isArray(value) ? value : [value]) parseMirror(String(text));
+  return value;
+}
+
 function addressPools(value: unknown): AddressPool[] {
   return (Array.isArray(value) ? value : [value]).map((item: unknown) => {
     const fields: Readonly<Record<string, unknown>> =

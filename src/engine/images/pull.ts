@@ -5,8 +5,8 @@ import { familiar, familiarName, parseReference, type Reference } from '../../co
 import type { RegistryAuth } from '../../core/wire/resources.ts';
 import {
   badManifest,
-  connectRegistry,
   type EndpointOptions,
+  readRegistry,
   type RegistryClient,
   registryNotFound,
   registryUnauthorized,
@@ -47,13 +47,28 @@ export async function pullImage(
   const reference = parseReference(request.reference + separator + request.tag);
   if (familiarName(reference) === 'scratch') throw reservedName({ name: 'scratch' });
   const platform = request.platform ? parsePlatform(request.platform) : hostPlatform();
-  using client = await connectRegistry(reference.registry, reference.repository, {
+  const options = {
     insecureRegistries: parts.insecureRegistries,
     registryMirrors: parts.registryMirrors,
     auth: request.auth,
     actions: 'pull',
     signal,
-  });
+    onMirrorFailed: (mirror: string, why: string) => parts.log.info('mirror passed over', { mirror, why }),
+  } as const;
+  await readRegistry(reference.registry, reference.repository, options, (client) =>
+    pullFrom(parts, client, reference, platform, onMessage, signal),
+  );
+}
+
+/** Pulls one image, or all tags of a bare name, from one place. */
+async function pullFrom(
+  parts: PullParts,
+  client: RegistryClient,
+  reference: Reference,
+  platform: Platform,
+  onMessage: OnMessage,
+  signal: AbortSignal,
+): Promise<void> {
   const tags =
     reference.tag === undefined && reference.digest === undefined
       ? await explained(reference, () => client.tags())

@@ -1,9 +1,15 @@
 import { invalidParameter } from '../../core/errors.ts';
 import type { ImageIndex, Manifest } from '../../core/oci.ts';
 import type { Platform } from '../../core/platform.ts';
-import { DEFAULT_REGISTRY, parseReference } from '../../core/reference.ts';
+import { DEFAULT_REGISTRY, parseReference, type Reference } from '../../core/reference.ts';
 import type { RegistryAuth } from '../../core/wire/resources.ts';
-import { checkCredentials, connectRegistry, type EndpointOptions, searchRegistry } from '../../registry/index.ts';
+import {
+  checkCredentials,
+  type EndpointOptions,
+  readRegistry,
+  type RegistryClient,
+  searchRegistry,
+} from '../../registry/index.ts';
 import type { Filters } from '../contract.ts';
 import { checkFilters, flagFilter } from './filters.ts';
 import { configOf, explained, MAX_CONFIG } from './pull.ts';
@@ -32,12 +38,11 @@ export async function inspectRemote(
   signal: AbortSignal,
 ): Promise<DistributionInspect> {
   const reference = parseReference(name);
-  using client = await connectRegistry(reference.registry, reference.repository, {
-    ...options,
-    auth,
-    actions: 'pull',
-    signal,
-  });
+  const ask = { ...options, auth, actions: 'pull', signal, onMirrorFailed: () => undefined } as const;
+  return readRegistry(reference.registry, reference.repository, ask, (client) => inspectFrom(client, reference));
+}
+
+async function inspectFrom(client: RegistryClient, reference: Reference): Promise<DistributionInspect> {
   const wanted = reference.digest ?? reference.tag ?? 'latest';
   const { bytes, mediaType, digest } = await explained(reference, () => client.manifest(wanted));
   const Descriptor = { mediaType, digest, size: bytes.length };
