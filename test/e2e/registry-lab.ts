@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,9 +76,12 @@ export class RegistryLab {
     options: { readonly headers?: Record<string, string>; readonly body?: string | Buffer } = {},
   ): Promise<Answer> {
     const url = new URL(path.startsWith('/') ? path : `/v2/${path}`, this.server.url);
-    const body = options.body === undefined ? {} : { body: new Uint8Array(Buffer.from(options.body)) };
-    const answer = await fetch(url, { method, redirect: 'manual', headers: options.headers ?? {}, ...body });
-    return { status: answer.status, headers: answer.headers, body: Buffer.from(await answer.arrayBuffer()) };
+    const request = { method, headers: options.headers ?? {}, rejectUnauthorized: false, agent: false } as const;
+    const sent = url.protocol === 'https:' ? httpsRequest(url, request) : httpRequest(url, request);
+    sent.end(options.body);
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    const headers = new Headers(Object.entries(answer.headers).map(([key, value]) => [key, String(value)]));
+    return { status: answer.statusCode ?? 0, headers, body: Buffer.concat((await answer.toArray()) as Buffer[]) };
   }
 
   /** Puts a blob into a repository and gives its digest. */

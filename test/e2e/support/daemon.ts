@@ -23,14 +23,17 @@ export class TestDaemon {
   #child: ChildProcess | undefined;
   #log: string[] = [];
   readonly #extra: readonly string[];
+  readonly #variables: NodeJS.ProcessEnv;
 
-  constructor(directory: string, extra: readonly string[]) {
+  /** @param variables of the daemon's environment, beside the test's own */
+  constructor(directory: string, extra: readonly string[], variables: NodeJS.ProcessEnv = {}) {
     this.directory = directory;
     this.dataRoot = join(directory, 'data');
     this.execRoot = join(directory, 'exec');
     this.socket = join(directory, 'wharf.sock');
     this.host = `unix://${this.socket}`;
     this.#extra = extra;
+    this.#variables = variables;
   }
 
   get pid(): number {
@@ -59,7 +62,8 @@ export class TestDaemon {
   /** Starts the process and resolves at its ready line. @throws {Error} with the log if it ends before */
   async start(): Promise<void> {
     const args = ['--host', this.host, '--data-root', this.dataRoot, '--exec-root', this.execRoot, '--group', 'root'];
-    const child = spawn(wharfdPath, [...args, ...this.#extra], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const env = { ...process.env, ...this.#variables };
+    const child = spawn(wharfdPath, [...args, ...this.#extra], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     const ready = Promise.withResolvers<void>();
     for (const stream of [child.stdout, child.stderr]) {
@@ -99,16 +103,13 @@ export class TestDaemon {
  */
 export async function withDaemon(
   body: (daemon: TestDaemon) => Promise<void>,
-  options: { readonly args?: readonly string[] } = {},
+  options: { readonly args?: readonly string[]; readonly variables?: NodeJS.ProcessEnv } = {},
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'wharf-e2e-'));
   const census = { roots: [directory], instances: [instanceOf(join(realpathSync(directory), 'data'))] };
   const before = takeCensus(census);
-  const daemon = new TestDaemon(directory, [
-    '--default-address-pool',
-    'base=10.213.0.0/16,size=24',
-    ...(options.args ?? []),
-  ]);
+  const args = ['--default-address-pool', 'base=10.213.0.0/16,size=24', ...(options.args ?? [])];
+  const daemon = new TestDaemon(directory, args, options.variables);
   let failure: unknown;
   try {
     await daemon.start();
