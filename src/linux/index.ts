@@ -1,8 +1,10 @@
 /** System calls and netlink, through FFI. Everything here is synchronous unless it says otherwise. */
+export { SystemCallError } from './ffi.ts';
 export * from './mount.ts';
 export * from './xattr.ts';
 export * from './node.ts';
 export * from './crypt.ts';
+export * from './decoders.ts';
 export * from './process.ts';
 export * from './spawn.ts';
 export * from './pty.ts';
@@ -14,6 +16,10 @@ export * from './conntrack.ts';
 export * from './netns.ts';
 export * from './nftables.ts';
 export * from './nft-watch.ts';
+export * from './link-watch.ts';
 export * from './inet-socket.ts';
 export * from './inet-address.ts';
+export * from './event-poll.ts';
+export * from './stream-socket.ts';
 export * from './open-in-root.ts';
+export * from './unix-datagram.ts';

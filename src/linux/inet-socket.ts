@@ -55,9 +55,10 @@ export function bindInetSocket(options: BindOptions): BoundSocket {
   );
   try {
     // Old connections in TIME_WAIT must not keep the port; for datagrams the option would mean sharing it.
-    if (options.protocol !== 'udp') setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (v6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    if (options.receiveBufferBytes !== undefined) setOption(fd, SOL_SOCKET, SO_RCVBUF, options.receiveBufferBytes);
+    if (options.protocol !== 'udp') setSocketOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (v6) setSocketOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (options.receiveBufferBytes !== undefined)
+      setSocketOption(fd, SOL_SOCKET, SO_RCVBUF, options.receiveBufferBytes);
     const address = encodeAddress(options.address, options.port);
     check(bind(fd, address, address.length), 'bind', about);
     if (options.protocol !== 'udp') check(listen(fd, options.backlog ?? 4096), 'listen', about);
@@ -82,10 +83,11 @@ export function closeSocket(fd: number): void {
   if (close(fd) !== 0 && koffi.errno() === 9) throw new SystemCallError('close', 9, `fd ${fd}`);
 }
 
-function setOption(fd: number, level: number, name: number, value: number): void {
-  const data = Buffer.alloc(4);
-  data.writeInt32LE(value, 0);
-  check(setsockopt(fd, level, name, data, 4), 'setsockopt');
+/** @throws {SystemCallError} */
+export function setSocketOption(fd: number, level: number, name: number, value: number | Buffer): void {
+  const data = Buffer.isBuffer(value) ? value : Buffer.alloc(4);
+  if (!Buffer.isBuffer(value)) data.writeInt32LE(value, 0);
+  check(setsockopt(fd, level, name, data, data.length), 'setsockopt');
 }
 
 function boundPort(fd: number): number {
@@ -96,7 +98,8 @@ function boundPort(fd: number): number {
   return address.readUInt16BE(2);
 }
 
-function encodeAddress(address: string, port: number): Buffer {
+/** A `sockaddr` of IPv4 or IPv6. */
+export function encodeAddress(address: string, port: number): Buffer {
   const v6 = isIPv6(address);
   const out = Buffer.alloc(v6 ? 28 : 16);
   out.writeUInt16LE(v6 ? AF_INET6 : AF_INET, 0);

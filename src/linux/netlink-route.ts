@@ -24,6 +24,7 @@ const IFLA = {
   address: 1,
   ifname: 3,
   mtu: 4,
+  link: 5,
   master: 10,
   protinfo: 12,
   linkinfo: 18,
@@ -35,6 +36,9 @@ const IFLA_BRPORT = { state: 1, mode: 4, flush: 24, isolated: 33 } as const;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
+const VLAN_ID = 1;
+const MACVLAN_MODE = 1;
+const IPVLAN = { mode: 1, flags: 2 } as const;
 const IFA = { address: 1, local: 2, broadcast: 4, flags: 8 } as const;
 const IFA_F_NODAD = 2;
 const RTA = { dst: 1, oif: 4, gateway: 5 } as const;
@@ -43,6 +47,7 @@ const AF_INET = 2;
 const AF_BRIDGE = 7;
 const AF_INET6 = 10;
 const RT_TABLE_MAIN = 254;
+const RT_SCOPE_LINK = 253;
 const RTN_UNICAST = 1;
 const RTPROT_BOOT = 3;
 
@@ -118,6 +123,35 @@ export class RouteSocket implements Disposable {
       nested(IFLA_INFO_DATA, nested(VETH_INFO_PEER, other)),
     );
     this.#createLink(name, [...settingAttributes(settings), attribute(IFLA.master, settings.master), info], IFF_UP);
+  }
+
+  /** Makes a device for one VLAN of another device. @throws {SystemCallError} `EEXIST`, `EOPNOTSUPP` */
+  createVlan(name: string, parentIndex: number, vlanId: number): void {
+    this.#createChild(name, 'vlan', parentIndex, attribute(VLAN_ID, u16(vlanId)));
+  }
+
+  /** Makes a device that has its own MAC on another one's wire, in the namespace of `netnsFd`. @throws {SystemCallError} */
+  createMacvlan(
+    name: string,
+    link: { readonly parentIndex: number; readonly netnsFd: number; readonly mac: string; readonly mode: number },
+  ): void {
+    const own = [attribute(IFLA.netNsFd, link.netnsFd), ...settingAttributes({ mac: link.mac })];
+    this.#createChild(name, 'macvlan', link.parentIndex, attribute(MACVLAN_MODE, link.mode), own);
+  }
+
+  /** Makes a device that shares another one's MAC, in the namespace of `netnsFd`. @throws {SystemCallError} */
+  createIpvlan(
+    name: string,
+    link: { readonly parentIndex: number; readonly netnsFd: number; readonly mode: number; readonly flags: number },
+  ): void {
+    const data = Buffer.concat([attribute(IPVLAN.mode, u16(link.mode)), attribute(IPVLAN.flags, u16(link.flags))]);
+    this.#createChild(name, 'ipvlan', link.parentIndex, data, [attribute(IFLA.netNsFd, link.netnsFd)]);
+  }
+
+  /** Gives a device that is down another name. */
+  rename(index: number, name: string): void {
+    const body = Buffer.concat([linkHeader(index, 0, 0), attribute(IFLA.ifname, name)]);
+    this.#socket.request(RTM_NEWLINK, 0, body, name);
   }
 
   /** Settings of a bridge's port, at once in force. `forwarding: false` shuts it: nothing goes in or out any more. */
@@ -212,15 +246,20 @@ export class RouteSocket implements Disposable {
     return found;
   }
 
-  /** Makes this the default route of its address family, in place of another one. */
-  setDefaultRoute(gateway: string, index: number): void {
+  /**
+   * Makes this the default route of its address family, in place of another one.
+   * @param gateway `''`: everything is on the wire itself
+   */
+  setDefaultRoute(gateway: string, index: number, family: 4 | 6): void {
     const header = Buffer.alloc(12);
-    header[0] = isIPv6(gateway) ? AF_INET6 : AF_INET;
+    header[0] = family === 6 ? AF_INET6 : AF_INET;
     header[4] = RT_TABLE_MAIN;
     header[5] = RTPROT_BOOT;
+    header[6] = gateway === '' && family === 4 ? RT_SCOPE_LINK : 0;
     header[7] = RTN_UNICAST;
-    const body = Buffer.concat([header, attribute(RTA.gateway, addressBytes(gateway)), attribute(RTA.oif, index)]);
-    this.#socket.request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body, `default via ${gateway}`);
+    const via = gateway === '' ? [] : [attribute(RTA.gateway, addressBytes(gateway))];
+    const body = Buffer.concat([header, ...via, attribute(RTA.oif, index)]);
+    this.#socket.request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body, `default via ${gateway || `link ${index}`}`);
   }
 
   /** Unicast routes of the main table, both families. */
@@ -239,6 +278,11 @@ export class RouteSocket implements Disposable {
       });
     }
     return found;
+  }
+
+  #createChild(name: string, kind: string, parentIndex: number, data: Buffer, own: readonly Buffer[] = []): void {
+    const info = nested(IFLA.linkinfo, attribute(IFLA_INFO_KIND, kind), nested(IFLA_INFO_DATA, data));
+    this.#createLink(name, [attribute(IFLA.link, parentIndex), ...own, info], 0);
   }
 
   #createLink(name: string, parts: readonly Buffer[], flags: number): void {
@@ -278,6 +322,12 @@ function parseLink(message: Buffer): Link {
     master: attributes.get(IFLA.master)?.readUInt32LE(0) ?? 0,
     alias: textOf(attributes.get(IFLA.ifalias)),
   };
+}
+
+function u16(value: number): Buffer {
+  const data = Buffer.alloc(2);
+  data.writeUInt16LE(value, 0);
+  return data;
 }
 
 function broadcastBytes(bytes: Buffer, prefixLength: number): Buffer {

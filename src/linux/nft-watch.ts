@@ -1,34 +1,14 @@
-import { closeSync } from 'node:fs';
-import { Socket } from 'node:net';
-import { check, libc } from './ffi.ts';
 import { attributesOf, textOf } from './netlink.ts';
+import { watchNetlink } from './netlink-stream.ts';
 
-const AF_UNIX = 1;
-const AF_NETLINK = 16;
-const SOCK_STREAM = 1;
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
-const SOCK_NONBLOCK = 0o4000;
 const NETLINK_NETFILTER = 12;
-const SOL_NETLINK = 270;
-const NETLINK_ADD_MEMBERSHIP = 1;
 const NFNLGRP_NFTABLES = 7;
-const SOL_SOCKET = 1;
-const SO_RCVBUFFORCE = 33;
-/** A big rule set is flushed in one go; what does not fit is lost, and said so (`ENOBUFS`). */
-const BUFFER_BYTES = 4 * 1024 * 1024;
 const NFNL_SUBSYS_NFTABLES = 10;
 const NFT_MSG_NEWGEN = 15;
 /** The table's name is the first attribute of tables, chains, rules, sets and elements alike. */
 const NFTA_TABLE = 1;
 const NFTA_GEN = { pid: 2, name: 3 } as const;
-const HEADER_BYTES = 16 + 4;
-
-const socket = libc.func('int socket(int domain, int type, int protocol)');
-const socketpair = libc.func('int socketpair(int domain, int type, int protocol, void *fds)');
-const bind = libc.func('int bind(int fd, void *address, uint32_t length)');
-const setsockopt = libc.func('int setsockopt(int fd, int level, int name, void *value, uint32_t length)');
-const dup3 = libc.func('int dup3(int from, int to, int flags)');
+const FAMILY_HEADER_BYTES = 4;
 
 /** One transaction in the firewall of this network namespace. */
 export interface FirewallChange {
@@ -45,61 +25,21 @@ export interface FirewallChange {
  * @throws {SystemCallError}
  */
 export function watchFirewall(onChange: (change: FirewallChange) => void, onLost: (why: string) => void): Disposable {
-  const stream = openStream();
   let tables = new Set<string>();
-  stream.on('data', (data: Buffer) => {
-    for (let at = 0; at + HEADER_BYTES <= data.length; ) {
-      const size = data.readUInt32LE(at);
-      if (size < HEADER_BYTES) break;
-      const type = data.readUInt16LE(at + 4);
-      const attributes = attributesOf(data.subarray(at + HEADER_BYTES, at + size));
-      at += (size + 3) & ~3;
-      if (type >> 8 !== NFNL_SUBSYS_NFTABLES) continue;
-      if ((type & 255) === NFT_MSG_NEWGEN) {
-        const change = {
-          pid: attributes.get(NFTA_GEN.pid)?.readUInt32BE(0) ?? 0,
-          program: textOf(attributes.get(NFTA_GEN.name)) ?? '',
-          tables,
-        };
-        tables = new Set();
-        onChange(change);
-      } else {
-        tables.add(textOf(attributes.get(NFTA_TABLE)) ?? '');
-      }
+  const take = (type: number, body: Buffer) => {
+    if (type >> 8 !== NFNL_SUBSYS_NFTABLES) return;
+    const attributes = attributesOf(body.subarray(FAMILY_HEADER_BYTES));
+    if ((type & 255) !== NFT_MSG_NEWGEN) {
+      tables.add(textOf(attributes.get(NFTA_TABLE)) ?? '');
+      return;
     }
-  });
-  stream.on('error', (error) => onLost(error.message));
-  stream.unref();
-  return { [Symbol.dispose]: () => void stream.destroy() };
-}
-
-/**
- * A netlink socket as a stream of Node's, which knows no such kind: it is given one end of a pair of ordinary sockets, and
- * before it first waits for that the netlink socket takes the descriptor's place.
- */
-function openStream(): Socket {
-  const netlink = check(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER), 'socket');
-  try {
-    setsockopt(netlink, SOL_SOCKET, SO_RCVBUFFORCE, u32(BUFFER_BYTES), 4);
-    // The kernel tells only sockets that have an address, which it chooses.
-    const address = Buffer.alloc(12);
-    address.writeUInt16LE(AF_NETLINK, 0);
-    check(bind(netlink, address, address.length), 'bind');
-    check(setsockopt(netlink, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, u32(NFNLGRP_NFTABLES), 4), 'setsockopt');
-    const pair = Buffer.alloc(8);
-    check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 'socketpair');
-    const fd = pair.readInt32LE(0);
-    closeSync(pair.readInt32LE(4));
-    const stream = new Socket({ fd, readable: true, writable: false });
-    check(dup3(netlink, fd, SOCK_CLOEXEC), 'dup3');
-    return stream;
-  } finally {
-    closeSync(netlink);
-  }
-}
-
-function u32(value: number): Buffer {
-  const data = Buffer.alloc(4);
-  data.writeUInt32LE(value, 0);
-  return data;
+    const change = {
+      pid: attributes.get(NFTA_GEN.pid)?.readUInt32BE(0) ?? 0,
+      program: textOf(attributes.get(NFTA_GEN.name)) ?? '',
+      tables,
+    };
+    tables = new Set();
+    onChange(change);
+  };
+  return watchNetlink(NETLINK_NETFILTER, NFNLGRP_NFTABLES, take, onLost);
 }

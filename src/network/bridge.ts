@@ -14,7 +14,7 @@ export function markOf(instance: string): string {
  * else made under the name asked for is used, and stays theirs.
  */
 export async function ensureBridge(routes: RouteSocket, network: BridgeNetwork, instance: string): Promise<number> {
-  const { bridge, subnets, internal, mtu } = network;
+  const { bridge, subnets, internal, mtu, hostless = [] } = network;
   const existed = routes.findLink(bridge);
   if (existed !== undefined && existed.kind !== 'bridge') {
     throw new Error(`network ${network.name}: the device ${bridge} exists and is no bridge`);
@@ -27,7 +27,10 @@ export async function ensureBridge(routes: RouteSocket, network: BridgeNetwork, 
   const { index } = existed ?? routes.getLink(bridge);
   try {
     if (existed === undefined) routes.setAlias(index, markOf(instance));
-    for (const { subnet, gateway } of subnets) routes.addAddress(index, gateway, parsePrefix(subnet).length);
+    for (const { subnet, gateway } of subnets) {
+      const { family, length } = parsePrefix(subnet);
+      if (!hostless.includes(family)) routes.addAddress(index, gateway, length);
+    }
     routes.setUp(index);
     if (!internal) {
       setNetSysctl(`ipv4/conf/${bridge}/route_localnet`, '1');

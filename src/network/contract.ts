@@ -6,6 +6,8 @@ export interface NetworksOptions {
   readonly instance: string;
   /** Pools for networks without a subnet: base CIDR and prefix length of each network taken from it. */
   readonly addressPools: readonly { readonly base: string; readonly size: number }[];
+  /** Whether another process of this exec root, which outlives daemons, keeps sockets and answers for names (`serveKeeper`). */
+  readonly hasKeeper?: boolean;
   readonly log: Logger;
 }
 
@@ -18,11 +20,26 @@ export interface Subnet {
   readonly aux?: Readonly<Record<string, string>> | undefined;
 }
 
+/** Containers hang directly on a device of the host, each by a device of its own with an address of its own there. */
+export interface DirectLink {
+  readonly driver: 'macvlan' | 'ipvlan';
+  /** The host's device. */
+  readonly parent: string;
+  /** Made for the network, and removed with it: a VLAN of a device, or a bridge that leads nowhere. */
+  readonly ownParent?: { readonly vlanOf: string; readonly vlanId: number } | 'bridge';
+  /** macvlan: `bridge`, `private`, `vepa`, `passthru`; ipvlan: `l2`, `l3`, `l3s`. */
+  readonly mode: string;
+  /** ipvlan: `bridge`, `private`, `vepa`. */
+  readonly flag?: string;
+}
+
+export type Family = 4 | 6;
+
 /** A bridge network, fully decided. The engine keeps it; this part puts it into the kernel. */
 export interface BridgeNetwork {
   readonly id: string;
   readonly name: string;
-  /** Interface name, at most 15 characters. */
+  /** Interface name, at most 15 characters; of a network without a bridge its parent's. */
   readonly bridge: string;
   readonly subnets: readonly Subnet[];
   readonly internal: boolean;
@@ -42,6 +59,12 @@ export interface BridgeNetwork {
   readonly sourceAddresses?: readonly string[];
   /** What names of interfaces in containers begin with; `eth` if not given. */
   readonly interfacePrefix?: string;
+  /** Families without address translation: containers are reached, and seen, at their own addresses (gateway mode routed). */
+  readonly routed?: readonly Family[];
+  /** Families in which the host has no address on the bridge (gateway mode isolated, inhibit_ipv4). */
+  readonly hostless?: readonly Family[];
+  /** Not a bridge: macvlan or ipvlan. */
+  readonly direct?: DirectLink;
 }
 
 export interface NetworkRequest {
@@ -55,8 +78,12 @@ export interface NetworkRequest {
     readonly aux?: Readonly<Record<string, string>> | undefined;
   }[];
   readonly internal: boolean;
+  /** `bridge` if not given. */
+  readonly driver?: 'bridge' | 'macvlan' | 'ipvlan';
+  /** `true` if not given. */
+  readonly enableIpv4?: boolean;
   readonly enableIpv6: boolean;
-  /** `com.docker.network.*` driver options. */
+  /** `com.docker.network.*` driver options, `parent`, `macvlan_mode`, `ipvlan_mode`, `ipvlan_flag`. */
   readonly options: Readonly<Record<string, string>>;
 }
 
@@ -64,6 +91,8 @@ export interface SandboxRequest {
   readonly containerId: string;
   /** Resolvers for names that are not ours; empty: the host's. */
   readonly dns: readonly string[];
+  /** Whether names without a dot are left to the search list: the user has set `ndots`. */
+  readonly keepsSingleLabels?: boolean;
 }
 
 export interface EndpointRequest {
@@ -88,8 +117,11 @@ export interface EndpointRequest {
 export interface Endpoint {
   readonly request: EndpointRequest;
   readonly ifname: string;
+  /** `''` where there is none (macvlan, ipvlan). */
   readonly hostVeth: string;
+  /** `''`: that of the host's device (ipvlan). */
   readonly mac: string;
+  /** `''` on a network without IPv4; `prefixLength` is 0 then, and `gateway` `''`. */
   readonly ipv4: string;
   readonly prefixLength: number;
   readonly gateway: string;
@@ -110,6 +142,7 @@ export interface PublishedPort {
   readonly containerPort: number;
   readonly protocol: 'tcp' | 'udp' | 'sctp';
   readonly hostIp: string;
+  /** 0: none; the port can be reached at the container's own address (gateway mode routed). */
   readonly hostPort: number;
 }
 
@@ -150,8 +183,8 @@ export interface Networks extends AsyncDisposable {
   detach(containerId: string, networkId: string): Promise<void>;
   /** Gives the default route to the endpoint on this network. Success means "it has it, and no other one". */
   moveGateway(containerId: string, networkId: string): void;
-  /** The names of an endpoint after a rename of its container. */
-  rename(containerId: string, networkId: string, names: readonly string[]): void;
+  /** The names of an endpoint after a rename of its container; in force at once. */
+  rename(containerId: string, networkId: string, names: readonly string[]): Promise<void>;
   /**
    * Publishes ports of a container by way of one of its networks; all or none.
    * @throws {WharfError} `PORT_TAKEN`: `Bind for 0.0.0.0:80 failed: port is already allocated` (ours), or

@@ -7,7 +7,8 @@ import type { AddressAllocator } from './ipam.ts';
 /** A network that is in the kernel. */
 export interface OpenNetwork {
   readonly network: BridgeNetwork;
-  readonly bridgeIndex: number;
+  /** Of the bridge, or of the parent of devices in containers. */
+  bridgeIndex: number;
   /** One for each subnet, in their order. */
   readonly allocators: readonly AddressAllocator[];
   /** By container. */
@@ -26,27 +27,34 @@ export function decideEndpoint(request: EndpointRequest, open: OpenNetwork, ifna
   if (request.mac !== undefined && !/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i.test(request.mac)) {
     throw invalidParameter({ message: `invalid MAC address: ${request.mac}` });
   }
+  const { direct, subnets } = open.network;
+  const has = (family: 4 | 6) => open.allocators.some((a) => a.prefix.family === family);
   const take = (family: 4 | 6, asked: string | undefined) => {
+    if (asked && !has(family)) throw invalidParameter({ message: `no configured subnet contains IP address ${asked}` });
+    if (!has(family)) return undefined;
     const { allocator, address } = takeAddress(open, family, asked);
-    const gateway = open.network.subnets[open.allocators.indexOf(allocator)]?.gateway ?? '';
-    return { address, prefixLength: allocator.prefix.length, gateway };
+    const gateway = subnets[open.allocators.indexOf(allocator)]?.gateway ?? '';
+    // At layer 3 nobody is asked the way.
+    const isRouter = direct?.driver === 'ipvlan' && direct.mode !== 'l2';
+    return { address, prefixLength: allocator.prefix.length, gateway: isRouter ? '' : gateway };
   };
   const v4 = take(4, request.ipv4);
-  let v6: ReturnType<typeof take> | undefined;
+  let v6: ReturnType<typeof take>;
   try {
-    if (open.allocators.some((a) => a.prefix.family === 6)) v6 = take(6, request.ipv6);
+    v6 = take(6, request.ipv6);
   } catch (error) {
-    allocatorFor(open, v4.address)?.release(v4.address);
+    if (v4 !== undefined) allocatorFor(open, v4.address)?.release(v4.address);
     throw error;
   }
+  const own = macOf(parseAddress(v4?.address ?? v6?.address ?? '::'));
   return {
     request,
     ifname: interfaceName(request, open.network, ifnames),
-    hostVeth: `veth${request.endpointId.slice(0, 7)}`,
-    mac: request.mac?.toLowerCase() ?? macOf(parseAddress(v4.address)),
-    ipv4: v4.address,
-    prefixLength: v4.prefixLength,
-    gateway: v4.gateway,
+    hostVeth: direct === undefined ? `veth${request.endpointId.slice(0, 7)}` : '',
+    mac: direct?.driver === 'ipvlan' ? '' : (request.mac?.toLowerCase() ?? own),
+    ipv4: v4?.address ?? '',
+    prefixLength: v4?.prefixLength ?? 0,
+    gateway: v4?.gateway ?? '',
     ...(v6 && { ipv6: v6.address, ipv6PrefixLength: v6.prefixLength, ipv6Gateway: v6.gateway }),
   };
 }
@@ -95,7 +103,7 @@ export function adoptAddresses(open: OpenNetwork, endpoint: Endpoint): void {
 }
 
 function addressesOf({ ipv4, ipv6 }: Endpoint): string[] {
-  return ipv6 === undefined ? [ipv4] : [ipv4, ipv6];
+  return [...(ipv4 === '' ? [] : [ipv4]), ...(ipv6 === undefined ? [] : [ipv6])];
 }
 
 function takeAddress(open: OpenNetwork, family: 4 | 6, asked: string | undefined) {

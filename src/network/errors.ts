@@ -63,6 +63,18 @@ export const alreadyAttached = defineError(
   (f: { network: string }) => `container is already attached to network ${f.network}`,
 );
 
+export const networkNotPossible = defineError(
+  'NETWORK_NOT_POSSIBLE',
+  'forbidden',
+  (f: { message: string }) => f.message,
+);
+
+export const keeperLost = defineError(
+  'KEEPER_LOST',
+  'internal',
+  (f: { reason: string }) => `the process that keeps the sockets of containers does not answer: ${f.reason}`,
+);
+
 function bracketed(address: string): string {
   return address.includes(':') ? `[${address}]` : address;
 }

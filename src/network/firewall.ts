@@ -1,6 +1,6 @@
-import type { BridgeNetwork, PublishedPort } from './contract.ts';
+import type { BridgeNetwork, Family, PublishedPort } from './contract.ts';
 
-/** A published port as the firewall forwards it: IPv4 only, to a container's address. */
+/** A published port as the firewall forwards it, to a container's address; with host port 0 it is let through to that. */
 export interface Forward extends PublishedPort {
   readonly target: string;
 }
@@ -10,6 +10,13 @@ export function tableName(instance: string): string {
   return `wharf_${instance.replaceAll(/[^A-Za-z0-9]/g, '_')}`;
 }
 
+/** What nft calls a family, its addresses, and the messages of its own that a reachable address has to take. */
+const FAMILIES = [
+  { family: 4, word: 'ip', type: 'ipv4_addr', icmp: 'icmp' },
+  { family: 6, word: 'ip6', type: 'ipv6_addr', icmp: 'ipv6-icmp' },
+] as const;
+type Words = (typeof FAMILIES)[number];
+
 /**
  * Everything of this engine in the firewall, as one transaction that replaces what was there. What it does:
  * - published ports: packets to an address of the host go to the container, by a lookup in two maps, wherever they come from
@@ -18,54 +25,50 @@ export function tableName(instance: string): string {
  * - nothing reaches a container from outside of its bridge but answers and published ports; internal networks are shut.
  * Priorities are the usual ones and every policy is accept: it forbids only what concerns our bridges.
  */
-export function renderFirewall(
-  instance: string,
-  networks: readonly BridgeNetwork[],
-  forwards: readonly Forward[],
-): string {
+export function renderFirewall(instance: string, all: readonly BridgeNetwork[], forwards: readonly Forward[]): string {
   const table = tableName(instance);
+  const networks = all.filter((n) => n.direct === undefined);
+  return [...FAMILIES.flatMap((words) => replaced(words.word, table, tableOf(words, networks, forwards))), ''].join(
+    '\n',
+  );
+}
+
+function tableOf(words: Words, networks: readonly BridgeNetwork[], forwards: readonly Forward[]): string[] {
+  const { family, word, type } = words;
+  const ours = forwards.filter((f) => familyOf(f.target) === family);
+  const value = `${type} . inet_service`;
+  const key = { published: 'inet_proto . inet_service', published_at: `${type} . inet_proto . inet_service` };
+  const members = (name: string) => elements(ours.filter((f) => placeOf(f) === name));
   return [
-    ...replaced('ip', table, [
-      ...block('map published', [
-        'type inet_proto . inet_service : ipv4_addr . inet_service',
-        ...elements(forwards.filter(isAny)),
-      ]),
-      ...block('map published_at', [
-        'type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service',
-        ...elements(forwards.filter((f) => !isAny(f))),
-      ]),
-      ...block('chain ports', [
-        'dnat ip to ip daddr . meta l4proto . th dport map @published_at',
-        'dnat ip to meta l4proto . th dport map @published',
-      ]),
-      ...block('chain prerouting', [
-        'type nat hook prerouting priority dstnat; policy accept;',
-        'fib daddr type local jump ports',
-      ]),
-      ...block('chain output', [
-        'type nat hook output priority -100; policy accept;',
-        'fib daddr type local jump ports',
-      ]),
-      ...block('chain postrouting', [
-        'type nat hook postrouting priority srcnat; policy accept;',
-        ...networks.flatMap((n) => masqueradeRules(n, 4)),
-      ]),
-      ...block('chain raw_prerouting', [
-        // Loopback ports need route_localnet on the bridges: nobody there may use it to talk to the host's loopback.
-        'type filter hook prerouting priority raw; policy accept;',
-        ...networks.map((n) => `iifname "${n.bridge}" ip daddr 127.0.0.0/8 drop`),
-      ]),
-      ...forwardChain(networks),
+    ...block('map published', [`type ${key.published} : ${value}`, ...members('published')]),
+    ...block('map published_at', [`type ${key.published_at} : ${value}`, ...members('published_at')]),
+    ...block('set opened', [`type ${key.published_at}`, ...members('opened')]),
+    ...block('chain ports', [
+      `dnat ${word} to ${word} daddr . meta l4proto . th dport map @published_at`,
+      `dnat ${word} to meta l4proto . th dport map @published`,
     ]),
-    ...replaced('ip6', table, [
-      ...block('chain postrouting', [
-        'type nat hook postrouting priority srcnat; policy accept;',
-        ...networks.flatMap((n) => masqueradeRules(n, 6)),
-      ]),
-      ...forwardChain(networks),
+    ...block('chain prerouting', [
+      'type nat hook prerouting priority dstnat; policy accept;',
+      'fib daddr type local jump ports',
     ]),
-    '',
-  ].join('\n');
+    ...block('chain output', [
+      'type nat hook output priority -100; policy accept;',
+      // What comes from ::1 is never let out of the machine: that address is served by relays.
+      `${family === 6 ? 'ip6 daddr != ::1 ' : ''}fib daddr type local jump ports`,
+    ]),
+    ...block('chain postrouting', [
+      'type nat hook postrouting priority srcnat; policy accept;',
+      ...networks.flatMap((n) => masqueradeRules(n, words)),
+    ]),
+    ...(family === 6
+      ? []
+      : block('chain raw_prerouting', [
+          // Loopback ports need route_localnet on the bridges: nobody there may use it to talk to the host's loopback.
+          'type filter hook prerouting priority raw; policy accept;',
+          ...networks.map((n) => `iifname "${n.bridge}" ip daddr 127.0.0.0/8 drop`),
+        ])),
+    ...forwardChain(networks, words),
+  ];
 }
 
 /** Takes everything away; success also if nothing is there. */
@@ -76,15 +79,18 @@ export function renderRemoval(instance: string): string {
 
 /** Adds ports to a table that is there. */
 export function renderForwards(instance: string, verb: 'add' | 'delete', forwards: readonly Forward[]): string {
+  const table = tableName(instance);
   return forwards
-    .map(
-      (f) => `${verb} element ip ${tableName(instance)} ${isAny(f) ? 'published' : 'published_at'} { ${element(f)} }\n`,
-    )
+    .map((f) => {
+      const { word = 'ip' } = FAMILIES.find(({ family }) => family === familyOf(f.target)) ?? {};
+      return `${verb} element ${word} ${table} ${placeOf(f)} { ${element(f)} }\n`;
+    })
     .join('');
 }
 
-function forwardChain(networks: readonly BridgeNetwork[]): string[] {
+function forwardChain(networks: readonly BridgeNetwork[], { family, word, icmp }: Words): string[] {
   const internal = networks.filter((n) => n.internal);
+  const routed = networks.filter((n) => n.routed?.includes(family));
   return block('chain forward', [
     'type filter hook forward priority filter; policy accept;',
     ...internal.flatMap(({ bridge }) => [
@@ -93,6 +99,8 @@ function forwardChain(networks: readonly BridgeNetwork[]): string[] {
     ]),
     'ct state established,related accept',
     'ct status dnat accept',
+    ...(routed.length > 0 ? [`${word} daddr . meta l4proto . th dport @opened accept`] : []),
+    ...routed.map(({ bridge }) => `oifname "${bridge}" meta l4proto ${icmp} accept`),
     ...networks.filter((n) => !n.icc).map(({ bridge }) => `iifname "${bridge}" oifname "${bridge}" drop`),
     ...networks.flatMap(({ bridge, trustedInterfaces = [] }) =>
       trustedInterfaces.map((name) => `iifname "${name}" oifname "${bridge}" accept`),
@@ -109,18 +117,17 @@ function guard({ bridge, unprotected }: BridgeNetwork, networks: readonly Bridge
 }
 
 function masqueradeRules(
-  { bridge, subnets, masquerade, internal, sourceAddresses = [] }: BridgeNetwork,
-  family: 4 | 6,
+  { bridge, subnets, masquerade, internal, sourceAddresses = [], routed = [] }: BridgeNetwork,
+  { family, word }: Words,
 ): string[] {
-  if (internal) return [];
-  const word = family === 4 ? 'ip' : 'ip6';
-  const source = sourceAddresses.find((address) => address.includes(':') === (family === 6));
+  if (internal || routed.includes(family)) return [];
+  const source = sourceAddresses.find((address) => familyOf(address) === family);
   const away = source === undefined ? 'masquerade' : `snat to ${source}`;
   const loopback = family === 4 ? [`ip saddr 127.0.0.0/8 oifname "${bridge}" masquerade`] : [];
   return [
     ...loopback,
     ...subnets
-      .filter((s) => s.subnet.includes(':') === (family === 6))
+      .filter((s) => familyOf(s.subnet) === family)
       .flatMap(({ subnet }) => [
         ...(masquerade ? [`${word} saddr ${subnet} oifname != "${bridge}" ${away}`] : []),
         // A neighbour that came by a published port: unless the answer comes back through us it is not recognised.
@@ -129,12 +136,19 @@ function masqueradeRules(
   ];
 }
 
-function isAny({ hostIp }: Forward): boolean {
-  return hostIp === '0.0.0.0';
+function familyOf(address: string): Family {
+  return address.includes(':') ? 6 : 4;
+}
+
+function placeOf({ hostIp, hostPort }: Forward): 'published' | 'published_at' | 'opened' {
+  if (hostPort === 0) return 'opened';
+  return hostIp === '0.0.0.0' || hostIp === '::' ? 'published' : 'published_at';
 }
 
 function element(f: Forward): string {
-  const key = isAny(f) ? `${f.protocol} . ${f.hostPort}` : `${f.hostIp} . ${f.protocol} . ${f.hostPort}`;
+  if (placeOf(f) === 'opened') return `${f.target} . ${f.protocol} . ${f.containerPort}`;
+  const port = `${f.protocol} . ${f.hostPort}`;
+  const key = placeOf(f) === 'published' ? port : `${f.hostIp} . ${port}`;
   return `${key} : ${f.target} . ${f.containerPort}`;
 }
 

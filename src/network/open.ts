@@ -1,9 +1,9 @@
 import path from 'node:path';
-import { messageOf } from '../core/errors.ts';
+import { errnoOf, messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { RouteSocket, createNetns, inNetns, removeNetns } from '../linux/index.ts';
 import { overlap, parsePrefix } from './addresses.ts';
-import { ensureBridge, markOf } from './bridge.ts';
+import { markOf } from './bridge.ts';
 import type {
   BridgeNetwork,
   Endpoint,
@@ -16,80 +16,104 @@ import type {
   SandboxRecord,
   SandboxRequest,
 } from './contract.ts';
-import { Forwarder } from './dns/forward.ts';
-import type { OpenNetwork } from './endpoint.ts';
-import { adoptAddresses, decideEndpoint, releaseAddresses } from './endpoint.ts';
+import { decideEndpoint, releaseAddresses } from './endpoint.ts';
 import { alreadyAttached, networkNotOpen, sandboxNotOpen } from './errors.ts';
 import type { Forward } from './firewall.ts';
 import { Firewall } from './firewall-tables.ts';
 import { blocksInUse } from './host-blocks.ts';
-import { AddressAllocator } from './ipam.ts';
+import type { Keeper } from './keeper/contract.ts';
+import { LocalKeeper } from './keeper/local.ts';
+import { RemoteKeeper } from './keeper/remote.ts';
 import { planNetwork } from './plan.ts';
-import type { HeldPorts } from './port-holder.ts';
-import { PortHolder, isRelayed } from './port-holder.ts';
+import { Publications, socketsOf } from './publications.ts';
+import { adoptSandbox } from './recover.ts';
 import { renderResolvConf } from './resolv-conf.ts';
-import type { Publication, Sandbox } from './sandbox.ts';
-import { checkPort, closeDns, emptySandbox, openDns } from './sandbox.ts';
+import type { Sandbox } from './sandbox.ts';
+import { emptySandbox, redirectDns, resolverState } from './sandbox.ts';
+import { Segments } from './segments.ts';
 import { sweepStrays } from './sweep.ts';
-import { configureWire, createWire, rejoinBridge, shutEndpoint, useGateway } from './wire.ts';
+import { connectWire, cutWire, removeWire, useGateway } from './wire.ts';
 
 /** Opens the networks of one engine. Touches nothing in the kernel until it is asked to. */
 export async function openNetworks(options: NetworksOptions): Promise<Networks> {
-  return new KernelNetworks(options);
+  return new KernelNetworks(options, await openKeeper(options));
+}
+
+/** What a daemon of before left running may have no keeper: its work is done here then, until it is replaced. */
+async function openKeeper({ execRoot, hasKeeper = false, log }: NetworksOptions): Promise<Keeper> {
+  if (!hasKeeper) return new LocalKeeper();
+  try {
+    return await RemoteKeeper.connect(execRoot, log);
+  } catch (error) {
+    if (!['ENOENT', 'ECONNREFUSED'].includes(errnoOf(error) ?? '')) throw error;
+    log.warn('nobody keeps the sockets of containers while there is no daemon', { error: messageOf(error) });
+    return new LocalKeeper();
+  }
 }
 
 /**
  * Kernel calls are synchronous and run to their end without anything in between, so state here and in the kernel changes
- * together; what takes longer (deleting devices, opening sockets for Node) happens on top of a state that is consistent.
+ * together; what takes longer (deleting devices, what the keeper does) happens on top of a state that is consistent.
  */
 class KernelNetworks implements Networks {
   readonly #options: NetworksOptions;
   readonly #log: Logger;
   readonly #routes = new RouteSocket();
   readonly #firewall: Firewall;
-  readonly #forwarder = new Forwarder();
-  readonly #ports = new PortHolder();
-  readonly #networks = new Map<string, OpenNetwork>();
+  readonly #keeper: Keeper;
+  readonly #publications: Publications;
+  readonly #segments: Segments;
   readonly #sandboxes = new Map<string, Sandbox>();
   /** What is still being done of what was taken away. */
   readonly #pending = new Set<Promise<void>>();
 
-  constructor(options: NetworksOptions) {
+  constructor(options: NetworksOptions, keeper: Keeper) {
+    const { instance, log } = options;
     this.#options = options;
-    this.#log = options.log;
-    this.#firewall = new Firewall(options.instance, options.log);
+    this.#log = log;
+    this.#keeper = keeper;
+    keeper.onLost = () => this.#later(() => this.#giveAnew());
+    this.#firewall = new Firewall(instance, log);
+    this.#segments = new Segments(this.#routes, instance, log);
+    this.#publications = new Publications({
+      keeper,
+      log,
+      change: (verb, forwards) => this.#changeForwards(verb, forwards),
+      forget: (forwards) => this.#later(() => this.#firewall.forgetFlows(forwards)),
+    });
   }
 
   async plan(request: NetworkRequest, others: readonly BridgeNetwork[]): Promise<BridgeNetwork> {
-    const taken = blocksInUse(this.#routes, new Set(others.map((n) => n.bridge)), markOf(this.#options.instance));
-    return planNetwork(request, others, taken, this.#options);
+    return planNetwork(request, others, this.#blocksInUse(others), this.#options);
   }
 
   conflicts(network: BridgeNetwork): boolean {
-    const used = blocksInUse(this.#routes, new Set([network.bridge]), markOf(this.#options.instance));
+    // Others on the wire have addresses of its block: that is what it is for.
+    if (network.direct !== undefined) return false;
+    const used = this.#blocksInUse([network]);
     return network.subnets.some((s) => used.some((block) => overlap(block, parsePrefix(s.subnet))));
   }
 
   async openNetwork(network: BridgeNetwork): Promise<void> {
-    if (this.#networks.has(network.id)) return;
+    if (this.#segments.find(network.id) !== undefined) return;
     await this.#bringUp(network);
     try {
       this.#writeFirewall();
     } catch (error) {
-      this.#networks.delete(network.id);
-      await this.#deleteBridge(network);
+      this.#segments.forget(network.id);
+      await this.#segments.deleteDevice(network);
       throw error;
     }
   }
 
   async removeNetwork(networkId: string): Promise<void> {
-    const open = this.#networks.get(networkId);
+    const open = this.#segments.find(networkId);
     if (open === undefined) return;
     for (const containerId of open.endpoints.keys()) await this.detach(containerId, networkId);
-    this.#networks.delete(networkId);
+    this.#segments.forget(networkId);
     this.#writeFirewall();
     await Promise.all(this.#pending);
-    await this.#deleteBridge(open.network);
+    await this.#segments.deleteDevice(open.network);
   }
 
   async openSandbox(request: SandboxRequest): Promise<{ readonly path: string }> {
@@ -114,7 +138,7 @@ class KernelNetworks implements Networks {
   async attach(request: EndpointRequest): Promise<Endpoint> {
     const { containerId, networkId } = request;
     const sandbox = this.#sandbox(containerId);
-    const open = this.#network(networkId);
+    const open = this.#segments.get(networkId);
     const { network } = open;
     if (sandbox.endpoints.has(networkId)) throw alreadyAttached({ network: network.name });
 
@@ -122,16 +146,14 @@ class KernelNetworks implements Networks {
     const ifnames = new Set([...sandbox.endpoints.values()].map((e) => e.ifname));
     const endpoint = decideEndpoint(request, open, ifnames);
     undo.defer(() => releaseAddresses(open, endpoint));
-    createWire(this.#routes, sandbox.path, network, open.bridgeIndex, endpoint);
-    undo.defer(() => this.#routes.deleteLink(endpoint.hostVeth));
-    configureWire(this.#routes, sandbox.path, network, endpoint);
+    undo.use(await connectWire(this.#routes, sandbox.path, open, endpoint));
     sandbox.endpoints.set(networkId, endpoint);
     open.endpoints.set(containerId, endpoint);
     undo.defer(() => {
       sandbox.endpoints.delete(networkId);
       open.endpoints.delete(containerId);
     });
-    if (!network.isDefault) await this.#openDns(sandbox);
+    if (!network.isDefault) await this.#tellResolver(sandbox);
     undo.move();
     return endpoint;
   }
@@ -144,9 +166,10 @@ class KernelNetworks implements Networks {
       if (publication.networkId === networkId) await publication[Symbol.asyncDispose]();
     }
     this.#forget(sandbox, networkId);
-    await this.#routes.deleteLink(endpoint.hostVeth);
+    await this.#tellResolver(sandbox);
+    await removeWire(this.#routes, sandbox.path, endpoint);
     const rest = [...sandbox.endpoints.values()].filter(
-      (e) => this.#networks.get(e.request.networkId)?.network.internal === false,
+      (e) => this.#segments.find(e.request.networkId)?.network.internal === false,
     );
     const next = rest.findLast((e) => e.request.gateway) ?? rest[0];
     if (next !== undefined) this.moveGateway(containerId, next.request.networkId);
@@ -158,19 +181,16 @@ class KernelNetworks implements Networks {
     if (chosen === undefined) throw networkNotOpen({ networkId });
     useGateway(sandbox.path, chosen);
     for (const [id, endpoint] of sandbox.endpoints) {
-      const moved: Endpoint = { ...endpoint, request: { ...endpoint.request, gateway: id === networkId } };
-      sandbox.endpoints.set(id, moved);
-      this.#networks.get(id)?.endpoints.set(containerId, moved);
+      this.#change(sandbox, id, { ...endpoint, request: { ...endpoint.request, gateway: id === networkId } });
     }
   }
 
-  rename(containerId: string, networkId: string, names: readonly string[]): void {
+  async rename(containerId: string, networkId: string, names: readonly string[]): Promise<void> {
     const sandbox = this.#sandboxes.get(containerId);
     const endpoint = sandbox?.endpoints.get(networkId);
     if (sandbox === undefined || endpoint === undefined) return;
-    const renamed: Endpoint = { ...endpoint, request: { ...endpoint.request, names } };
-    sandbox.endpoints.set(networkId, renamed);
-    this.#networks.get(networkId)?.endpoints.set(containerId, renamed);
+    this.#change(sandbox, networkId, { ...endpoint, request: { ...endpoint.request, names } });
+    await this.#tellResolver(sandbox);
   }
 
   async publish(
@@ -179,24 +199,14 @@ class KernelNetworks implements Networks {
     ports: readonly PortRequest[],
   ): Promise<readonly PublishedPort[]> {
     const sandbox = this.#sandbox(containerId);
-    const { network } = this.#network(networkId);
+    const { network } = this.#segments.get(networkId);
     const endpoint = sandbox.endpoints.get(networkId);
     if (endpoint === undefined) throw networkNotOpen({ networkId });
-    // Nobody outside can reach a container of an internal network.
-    if (network.internal || ports.length === 0) return [];
-    for (const port of ports) checkPort(port);
-    const held = await this.#ports.hold(ports, network.hostBinding, endpoint.ipv4);
-    const publication = this.#publication(sandbox, networkId, endpoint, held);
-    sandbox.publications.add(publication);
-    try {
-      this.#changeForwards('add', publication.forwards);
-    } catch (error) {
-      sandbox.publications.delete(publication);
-      await held[Symbol.asyncDispose]();
-      throw error;
-    }
+    // Nobody outside can reach a container of an internal network, and everybody one that is on the wire itself.
+    if (network.internal || network.direct !== undefined || ports.length === 0) return [];
+    const publication = await this.#publications.publish(sandbox, network, endpoint, ports);
     await this.#firewall.forgetFlows(publication.forwards);
-    return held.ports;
+    return publication.ports;
   }
 
   async unpublish(containerId: string): Promise<void> {
@@ -226,11 +236,13 @@ class KernelNetworks implements Networks {
     };
     for (const publication of sandbox.publications) await attempt(async () => publication[Symbol.asyncDispose]());
     for (const [networkId, endpoint] of sandbox.endpoints) {
-      await attempt(() => shutEndpoint(this.#routes, endpoint));
+      await attempt(async () => {
+        const rest = await cutWire(this.#routes, sandbox.path, endpoint);
+        if (rest !== undefined) this.#later(rest);
+      });
       this.#forget(sandbox, networkId);
-      this.#later(() => this.#routes.deleteLink(endpoint.hostVeth));
     }
-    await attempt(() => closeDns(sandbox));
+    await attempt(async () => (sandbox.hasResolver ? this.#keeper.dropResolver(containerId) : undefined));
     await attempt(() => removeNetns(sandbox.path));
     if (failures.length > 0) throw new AggregateError(failures);
   }
@@ -238,7 +250,7 @@ class KernelNetworks implements Networks {
   async recover(networks: readonly BridgeNetwork[], sandboxes: readonly SandboxRecord[]): Promise<void> {
     for (const network of networks) {
       try {
-        if (this.#networks.has(network.id)) continue;
+        if (this.#segments.find(network.id) !== undefined) continue;
         if (this.conflicts(network)) {
           const subnets = network.subnets.map((s) => s.subnet);
           this.#log.warn('the host uses addresses of a network elsewhere too', { network: network.name, subnets });
@@ -250,15 +262,23 @@ class KernelNetworks implements Networks {
     }
     for (const record of sandboxes) {
       const { containerId } = record.request;
+      const sandbox = emptySandbox(record.request, this.#netnsPath(containerId));
       try {
-        await this.#adopt(record);
+        const parts = { routes: this.#routes, segments: this.#segments, log: this.#log };
+        // Fails unless a namespace is mounted there: an empty file is none.
+        inNetns(sandbox.path, () => undefined);
+        this.#sandboxes.set(containerId, sandbox);
+        await adoptSandbox(parts, this.#publications, sandbox, record);
+        await this.#tellResolver(sandbox);
       } catch (error) {
         this.#log.warn('network namespace not recovered', { containerId, error: messageOf(error) });
       }
     }
+    const resolved = [...this.#sandboxes.values()].filter((s) => s.hasResolver).map((s) => s.request.containerId);
+    await this.#keeper.keepOnly(resolved, socketsOf(this.#sandboxes.values()));
     // Only now, and in one transaction: what was published before stays so without a gap.
     this.#writeFirewall();
-    const open = [...this.#networks.values()];
+    const open = this.#segments.all;
     await sweepStrays(
       this.#routes,
       path.join(this.#options.execRoot, 'netns'),
@@ -280,88 +300,44 @@ class KernelNetworks implements Networks {
     return renderResolvConf(options);
   }
 
-  /** Lets go of sockets. Where no container is left, bridges and firewall tables go too: the next start makes them anew. */
+  /** Where no container is left, bridges and firewall tables go too: the next start makes them anew. */
   async [Symbol.asyncDispose](): Promise<void> {
     const idle = this.#sandboxes.size === 0;
-    for (const sandbox of this.#sandboxes.values()) {
-      await closeDns(sandbox);
-      for (const { held } of sandbox.publications) await held[Symbol.asyncDispose]();
-    }
-    this.#sandboxes.clear();
     await Promise.all(this.#pending);
+    await this.#keeper[Symbol.asyncDispose]();
+    this.#sandboxes.clear();
     if (idle) {
-      await Promise.all([...this.#networks.values()].map(({ network }) => this.#deleteBridge(network)));
+      const networks = this.#segments.all.map((n) => n.network);
+      this.#segments.clear();
+      await Promise.all(networks.map((network) => this.#segments.deleteDevice(network)));
       this.#firewall.write([], []);
     }
-    this.#networks.clear();
+    this.#segments.clear();
+    this.#segments[Symbol.dispose]();
     this.#firewall[Symbol.dispose]();
     this.#routes[Symbol.dispose]();
   }
 
   async #bringUp(network: BridgeNetwork): Promise<void> {
-    const bridgeIndex = await ensureBridge(this.#routes, network, this.#options.instance);
-    const allocators = network.subnets.map((s) => new AddressAllocator(network.name, s));
-    this.#networks.set(network.id, { network, bridgeIndex, allocators, endpoints: new Map() });
+    await this.#segments.bringUp(network);
     this.#firewall.watch(() => this.#restoreFirewall());
   }
 
-  /** Takes up a sandbox that is in the kernel already. */
-  async #adopt({ request, endpoints, ports }: SandboxRecord): Promise<void> {
-    const file = this.#netnsPath(request.containerId);
-    const sandbox = emptySandbox(request, file);
-    // Fails unless a namespace is mounted there: an empty file is none.
-    inNetns(file, () => undefined);
-    this.#sandboxes.set(request.containerId, sandbox);
-    for (const endpoint of endpoints) {
-      const { networkId } = endpoint.request;
-      const open = this.#networks.get(networkId);
-      if (open === undefined || this.#routes.findLink(endpoint.hostVeth) === undefined) {
-        this.#log.warn('endpoint not recovered', { containerId: request.containerId, networkId });
-        continue;
-      }
-      rejoinBridge(this.#routes, open.network, open.bridgeIndex, endpoint.hostVeth);
-      sandbox.endpoints.set(networkId, endpoint);
-      open.endpoints.set(request.containerId, endpoint);
-      adoptAddresses(open, endpoint);
-    }
-    const onIt = [...sandbox.endpoints.values()];
-    if (onIt.some((e) => this.#networks.get(e.request.networkId)?.network.isDefault === false)) {
-      await this.#openDns(sandbox);
-    }
-    const published = onIt.findLast((e) => e.request.gateway) ?? onIt[0];
-    if (published === undefined || ports.length === 0) return;
-    const held = await this.#ports.adopt(ports, published.ipv4, (port, error) => {
-      this.#log.warn('published port is not held', {
-        ...port,
-        containerId: request.containerId,
-        error: messageOf(error),
-      });
-    });
-    sandbox.publications.add(this.#publication(sandbox, published.request.networkId, published, held));
+  /** What a container's resolver knows is as its endpoints are now; one is opened with the first that has need of it. */
+  async #tellResolver(sandbox: Sandbox): Promise<void> {
+    const state = resolverState(sandbox, (id) => this.#segments.find(id)?.network);
+    if (state === undefined) return;
+    const { isNew, ...ports } = await this.#keeper.putResolver(state);
+    if (isNew) redirectDns(sandbox.path, ports);
+    sandbox.hasResolver = true;
   }
 
-  #openDns(sandbox: Sandbox): Promise<void> {
-    const networks = () => [...sandbox.endpoints.keys()].flatMap((id) => this.#networks.get(id) ?? []);
-    return openDns(sandbox, networks, this.#forwarder);
-  }
-
-  #publication(sandbox: Sandbox, networkId: string, endpoint: Endpoint, held: HeldPorts): Publication {
-    const forwards = held.ports.filter((p) => !isRelayed(p)).map((p): Forward => ({ ...p, target: endpoint.ipv4 }));
-    const publication: Publication = {
-      networkId,
-      held,
-      forwards,
-      [Symbol.asyncDispose]: async () => {
-        if (!sandbox.publications.delete(publication)) return;
-        try {
-          this.#changeForwards('delete', forwards);
-          this.#later(() => this.#firewall.forgetFlows(forwards));
-        } finally {
-          await held[Symbol.asyncDispose]();
-        }
-      },
-    };
-    return publication;
+  /** The keeper died, and another one knows nothing yet. */
+  async #giveAnew(): Promise<void> {
+    for (const sandbox of this.#sandboxes.values()) {
+      if (sandbox.hasResolver) await this.#tellResolver(sandbox);
+      await this.#publications.renew(sandbox);
+    }
   }
 
   #changeForwards(verb: 'add' | 'delete', forwards: readonly Forward[]): void {
@@ -370,10 +346,7 @@ class KernelNetworks implements Networks {
 
   #writeFirewall(): void {
     const forwards = [...this.#sandboxes.values()].flatMap((s) => [...s.publications].flatMap((p) => p.forwards));
-    this.#firewall.write(
-      [...this.#networks.values()].map((n) => n.network),
-      forwards,
-    );
+    this.#firewall.write(this.#segments.bridged, forwards);
   }
 
   #restoreFirewall(): void {
@@ -384,14 +357,20 @@ class KernelNetworks implements Networks {
     }
   }
 
-  async #deleteBridge({ bridge }: BridgeNetwork): Promise<void> {
-    if (this.#routes.findLink(bridge)?.alias === markOf(this.#options.instance)) await this.#routes.deleteLink(bridge);
+  #blocksInUse(own: readonly BridgeNetwork[]) {
+    const bridges = own.filter((n) => n.direct === undefined).map((n) => n.bridge);
+    return blocksInUse(this.#routes, new Set(bridges), markOf(this.#options.instance));
+  }
+
+  #change(sandbox: Sandbox, networkId: string, endpoint: Endpoint): void {
+    sandbox.endpoints.set(networkId, endpoint);
+    this.#segments.find(networkId)?.endpoints.set(sandbox.request.containerId, endpoint);
   }
 
   /** Takes an endpoint off the books; its addresses are free. */
   #forget(sandbox: Sandbox, networkId: string): void {
     const endpoint = sandbox.endpoints.get(networkId);
-    const open = this.#networks.get(networkId);
+    const open = this.#segments.find(networkId);
     sandbox.endpoints.delete(networkId);
     open?.endpoints.delete(sandbox.request.containerId);
     if (endpoint !== undefined && open !== undefined) releaseAddresses(open, endpoint);
@@ -409,12 +388,6 @@ class KernelNetworks implements Networks {
     const sandbox = this.#sandboxes.get(containerId);
     if (sandbox === undefined) throw sandboxNotOpen({ containerId });
     return sandbox;
-  }
-
-  #network(networkId: string): OpenNetwork {
-    const open = this.#networks.get(networkId);
-    if (open === undefined) throw networkNotOpen({ networkId });
-    return open;
   }
 
   #netnsPath(containerId: string): string {

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { invalidParameter } from '../core/errors.ts';
 import type { BridgeNetwork, NetworkRequest, NetworksOptions, Subnet } from './contract.ts';
 import type { Prefix } from './addresses.ts';
-import { contains, findAddress, formatAddress, formatPrefix, overlap, parseAddress, parsePrefix } from './addresses.ts';
+import { contains, formatAddress, formatPrefix, overlap, parseAddress, parsePrefix } from './addresses.ts';
 import { poolOverlap, poolsExhausted } from './errors.ts';
 import { DEFAULT_ADDRESS_POOLS, firstFreeBlock, subnetFaults } from './ipam.ts';
-
-const OPTION = 'com.docker.network.';
+import { planDirect } from './plan-direct.ts';
+import { DEVICE_NAME, OPTION, bridgeOptions } from './plan-options.ts';
 
 /**
  * Decides everything about a new network.
@@ -19,7 +19,8 @@ export function planNetwork(
   taken: readonly Prefix[],
   { instance, addressPools }: Pick<NetworksOptions, 'instance' | 'addressPools'>,
 ): BridgeNetwork {
-  const { options } = request;
+  const { enableIpv4 = true, driver = 'bridge' } = request;
+  if (!enableIpv4 && !request.enableIpv6) throw invalidParameter({ message: 'IPv4 or IPv6 must be enabled' });
   const asked = request.subnets.filter((s) => s.subnet);
   const without = request.subnets.filter((s) => !s.subnet);
   const faults = asked.flatMap((s) => subnetFaults({ ...s, subnet: s.subnet ?? '' }));
@@ -34,11 +35,11 @@ export function planNetwork(
     const prefix = parsePrefix(subnet);
     if (theirs.some((t) => overlap(t, prefix))) throw poolOverlap({});
     if (subnets.some((s) => overlap(parsePrefix(s.subnet), prefix))) throw poolOverlap({});
-    if (prefix.family === 6 && !request.enableIpv6) continue;
+    if (prefix.family === 6 ? !request.enableIpv6 : !enableIpv4) continue;
     subnets.push(withGateway(prefix, rest));
   }
   const has = (family: 4 | 6) => subnets.some((s) => parsePrefix(s.subnet).family === family);
-  if (!has(4)) {
+  if (enableIpv4 && !has(4)) {
     const pools = addressPools.length > 0 ? addressPools : DEFAULT_ADDRESS_POOLS;
     const block = firstFreeBlock(4, pools, [...theirs, ...taken]);
     if (block === undefined) throw poolsExhausted({});
@@ -48,20 +49,20 @@ export function planNetwork(
     const pools = addressPools.some((p) => p.base.includes(':')) ? addressPools : [uniqueLocalPool(instance)];
     const block = firstFreeBlock(6, pools, [...theirs, ...taken]);
     if (block === undefined) throw poolsExhausted({});
-    subnets.push(withGateway(block, {}));
+    subnets.push(withGateway(block, enableIpv4 ? {} : (without[0] ?? {})));
   }
-  return {
+  const base = {
     id: request.id,
     name: request.name,
-    bridge: bridgeName(request, others, instance),
     subnets,
     internal: request.internal,
-    masquerade: flag(options, 'bridge.enable_ip_masquerade', true),
-    icc: flag(options, 'bridge.enable_icc', true),
-    mtu: mtu(options),
     isDefault: request.isDefault,
-    hostBinding: hostBinding(options),
-    ...fromOptions(options, request.internal),
+  };
+  if (driver !== 'bridge') return { ...base, ...planDirect(request, driver, others) };
+  return {
+    ...base,
+    bridge: bridgeName(request, others, instance),
+    ...bridgeOptions(request.options, request.internal),
   };
 }
 
@@ -85,81 +86,13 @@ function withGateway(prefix: Prefix, rest: Omit<NetworkRequest['subnets'][number
 function bridgeName(request: NetworkRequest, others: readonly BridgeNetwork[], instance: string): string {
   const name = request.options[`${OPTION}bridge.name`];
   if (!name) return request.isDefault ? `wh-${instance}0` : `br-${request.id.slice(0, 12)}`;
-  // What the kernel takes as a name of a device (dev_valid_name), less what shells and nft would stumble over.
-  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/.test(name)) {
+  if (!DEVICE_NAME.test(name)) {
     throw invalidParameter({ message: `invalid bridge name "${name}": at most 15 letters, digits and any of "_.-"` });
   }
   if (others.some((n) => n.bridge === name)) {
     throw invalidParameter({ message: `bridge name "${name}" is already used by another network` });
   }
   return name;
-}
-
-function flag(options: Readonly<Record<string, string>>, key: string, otherwise: boolean): boolean {
-  const text = options[OPTION + key];
-  if (text === undefined || text === '') return otherwise;
-  if (/^(1|t|true)$/i.test(text)) return true;
-  if (/^(0|f|false)$/i.test(text)) return false;
-  throw invalidParameter({ message: `invalid value for ${OPTION}${key}: "${text}" is neither true nor false` });
-}
-
-function mtu(options: Readonly<Record<string, string>>): number {
-  const text = options[`${OPTION}driver.mtu`];
-  if (text === undefined || text === '' || text === '0') return 1500;
-  const value = /^\d+$/.test(text) ? Number(text) : -1;
-  if (value < 68 || value > 65535) {
-    throw invalidParameter({ message: `invalid value for ${OPTION}driver.mtu: "${text}" is no size from 68 to 65535` });
-  }
-  return value;
-}
-
-function hostBinding(options: Readonly<Record<string, string>>): string {
-  const text = options[`${OPTION}bridge.host_binding_ipv4`] || '0.0.0.0';
-  if (findAddress(text)?.family !== 4) {
-    throw invalidParameter({
-      message: `invalid value for ${OPTION}bridge.host_binding_ipv4: "${text}" is no IPv4 address`,
-    });
-  }
-  return text;
-}
-
-/** What only a few networks have. @throws {WharfError} `INVALID_PARAMETER`, also at what is not done yet */
-function fromOptions(options: Readonly<Record<string, string>>, internal: boolean): Partial<BridgeNetwork> {
-  const refuse = (key: string, value: string, why: string) =>
-    invalidParameter({ message: `invalid value for ${OPTION}${key}: "${value}" ${why}` });
-  let unprotected = false;
-  for (const family of ['4', '6']) {
-    const key = `bridge.gateway_mode_ipv${family}`;
-    const mode = options[OPTION + key] ?? '';
-    if (mode === 'routed' || mode === 'isolated') throw refuse(key, mode, 'is not supported by this engine');
-    if (!['', 'nat', 'nat-unprotected'].includes(mode)) throw refuse(key, mode, 'is no gateway mode');
-    unprotected ||= mode === 'nat-unprotected' && !internal;
-  }
-  if (flag(options, 'bridge.inhibit_ipv4', false)) {
-    throw refuse('bridge.inhibit_ipv4', 'true', 'is not supported by this engine');
-  }
-  const trusted = (options[`${OPTION}bridge.trusted_host_interfaces`] ?? '').split(':').filter(Boolean);
-  const prefix = options[`${OPTION}container_iface_prefix`] ?? '';
-  for (const [key, name] of [
-    ...trusted.map((name) => ['bridge.trusted_host_interfaces', name] as const),
-    ...(prefix === '' ? [] : [['container_iface_prefix', prefix] as const]),
-  ]) {
-    if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/.test(name)) throw refuse(key, name, 'is no name of an interface');
-  }
-  const sources: string[] = [];
-  for (const family of [4, 6]) {
-    const address = options[`${OPTION}host_ipv${family}`] ?? '';
-    if (address === '') continue;
-    if (findAddress(address)?.family !== family)
-      throw refuse(`host_ipv${family}`, address, `is no IPv${family} address`);
-    sources.push(address);
-  }
-  return {
-    ...(unprotected ? { unprotected } : {}),
-    ...(trusted.length > 0 ? { trustedInterfaces: trusted } : {}),
-    ...(sources.length > 0 ? { sourceAddresses: sources } : {}),
-    ...(prefix === '' ? {} : { interfacePrefix: prefix }),
-  };
 }
 
 /** A /48 of unique local addresses (RFC 4193) that is this engine's by its hash. */

@@ -1,40 +1,50 @@
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { errnoOf } from '../core/errors.ts';
-import { bindInetSocket, closeSocket } from '../linux/index.ts';
 import type { PortRequest, PublishedPort } from './contract.ts';
 import { hostAddressMissing, portTaken, portsExhausted } from './errors.ts';
-import type { Relay } from './relay.ts';
-import { openRelay } from './relay.ts';
+import type { Keeper, PortSocket } from './keeper/contract.ts';
+import { holderOf } from './port-user.ts';
 
 /** A port of the host that is ours: nobody else can bind it while we hold it. */
 interface Held {
   readonly port: PublishedPort;
-  readonly fd: number | undefined;
-  relay?: Relay;
+  /** `undefined`: it could not be had, but is ours all the same. */
+  readonly socket: PortSocket | undefined;
 }
 
 /** Ports held for one container. */
 export interface HeldPorts extends AsyncDisposable {
   readonly ports: readonly PublishedPort[];
+  readonly sockets: readonly PortSocket[];
+  /** Holds them anew, after the keeper was lost. */
+  renew(onLost: (port: PublishedPort, error: unknown) => void): Promise<void>;
+}
+
+/** Addresses of a container, for relays and errors. */
+export interface Targets {
+  readonly ipv4: string;
+  readonly ipv6?: string | undefined;
 }
 
 /**
  * The host's ports that containers have. Each is held by a real socket, so that other programs see it as taken and we see
- * theirs. With IPv4 the firewall forwards and nothing ever arrives at the socket; IPv6 is relayed from it by this process.
+ * theirs. Where the firewall forwards nothing ever arrives at the socket; the rest is relayed from it.
  */
 export class PortHolder {
+  readonly #keeper: Keeper;
   readonly #held = new Set<Held>();
+
+  constructor(keeper: Keeper) {
+    this.#keeper = keeper;
+  }
 
   /**
    * Holds a port for each request (two for one without address: IPv4 and IPv6); all or none.
-   * @param target the container's address, for relays and errors
    * @throws {WharfError} `PORT_TAKEN`, `PORTS_EXHAUSTED`, `HOST_ADDRESS_MISSING`
    */
-  async hold(requests: readonly PortRequest[], hostBinding: string, target: string): Promise<HeldPorts> {
+  async hold(requests: readonly PortRequest[], hostBinding: string, targets: Targets): Promise<HeldPorts> {
     const taken: Held[] = [];
     try {
-      for (const request of requests) taken.push(...this.#holdOne(request, hostBinding, target));
-      for (const held of taken) await startRelay(held, target);
+      for (const request of requests) taken.push(...(await this.#holdOne(request, hostBinding, targets)));
     } catch (error) {
       await this.#release(taken);
       throw error;
@@ -48,44 +58,50 @@ export class PortHolder {
    */
   async adopt(
     ports: readonly PublishedPort[],
-    target: string,
+    targets: Targets,
     onLost: (port: PublishedPort, error: unknown) => void,
   ): Promise<HeldPorts> {
-    const taken: Held[] = [];
-    for (const port of ports) {
-      let held: Held = { port, fd: undefined };
-      try {
-        held = { port, fd: bind(port, target) };
-        await startRelay(held, target);
-      } catch (error) {
-        onLost(port, error);
-      }
-      this.#held.add(held);
-      taken.push(held);
-    }
-    return this.#handle(taken);
+    const taken = ports.map((port): Held => ({ port, socket: socketOf(port, targets) }));
+    for (const held of taken) this.#held.add(held);
+    const handle = this.#handle(taken);
+    await handle.renew(onLost);
+    return handle;
   }
 
   #handle(taken: readonly Held[]): HeldPorts {
-    return { ports: taken.map((h) => h.port), [Symbol.asyncDispose]: () => this.#release(taken) };
+    return {
+      ports: taken.map((h) => h.port),
+      sockets: taken.flatMap((h) => h.socket ?? []),
+      renew: async (onLost) => {
+        for (const { port, socket } of taken) {
+          try {
+            if (socket !== undefined) await this.#keeper.hold(socket);
+          } catch (error) {
+            onLost(port, error);
+          }
+        }
+      },
+      [Symbol.asyncDispose]: () => this.#release(taken),
+    };
   }
 
-  #holdOne(request: PortRequest, hostBinding: string, target: string): Held[] {
+  async #holdOne(request: PortRequest, hostBinding: string, targets: Targets): Promise<Held[]> {
     const { containerPort, protocol } = request;
-    const addresses = addressesOf(request.hostIp, hostBinding);
+    const addresses = addressesOf(request.hostIp, hostBinding, targets);
     const optional = (hostIp: string) => request.hostIp === '' && hostIp.includes(':');
-    const holdAll = (hostPort: number) => {
+    const holdAll = async (hostPort: number) => {
       const taken: Held[] = [];
       try {
         for (const hostIp of addresses) {
           // Where the kernel chose the first one, the others follow.
           const wanted = taken[0]?.port.hostPort ?? hostPort;
-          const held = this.#bindFree({ containerPort, protocol, hostIp, hostPort: wanted }, target, optional(hostIp));
+          const port = { containerPort, protocol, hostIp, hostPort: wanted };
+          const held = await this.#bind(port, targets, optional(hostIp));
           if (held !== undefined) taken.push(held);
         }
         return taken;
       } catch (error) {
-        for (const held of taken) this.#drop(held);
+        await this.#release(taken);
         throw error;
       }
     };
@@ -93,7 +109,7 @@ export class PortHolder {
     const [from, to] = typeof request.hostPort === 'number' ? [1, 16] : request.hostPort;
     for (let candidate = from; candidate <= to; candidate++) {
       try {
-        return holdAll(typeof request.hostPort === 'number' ? 0 : candidate);
+        return await holdAll(typeof request.hostPort === 'number' ? 0 : candidate);
       } catch (error) {
         if (!portTaken.is(error)) throw error;
         if (from === to) throw error;
@@ -102,26 +118,34 @@ export class PortHolder {
     throw portsExhausted({ hostIp: addresses[0] ?? '', from, to });
   }
 
-  #bindFree(port: PublishedPort, target: string, optional: boolean): Held | undefined {
+  async #bind(port: PublishedPort, targets: Targets, optional: boolean): Promise<Held | undefined> {
     const { hostIp, hostPort, protocol } = port;
-    const container = `${target}:${port.containerPort}`;
+    const container = `${targets.ipv4 || `[${targets.ipv6}]`}:${port.containerPort}`;
     for (const { port: other } of this.#held) {
-      if (other.protocol === protocol && other.hostPort === hostPort && meet(other.hostIp, hostIp)) {
+      if (hostPort !== 0 && other.protocol === protocol && other.hostPort === hostPort && meet(other.hostIp, hostIp)) {
         throw portTaken({ by: 'container', hostIp, hostPort, container, protocol });
       }
     }
+    const wanted: Held = { port, socket: socketOf(port, targets) };
+    // Ours from here on, before there is a socket: nobody else asks for it meanwhile.
+    this.#held.add(wanted);
     try {
-      const socket = bindInetSocket({ ...socketOptions(port), address: hostIp, port: hostPort, protocol });
-      const held: Held = { port: { ...port, hostPort: socket.port }, fd: socket.fd };
+      const chosen = await this.#keeper.hold(socketOf(port, targets));
+      if (chosen === hostPort) return wanted;
+      this.#held.delete(wanted);
+      const found = { ...port, hostPort: chosen };
+      const held: Held = { port: found, socket: socketOf(found, targets) };
       this.#held.add(held);
       return held;
     } catch (error) {
       const errno = errnoOf(error) ?? '';
       if (protocol === 'sctp' && ['EPROTONOSUPPORT', 'ESOCKTNOSUPPORT'].includes(errno) && hostPort !== 0) {
-        const held: Held = { port, fd: undefined };
+        const held: Held = { port, socket: undefined };
+        this.#held.delete(wanted);
         this.#held.add(held);
         return held;
       }
+      this.#held.delete(wanted);
       if (errno === 'EADDRINUSE') throw takenByHost(port, container, error);
       if (optional && ['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes(errno)) return undefined;
       if (errno === 'EADDRNOTAVAIL')
@@ -130,57 +154,42 @@ export class PortHolder {
     }
   }
 
-  #drop(held: Held): void {
-    this.#held.delete(held);
-    if (held.fd !== undefined && held.relay === undefined) closeSocket(held.fd);
-  }
-
   async #release(all: readonly Held[]): Promise<void> {
-    for (const held of all) {
-      if (!this.#held.has(held)) continue;
-      this.#drop(held);
-      await held.relay?.[Symbol.asyncDispose]();
-    }
+    const ours = all.filter((held) => this.#held.has(held));
+    const sockets = ours.flatMap((held) => held.socket ?? []);
+    // Others may ask for it once it is free, not before.
+    if (sockets.length > 0) await this.#keeper.release(sockets);
+    for (const held of ours) this.#held.delete(held);
   }
 }
 
-async function startRelay(held: Held, target: string): Promise<void> {
-  const { port, fd } = held;
-  if (fd === undefined || !isRelayed(port)) return;
-  held.relay = await openRelay(fd, port.protocol === 'udp' ? 'udp' : 'tcp', {
-    address: target,
-    port: port.containerPort,
-  });
+/**
+ * Who passes on what comes to this port: the firewall, to an address of the same family; a relay where that cannot (IPv6 to a
+ * container without, and `::1`, which the kernel forwards nowhere); or, for all addresses of IPv6, each what is its part.
+ */
+export function waysOf(
+  { hostIp, protocol }: PublishedPort,
+  { ipv4, ipv6 }: Targets,
+): { readonly forwardTo: string | undefined; readonly relayTo: string | undefined } {
+  if (!hostIp.includes(':')) return { forwardTo: ipv4 || undefined, relayTo: undefined };
+  const isLoopback = hostIp === '::1';
+  const relays = protocol !== 'sctp' && (isLoopback || hostIp === '::' || ipv6 === undefined);
+  return { forwardTo: isLoopback ? undefined : ipv6, relayTo: relays ? (ipv6 ?? ipv4) : undefined };
 }
 
-/** Whether this port is served by a relay, and not by the firewall. */
-export function isRelayed({ hostIp, protocol }: PublishedPort): boolean {
-  return hostIp.includes(':') && protocol !== 'sctp';
+function socketOf(port: PublishedPort, targets: Targets): PortSocket {
+  const { protocol, hostIp, hostPort, containerPort } = port;
+  const { relayTo } = waysOf(port, targets);
+  const relay = relayTo === undefined ? {} : { relay: { address: relayTo, port: containerPort } };
+  return { protocol, hostIp, hostPort, ...relay };
 }
 
-function bind(port: PublishedPort, target: string): number | undefined {
-  try {
-    return bindInetSocket({
-      ...socketOptions(port),
-      address: port.hostIp,
-      port: port.hostPort,
-      protocol: port.protocol,
-    }).fd;
-  } catch (error) {
-    if (errnoOf(error) === 'EADDRINUSE') throw takenByHost(port, `${target}:${port.containerPort}`, error);
-    throw error;
-  }
-}
-
-/** A socket that only holds its port queues nothing. */
-function socketOptions(port: PublishedPort): { backlog?: number; receiveBufferBytes?: number } {
-  return isRelayed(port) ? {} : { backlog: 0, receiveBufferBytes: 1 };
-}
-
-function addressesOf(asked: string, hostBinding: string): string[] {
+/** A network without IPv4 has no use for the host's IPv4 addresses. */
+function addressesOf(asked: string, hostBinding: string, { ipv4 }: Targets): string[] {
   const plain = asked.replace(/^\[(.*)\]$/, '$1');
   if (plain !== '') return [plain];
-  return hostBinding === '0.0.0.0' ? ['0.0.0.0', '::'] : [hostBinding];
+  if (hostBinding !== '0.0.0.0') return [hostBinding];
+  return ipv4 === '' ? ['::'] : ['0.0.0.0', '::'];
 }
 
 /** Whether two bindings of the same port are in each other's way. */
@@ -196,46 +205,4 @@ function takenByHost(port: PublishedPort, container: string, cause: unknown) {
     { by: 'host', hostIp, hostPort, container, protocol },
     { cause, hint: holder === undefined ? undefined : `${protocol} port ${hostPort} is held by ${holder}` },
   );
-}
-
-/** The program of this machine that has the port, as `name (pid N)`, as far as /proc tells. */
-function holderOf(protocol: string, hostPort: number): string | undefined {
-  const suffix = `:${hostPort.toString(16).toUpperCase().padStart(4, '0')}`;
-  const inodes = new Set<string>();
-  for (const file of [`/proc/net/${protocol}`, `/proc/net/${protocol}6`]) {
-    for (const line of read(file).split('\n').slice(1)) {
-      const fields = line.trim().split(/\s+/);
-      const listens = protocol !== 'tcp' || fields[3] === '0A';
-      if (listens && fields[1]?.endsWith(suffix)) inodes.add(`socket:[${fields[9]}]`);
-    }
-  }
-  if (inodes.size === 0) return undefined;
-  for (const pid of list('/proc').filter((name) => /^\d+$/.test(name))) {
-    for (const fd of list(`/proc/${pid}/fd`)) {
-      let target = '';
-      try {
-        target = readlinkSync(`/proc/${pid}/fd/${fd}`);
-      } catch {
-        continue;
-      }
-      if (inodes.has(target)) return `${read(`/proc/${pid}/comm`).trim()} (pid ${pid})`;
-    }
-  }
-  return undefined;
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-function list(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch {
-    return [];
-  }
 }

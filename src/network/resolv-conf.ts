@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Networks } from './contract.ts';
-import { DNS_ADDRESS } from './dns/server.ts';
+import { DNS_ADDRESS } from './keeper/contract.ts';
 
 /** What a resolv.conf says. */
 export interface ResolvConf {

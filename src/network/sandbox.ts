@@ -1,20 +1,10 @@
 import { invalidParameter } from '../core/errors.ts';
+import { Nft, inNetns } from '../linux/index.ts';
 import { findAddress } from './addresses.ts';
-import type { Endpoint, PortRequest, SandboxRequest } from './contract.ts';
-import type { Forwarder } from './dns/forward.ts';
-import type { NamedNetwork } from './dns/names.ts';
-import { namesFor } from './dns/names.ts';
-import { DnsServer } from './dns/server.ts';
-import type { Forward } from './firewall.ts';
-import type { HeldPorts } from './port-holder.ts';
-import { hostResolvConf } from './resolv-conf.ts';
-
-/** Ports of a container that were published together. Disposing takes them back. */
-export interface Publication extends AsyncDisposable {
-  readonly networkId: string;
-  readonly held: HeldPorts;
-  readonly forwards: readonly Forward[];
-}
+import type { BridgeNetwork, Endpoint, PortRequest, SandboxRequest } from './contract.ts';
+import type { ResolverState } from './keeper/contract.ts';
+import { DNS_ADDRESS } from './keeper/contract.ts';
+import type { Publication } from './publications.ts';
 
 /** A container's network namespace, and what is in it. */
 export interface Sandbox {
@@ -23,44 +13,58 @@ export interface Sandbox {
   /** By network. */
   readonly endpoints: Map<string, Endpoint>;
   readonly publications: Set<Publication>;
-  /** Name resolution: while it is on a network of a user. */
-  dns: Promise<DnsServer> | undefined;
+  /** Once it was on a network that resolves names: its resolv.conf asks there for good. */
+  hasResolver: boolean;
 }
 
 export function emptySandbox(request: SandboxRequest, path: string): Sandbox {
-  return { request, path, endpoints: new Map(), publications: new Set(), dns: undefined };
+  return { request, path, endpoints: new Map(), publications: new Set(), hasResolver: false };
 }
 
-/** Opens name resolution in a sandbox, unless it is open. @param networks those the container is on when it asks */
-export async function openDns(
-  sandbox: Sandbox,
-  networks: () => readonly NamedNetwork[],
-  forwarder: Forwarder,
-): Promise<void> {
-  const { containerId, dns } = sandbox.request;
-  const opening = (sandbox.dns ??= DnsServer.open(sandbox.path, {
-    names: namesFor(containerId, networks),
-    forwarder,
-    upstreams: () => {
-      // A server that the user named is where the container would find it: perhaps a container itself.
-      if (dns.length > 0) return { servers: dns, netns: sandbox.path };
-      // Names of the world are no business of a container that cannot reach it.
-      if (networks().every((n) => n.network.internal)) return { servers: [], netns: undefined };
-      return { servers: hostResolvConf().servers, netns: undefined };
-    },
-  }));
-  try {
-    await opening;
-  } catch (error) {
-    if (sandbox.dns === opening) sandbox.dns = undefined;
-    throw error;
+/** What a container's resolver has to know; `undefined`: it has none, as it was on no network yet that resolves names. */
+export function resolverState(
+  { request, path, endpoints, hasResolver }: Sandbox,
+  networkOf: (networkId: string) => BridgeNetwork | undefined,
+): ResolverState | undefined {
+  const joined = [...endpoints].flatMap(([id, endpoint]) => {
+    const network = networkOf(id);
+    return network === undefined ? [] : [{ network, endpoint }];
+  });
+  const named = joined.filter(({ network }) => !network.isDefault);
+  if (named.length === 0 && !hasResolver) return undefined;
+  return {
+    containerId: request.containerId,
+    netns: path,
+    servers: request.dns,
+    forwards: joined.some(({ network }) => !network.internal),
+    keepsSingleLabels: request.keepsSingleLabels ?? false,
+    endpoints: named.map(({ network, endpoint }) => ({
+      networkId: network.id,
+      networkName: network.name,
+      names: endpoint.request.names,
+      ...(endpoint.ipv4 === '' ? {} : { ipv4: endpoint.ipv4 }),
+      ...(endpoint.ipv6 === undefined ? {} : { ipv6: endpoint.ipv6 }),
+      ...(endpoint.request.links === undefined ? {} : { links: endpoint.request.links }),
+    })),
+  };
+}
+
+/** Leads what a namespace asks at port 53 of 127.0.0.11 to these ports, which may not be known to a container. */
+export function redirectDns(netns: string, ports: { readonly udp: number; readonly tcp: number }): void {
+  inNetns(netns, () => {
+    using nft = new Nft();
+    // Flushed first, for a table that is there already; deleting it would wait for the kernel.
+    nft.run(`add table ip wharf_dns
+flush table ip wharf_dns
+table ip wharf_dns {
+  chain output {
+    type nat hook output priority -100; policy accept;
+    ip daddr ${DNS_ADDRESS} udp dport 53 dnat to ${DNS_ADDRESS}:${ports.udp}
+    ip daddr ${DNS_ADDRESS} tcp dport 53 dnat to ${DNS_ADDRESS}:${ports.tcp}
   }
 }
-
-export async function closeDns(sandbox: Sandbox): Promise<void> {
-  const opened = sandbox.dns;
-  sandbox.dns = undefined;
-  await (await opened)?.[Symbol.asyncDispose]();
+`);
+  });
 }
 
 /** @throws {WharfError} `INVALID_PARAMETER` */

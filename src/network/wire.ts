@@ -2,10 +2,58 @@ import { readFileSync } from 'node:fs';
 import { errnoOf } from '../core/errors.ts';
 import { RouteSocket, inNetns, setNetSysctl } from '../linux/index.ts';
 import type { BridgeNetwork, Endpoint } from './contract.ts';
+import { createDirectLink, deleteDirectLink, nameAtFirst } from './direct.ts';
+import type { OpenNetwork } from './endpoint.ts';
 import { endpointSysctls } from './endpoint.ts';
 
-/** Makes the veth pair that joins a namespace to a bridge; all of it, or nothing. @throws {SystemCallError} `EEXIST` */
-export function createWire(
+/**
+ * Gives a namespace its device on a network, with all that belongs to it; all of it, or nothing. Disposing takes it away.
+ * @throws {SystemCallError} | {WharfError}
+ */
+export async function connectWire(
+  routes: RouteSocket,
+  netns: string,
+  { network, bridgeIndex }: OpenNetwork,
+  endpoint: Endpoint,
+): Promise<AsyncDisposable> {
+  const wire = { [Symbol.asyncDispose]: () => removeWire(routes, netns, endpoint) };
+  if (network.direct === undefined) createPair(routes, netns, network, bridgeIndex, endpoint);
+  else createDirectLink(routes, netns, bridgeIndex, network.direct, endpoint);
+  try {
+    configure(netns, network, endpoint);
+    if (network.direct === undefined) configurePort(routes, network, endpoint.hostVeth);
+    return wire;
+  } catch (error) {
+    await wire[Symbol.asyncDispose]().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Takes a device away again. Success means "it is not there". */
+export async function removeWire(routes: RouteSocket, netns: string, endpoint: Endpoint): Promise<void> {
+  if (endpoint.hostVeth === '') await deleteDirectLink(netns, endpoint);
+  else await routes.deleteLink(endpoint.hostVeth);
+}
+
+/**
+ * Cuts an endpoint off at once: its network neither takes nor gives it anything any more. Success means "it is cut off"; what
+ * is left to be done is given back, to be done at leisure.
+ */
+export async function cutWire(
+  routes: RouteSocket,
+  netns: string,
+  endpoint: Endpoint,
+): Promise<(() => Promise<void>) | undefined> {
+  if (endpoint.hostVeth === '') {
+    await deleteDirectLink(netns, endpoint);
+    return undefined;
+  }
+  const link = routes.findLink(endpoint.hostVeth);
+  if (link !== undefined && link.master !== 0) routes.setBridgePort(link.index, { forwarding: false });
+  return () => routes.deleteLink(endpoint.hostVeth);
+}
+
+function createPair(
   routes: RouteSocket,
   netns: string,
   { mtu }: BridgeNetwork,
@@ -17,20 +65,20 @@ export function createWire(
   });
 }
 
-/** Gives both ends of a new pair what belongs to them: addresses, routes, the bridge's rules. */
-export function configureWire(routes: RouteSocket, netns: string, network: BridgeNetwork, endpoint: Endpoint): void {
-  const { hostVeth, ifname } = endpoint;
+/** Gives a new device in a namespace its name, addresses, routes and settings. */
+function configure(netns: string, network: BridgeNetwork, endpoint: Endpoint): void {
+  const { ifname, request } = endpoint;
   inNetns(netns, () => {
     using inside = new RouteSocket();
+    const { index } = inside.getLink(network.direct === undefined ? ifname : nameAtFirst(endpoint));
+    if (network.direct !== undefined) inside.rename(index, ifname);
     if (endpoint.ipv6 === undefined) withoutIpv6(ifname);
-    const { index } = inside.getLink(ifname);
     inside.setUp(index);
-    inside.addAddress(index, endpoint.ipv4, endpoint.prefixLength);
+    if (endpoint.ipv4 !== '') inside.addAddress(index, endpoint.ipv4, endpoint.prefixLength);
     if (endpoint.ipv6 !== undefined) inside.addAddress(index, endpoint.ipv6, endpoint.ipv6PrefixLength ?? 64);
-    if (endpoint.request.gateway && !network.internal) setGateway(inside, index, endpoint);
-    for (const { key, value } of endpointSysctls(endpoint.request, ifname)) setNetSysctl(key, value);
+    if (request.gateway && !network.internal) setGateway(inside, index, endpoint);
+    for (const { key, value } of endpointSysctls(request, ifname)) setNetSysctl(key, value);
   });
-  configurePort(routes, network, hostVeth);
 }
 
 /** Puts the wire of a running container back into its bridge, if that was deleted by hand and made anew. */
@@ -58,17 +106,10 @@ export function useGateway(netns: string, endpoint: Endpoint): void {
   });
 }
 
-/**
- * Cuts an endpoint off at once: its bridge neither takes nor gives it anything any more. Success means "it is cut off".
- */
-export function shutEndpoint(routes: RouteSocket, endpoint: Endpoint): void {
-  const link = routes.findLink(endpoint.hostVeth);
-  if (link !== undefined && link.master !== 0) routes.setBridgePort(link.index, { forwarding: false });
-}
-
+/** The default routes of an endpoint: to its gateways, or, where it has none (ipvlan at layer 3), straight onto the wire. */
 function setGateway(inside: RouteSocket, index: number, endpoint: Endpoint): void {
-  inside.setDefaultRoute(endpoint.gateway, index);
-  if (endpoint.ipv6Gateway !== undefined) inside.setDefaultRoute(endpoint.ipv6Gateway, index);
+  if (endpoint.ipv4 !== '') inside.setDefaultRoute(endpoint.gateway, index, 4);
+  if (endpoint.ipv6 !== undefined) inside.setDefaultRoute(endpoint.ipv6Gateway ?? '', index, 6);
 }
 
 /** An interface without IPv6 address gets none by itself either: programs would try it, and wait. */

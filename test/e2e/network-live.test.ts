@@ -180,17 +180,21 @@ test('kinds of networks that are not there are refused clearly', { timeout: 60_0
   await withDaemon(async (daemon) => {
     const option = (key: string, value: string) => ({ Options: { [`com.docker.network.${key}`]: value } });
     const refused: [object, RegExp][] = [
-      [{ Driver: 'macvlan' }, /501 .*the network driver \\"macvlan\\" is not supported by this engine/],
-      [{ Driver: 'ipvlan' }, /501 .*is not supported by this engine/],
+      [{ Driver: 'overlay' }, /501 .*the network driver \\"overlay\\"/],
+      [{ Driver: 'macvlan', Options: { parent: 'lo' } }, /400 .*loopback interface is not a valid macvlan parent/],
+      [{ Driver: 'macvlan', Options: { parent: 'nope0' } }, /400 .*the parent interface nope0 was not found/],
+      [{ Driver: 'macvlan', Options: { macvlan_mode: 'odd' } }, /400 .*unknown macvlan mode \\"odd\\"/],
+      [{ Driver: 'ipvlan', Options: { ipvlan_mode: 'l4' } }, /400 .*unknown ipvlan mode \\"l4\\"/],
+      [{ Driver: 'ipvlan', Options: { ipvlan_flag: 'odd' } }, /400 .*unknown ipvlan flag \\"odd\\"/],
+      [{ Driver: 'ipvlan', Options: { parent: 'lo.5000' } }, /400 .*vlan id must be between 1-4094/],
       [{ Driver: 'nope' }, /404 .*plugin \\"nope\\" not found/],
       [{ Driver: 'host' }, /403 .*only one instance of \\"host\\" network is allowed/],
-      [{ EnableIPv4: false }, /501 .*a network without IPv4 is not supported/],
+      [{ EnableIPv4: false }, /400 .*IPv4 or IPv6 must be enabled/],
       [{ ConfigOnly: true }, /501 /],
       [{ Ingress: true }, /501 /],
       [{ IPAM: { Driver: 'other' } }, /400 .*ipam driver/],
-      [option('bridge.gateway_mode_ipv4', 'routed'), /400 .*\\"routed\\" is not supported by this engine/],
+      [option('bridge.gateway_mode_ipv4', 'isolated'), /400 .*can only be used for an internal network/],
       [option('bridge.gateway_mode_ipv4', 'natt'), /400 .*is no gateway mode/],
-      [option('bridge.inhibit_ipv4', 'true'), /400 .*is not supported by this engine/],
       [{ IPAM: { Config: [{ Subnet: '10.213.9.1/24' }] } }, /400 .*it should be 10\.213\.9\.0\/24/],
     ];
     for (const [request, message] of refused)

@@ -95,12 +95,11 @@ test('recovery without anything to take up leaves nothing', async (t) => {
   const lab = await NetworkLab.open(t, POOL);
   const network = await lab.network();
   await lab.container(network);
-  const before = lab.networks;
+  await lab.networks[Symbol.asyncDispose]();
   const again = await lab.reopen();
   await again.recover([], []);
   assert.deepEqual(lab.census(), []);
   await again.recover([], [{ request: { containerId: newId(), dns: [] }, endpoints: [], ports: [] }]);
   assert.deepEqual(lab.census(), []);
   lab.planned.length = 0;
-  await before[Symbol.asyncDispose]();
 });

@@ -1,7 +1,7 @@
 import dnsPacket from 'dns-packet';
 import fc from 'fast-check';
 import { FrameParser } from '../../src/core/frames.ts';
-import { answerLocally } from '../../src/network/dns/answer.ts';
+import { answerLocally } from '../../src/network/keeper/dns/answer.ts';
 import { decodeRecord } from '../../src/runtime/logs/decode-record.ts';
 import { TarReader } from '../../src/storage/tar/reader.ts';
 import { busyboxTar } from '../e2e/support/busybox.ts';

@@ -57,7 +57,13 @@ export async function startDaemon(settings: Settings, program: string, log: Logg
   // A daemon that could not start leaves no monitor either, unless containers of an earlier one are in its care.
   opened.defer(() => (started ? undefined : runtime.stopMonitor()));
   const networks = opened.use(
-    await openNetworks({ execRoot, instance, addressPools: settings.addressPools, log: part('network') }),
+    await openNetworks({
+      execRoot,
+      instance,
+      addressPools: settings.addressPools,
+      hasKeeper: true,
+      log: part('network'),
+    }),
   );
   const engine = opened.use(
     await openEngine({

@@ -61,7 +61,7 @@ export function requestedSettings(given: EndpointSettings): EndpointSettings {
 /** @throws {WharfError} `INVALID_PARAMETER` at aliases or addresses where there can be none */
 export function checkSettings(network: NetworkRecord, settings: EndpointSettings): void {
   const faults: string[] = [];
-  const isUserNetwork = network.driver === 'bridge' && network.name !== 'bridge';
+  const isUserNetwork = network.bridge !== null && network.name !== 'bridge';
   if (settings.Aliases?.length && !isUserNetwork) {
     faults.push('network-scoped alias is supported only for containers in user defined networks');
   }

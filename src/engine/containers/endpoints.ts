@@ -1,6 +1,6 @@
 import { shortId } from '../../core/ids.ts';
 import { messageOf, WharfError } from '../../core/errors.ts';
-import type { EndpointRequest, PublishedPort } from '../../network/index.ts';
+import type { EndpointRequest, PublishedPort, SandboxRequest } from '../../network/index.ts';
 import { StartError } from '../errors.ts';
 import type { NetworkRecord } from '../networks/book.ts';
 import { newEndpointId } from '../networks/book.ts';
@@ -46,6 +46,16 @@ export function joinedNetworks(ctx: Context, record: ContainerRecord): Joined[] 
 /** The network that gives the default route and carries published ports. */
 export function gatewayOf(joined: readonly Joined[]): Joined | undefined {
   return joined.find((j) => j.network.bridge !== null && !j.network.internal);
+}
+
+/** What a container's network namespace is asked for. */
+export function sandboxRequest({ id, hostConfig }: ContainerRecord): SandboxRequest {
+  const ndots = (hostConfig.DnsOptions ?? []).findLast((option) => option.startsWith('ndots:'));
+  return {
+    containerId: id,
+    dns: hostConfig.Dns ?? [],
+    keepsSingleLabels: ndots !== undefined && Number(ndots.slice('ndots:'.length)) > 0,
+  };
 }
 
 /** What the kernel is asked for. */

@@ -52,7 +52,7 @@ export function changeHosts(
 export function ownLines(record: ContainerRecord, { endpoint }: Attachment): HostsLine[] {
   if (endpoint === null) return [];
   const names = ownNames(record.config.Hostname || shortId(record.id), record.config.Domainname ?? '');
-  return [endpoint.ipv4, ...(endpoint.ipv6 ? [endpoint.ipv6] : [])].map((address) => ({ address, names }));
+  return [endpoint.ipv4, endpoint.ipv6].flatMap((address) => (address ? [{ address, names }] : []));
 }
 
 /** Containers that are linked to this one, and run, learn its address, which may be another one than before. */
@@ -97,7 +97,7 @@ export function writeResolvConf(ctx: Context, record: ContainerRecord): void {
     !isHost &&
     record.attachments.some(({ network, networkId }) => {
       const found = ctx.book.all().find((n) => n.id === networkId || n.name === network || n.id === network);
-      return found !== undefined && found.driver === 'bridge' && found.name !== 'bridge';
+      return found !== undefined && found.bridge !== null && found.name !== 'bridge';
     });
   write(
     ctx.options.networks.resolvConf({

@@ -63,7 +63,7 @@ export function wirePorts(exposed: readonly ContainerPort[], published: readonly
   for (const { port, protocol } of exposed) ports[`${port}/${protocol}`] = null;
   for (const p of published) {
     const key = `${p.containerPort}/${p.protocol}`;
-    ports[key] = [...(ports[key] ?? []), { HostIp: p.hostIp, HostPort: String(p.hostPort) }];
+    ports[key] = [...(ports[key] ?? []), { HostIp: p.hostIp, HostPort: p.hostPort === 0 ? '' : String(p.hostPort) }];
   }
   return ports;
 }
@@ -73,7 +73,7 @@ export function summaryPorts(exposed: readonly ContainerPort[], published: reado
   const summary: PortSummary[] = published.map((p) => ({
     IP: p.hostIp,
     PrivatePort: p.containerPort,
-    PublicPort: p.hostPort,
+    ...(p.hostPort === 0 ? {} : { PublicPort: p.hostPort }),
     Type: p.protocol,
   }));
   for (const { port, protocol } of exposed) {

@@ -1,6 +1,11 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { messageOf } from '../../core/errors.ts';
+import { isId } from '../../core/ids.ts';
 import type { SandboxRecord } from '../../network/index.ts';
 import type { Context } from './context.ts';
+import { sandboxRequest } from './endpoints.ts';
 import { release } from './exit.ts';
 import type { ContainerRecord } from './record.ts';
 import { removeLocked } from './remove-locked.ts';
@@ -42,6 +47,7 @@ export async function recover(ctx: Context, settle: () => Promise<void>): Promis
     await ctx.lock.run(record.id, () => settleRecord(ctx, record.id, alive.has(record.id)));
   }
   await removeOrphanSnapshots(ctx);
+  await removeOrphanDirectories(ctx);
   await startByPolicy(ctx, alive);
 }
 
@@ -59,7 +65,7 @@ function sandboxOf(record: ContainerRecord): SandboxRecord | undefined {
   const mode = record.hostConfig.NetworkMode ?? '';
   if (mode === 'host' || mode.startsWith('container:')) return undefined;
   return {
-    request: { containerId: record.id, dns: record.hostConfig.Dns ?? [] },
+    request: sandboxRequest(record),
     endpoints: record.attachments.flatMap((a) => (a.endpoint === null ? [] : [a.endpoint])),
     ports: record.ports,
   };
@@ -116,6 +122,16 @@ async function removeOrphanSnapshots(ctx: Context): Promise<void> {
     await snapshots.remove(key).catch((error: unknown) => {
       ctx.log.warn('a left-over root could not be removed', { snapshot: key, error: messageOf(error) });
     });
+  }
+}
+
+/** Files of containers that were removed, or not yet made, when the daemon died. */
+async function removeOrphanDirectories(ctx: Context): Promise<void> {
+  const directory = join(ctx.options.dataRoot, 'containers');
+  if (!existsSync(directory)) return;
+  for (const name of readdirSync(directory)) {
+    if (!isId(name) || ctx.store.find(name) !== undefined) continue;
+    await rm(join(directory, name), { recursive: true, force: true });
   }
 }
 

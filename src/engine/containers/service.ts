@@ -123,7 +123,7 @@ export function createContainers(ctx: Context): Containers {
         const renamed = ctx.store.change(id, { name: wanted });
         for (const attachment of renamed.attachments) {
           if (attachment.endpoint !== null) {
-            networks.rename(id, attachment.networkId, dnsNames(renamed, attachment));
+            await networks.rename(id, attachment.networkId, dnsNames(renamed, attachment));
           }
         }
         publish(ctx, renamed, 'rename', { oldName: `/${record.name}` });

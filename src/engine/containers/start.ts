@@ -24,6 +24,7 @@ import {
   linkedContainers,
   namespaceOwner,
   publishNetworkEvents,
+  sandboxRequest,
 } from './endpoints.ts';
 import { tellLinked, writeHosts, writeResolvConf } from './etc.ts';
 import { DEFAULT_SHM_BYTES } from './host-config.ts';
@@ -115,7 +116,7 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
   using volumes = await acquireVolumes(ctx, record);
   const [rootfs, sandbox] = await both(
     storage.snapshots.mount(id),
-    ownSandbox ? networks.openSandbox({ containerId: id, dns: host.Dns ?? [] }) : Promise.resolve(undefined),
+    ownSandbox ? networks.openSandbox(sandboxRequest(record)) : Promise.resolve(undefined),
   );
 
   const etcOwner = peer ?? record;

@@ -12,7 +12,7 @@ export interface NetworkRecord {
   readonly id: string;
   readonly name: string;
   readonly created: string;
-  readonly driver: 'bridge' | 'host' | 'null';
+  readonly driver: 'bridge' | 'macvlan' | 'ipvlan' | 'host' | 'null';
   readonly internal: boolean;
   readonly attachable: boolean;
   readonly ingress: boolean;
@@ -27,7 +27,7 @@ export interface NetworkRecord {
   readonly hasOwnSubnet: boolean;
   readonly options: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
-  /** What the kernel is given; only bridges have it. */
+  /** What the kernel is given; `host` and `null` have nothing. */
   readonly bridge: BridgeNetwork | null;
 }
 

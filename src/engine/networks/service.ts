@@ -140,10 +140,13 @@ export function createNetworkService(ctx: Context): NetworkService {
   };
 }
 
-/** Docker's other drivers, which are known not to be here. */
-const UNSUPPORTED_DRIVERS = new Set(['macvlan', 'ipvlan', 'overlay']);
+const DRIVERS = ['bridge', 'macvlan', 'ipvlan'] as const;
 
-/** @throws {WharfError} at what a bridge of this engine cannot be */
+function isDriver(name: string): name is (typeof DRIVERS)[number] {
+  return (DRIVERS as readonly string[]).includes(name);
+}
+
+/** @throws {WharfError} at what a network of this engine cannot be */
 function checkKinds(request: NetworkCreateRequest): void {
   if (request.ConfigOnly === true || request.ConfigFrom?.Network) {
     throw networkUnsupported({ what: "a network that holds or takes another network's configuration" });
@@ -151,7 +154,6 @@ function checkKinds(request: NetworkCreateRequest): void {
   if (request.Ingress === true || request.Scope === 'swarm' || request.Scope === 'global') {
     throw networkUnsupported({ what: 'a network of a swarm' });
   }
-  if (request.EnableIPv4 === false) throw networkUnsupported({ what: 'a network without IPv4' });
   const ipam = request.IPAM?.Driver || 'default';
   if (ipam !== 'default') throw invalidParameter({ message: `invalid ipam driver: "${ipam}" not found` });
 }
@@ -168,8 +170,8 @@ async function planned(ctx: Context, request: NetworkCreateRequest): Promise<Net
   if (driver === 'host' || driver === 'null') {
     throw networkForbidden({ message: `only one instance of "${driver}" network is allowed` });
   }
-  if (UNSUPPORTED_DRIVERS.has(driver)) throw networkUnsupported({ what: `the network driver "${driver}"` });
-  if (driver !== 'bridge') throw pluginNotFound({ name: driver });
+  if (driver === 'overlay') throw networkUnsupported({ what: 'the network driver "overlay", which is one of swarms,' });
+  if (!isDriver(driver)) throw pluginNotFound({ name: driver });
   checkKinds(request);
   const pools = request.IPAM?.Config ?? [];
   const id = newId();
@@ -178,6 +180,8 @@ async function planned(ctx: Context, request: NetworkCreateRequest): Promise<Net
     {
       id,
       name,
+      driver,
+      enableIpv4: request.EnableIPv4 ?? true,
       isDefault: false,
       subnets: pools.map((p) => ({
         subnet: p.Subnet || undefined,
@@ -195,7 +199,7 @@ async function planned(ctx: Context, request: NetworkCreateRequest): Promise<Net
     id,
     name,
     created: nowRfc3339(),
-    driver: 'bridge',
+    driver,
     internal: request.Internal ?? false,
     attachable: request.Attachable ?? false,
     ingress: false,
@@ -237,7 +241,7 @@ function containersOn(ctx: Context, network: NetworkRecord): NetworkResource['Co
         Name: record.name,
         EndpointID: endpoint?.request.endpointId ?? '',
         MacAddress: endpoint?.mac ?? '',
-        IPv4Address: endpoint === null ? '' : `${endpoint.ipv4}/${endpoint.prefixLength}`,
+        IPv4Address: !endpoint?.ipv4 ? '' : `${endpoint.ipv4}/${endpoint.prefixLength}`,
         IPv6Address: endpoint?.ipv6 ? `${endpoint.ipv6}/${endpoint.ipv6PrefixLength ?? 64}` : '',
       },
     ]),

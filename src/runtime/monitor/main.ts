@@ -30,8 +30,12 @@ const LAST_LINES_MS = 2000;
  * The monitor's process: holds stdio, logs and exit codes of all containers of one exec root. Runs until told to stop, or
  * until its exec root is gone.
  * @param args the exec root
+ * @param beside what else of the exec root outlives daemons; in place before a daemon finds the monitor
  */
-export async function runMonitor(args: readonly string[]): Promise<void> {
+export async function runMonitor(
+  args: readonly string[],
+  beside: (execRoot: string) => Promise<void> = async () => undefined,
+): Promise<void> {
   const [execRoot] = args;
   if (execRoot === undefined) throw new Error('usage: wharf-monitor EXEC-ROOT');
   // Whoever started the daemon may wait for the end of a pipe that it has given it.
@@ -65,6 +69,7 @@ export async function runMonitor(args: readonly string[]): Promise<void> {
     warn,
   });
   containers.adopt();
+  await beside(execRoot).catch((e: unknown) => warn('error', { message: messageOf(e) }));
 
   const path = join(execRoot, 'monitor.sock');
   rmSync(path, { force: true });

@@ -44,6 +44,11 @@ export function answerLocally(query: DecodedPacket, source: NameSource): Buffer 
   return reply(query, NOERROR, answers);
 }
 
+/** Says that the name has nothing of the kind that was asked for. */
+export function emptyAnswer(query: DecodedPacket): Buffer {
+  return reply(query, NOERROR);
+}
+
 /** An answer to `query` with that code. */
 export function reply(query: DecodedPacket, code: number, answers: Answer[] = []): Buffer {
   const wantsRecursion = (query.flags ?? 0) & dnsPacket.RECURSION_DESIRED;

@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { Socket, isIPv6 } from 'node:net';
-import { inNetns, openInetSocket } from '../../linux/index.ts';
+import { inNetns, openInetSocket } from '../../../linux/index.ts';
 
 const TRIES = 3;
 const TIMEOUT_MS = 4000;

@@ -5,14 +5,13 @@ import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import dnsPacket from 'dns-packet';
 import type { DecodedPacket } from 'dns-packet';
-import { Nft, bindInetSocket, closeSocket, inNetns } from '../../linux/index.ts';
+import { bindInetSocket, closeSocket, inNetns } from '../../../linux/index.ts';
+import { DNS_ADDRESS } from '../contract.ts';
 import type { NameSource } from './answer.ts';
-import { REFUSED, SERVFAIL, answerLocally, fitUdp, reply } from './answer.ts';
+import { REFUSED, SERVFAIL, answerLocally, emptyAnswer, fitUdp, reply } from './answer.ts';
 import type { Forwarder, Transport, Upstreams } from './forward.ts';
 import { framed } from './forward.ts';
 
-/** Where containers ask for names. */
-export const DNS_ADDRESS = '127.0.0.11';
 /** A client that holds a connection open without asking is let go. */
 const TCP_IDLE_MS = 10_000;
 
@@ -21,31 +20,34 @@ export interface DnsOptions {
   readonly forwarder: Forwarder;
   /** Resolvers for the rest; read anew for each question. */
   readonly upstreams: () => Upstreams;
+  /** Whether names without a dot are asked nowhere else. */
+  readonly keepsSingleLabels: () => boolean;
 }
 
 /**
- * Name resolution inside one network namespace, at 127.0.0.11:53. The sockets have ports of their own there, and rules in the
- * namespace's firewall lead to them, so that a container may itself listen on port 53. Opened again in the same namespace, it
- * takes the place of what was there.
+ * Name resolution inside one network namespace, at two ports of 127.0.0.11 there; rules in the namespace's firewall lead port
+ * 53 to them, so that a container may itself listen on that.
  */
 export class DnsServer implements AsyncDisposable {
+  readonly ports: { readonly udp: number; readonly tcp: number };
   readonly #options: DnsOptions;
   readonly #udp: DatagramSocket;
   readonly #tcp: Server;
   readonly #clients = new Set<Socket>();
 
   static async open(netns: string, options: DnsOptions): Promise<DnsServer> {
-    const { udp, tcp } = inNetns(netns, () => bindAndRedirect());
-    const server = new DnsServer(options);
+    const { udp, tcp } = inNetns(netns, bindBoth);
+    const server = new DnsServer(options, { udp: udp.port, tcp: tcp.port });
     const listening = Promise.all([once(server.#udp, 'listening'), once(server.#tcp, 'listening')]);
-    server.#udp.bind({ fd: udp });
-    server.#tcp.listen({ fd: tcp });
+    server.#udp.bind({ fd: udp.fd });
+    server.#tcp.listen({ fd: tcp.fd });
     await listening;
     return server;
   }
 
-  private constructor(options: DnsOptions) {
+  private constructor(options: DnsOptions, ports: { readonly udp: number; readonly tcp: number }) {
     this.#options = options;
+    this.ports = ports;
     this.#udp = createSocket('udp4', (message, from) => {
       void this.#answer(message, 'udp').then((answer) => {
         // A client that has gone meanwhile is no concern of ours.
@@ -85,9 +87,10 @@ export class DnsServer implements AsyncDisposable {
   async #answer(message: Buffer, transport: Transport): Promise<Buffer | undefined> {
     const query = decode(message);
     if (query === undefined) return undefined;
-    const { names, forwarder, upstreams } = this.#options;
+    const { names, forwarder, upstreams, keepsSingleLabels } = this.#options;
     const local = answerLocally(query, names);
     if (local !== undefined) return transport === 'udp' ? fitUdp(query, local) : local;
+    if (keepsSingleLabels() && isSingleLabel(query)) return emptyAnswer(query);
     const answer = await forwarder.ask(message, upstreams(), transport);
     if (answer === 'busy') return reply(query, REFUSED);
     return answer ?? reply(query, SERVFAIL);
@@ -104,28 +107,20 @@ function decode(message: Buffer): DecodedPacket | undefined {
   }
 }
 
-/** Two sockets of the namespace that this thread is in, and the rules that lead to them. */
-function bindAndRedirect(): { udp: number; tcp: number } {
-  const udp = bindInetSocket({ protocol: 'udp', address: DNS_ADDRESS, port: 0 });
-  let tcp: ReturnType<typeof bindInetSocket> | undefined;
-  try {
-    tcp = bindInetSocket({ protocol: 'tcp', address: DNS_ADDRESS, port: 0 });
-    using nft = new Nft();
-    // Flushed first, for a table that is there already; deleting it would wait for the kernel.
-    nft.run(`add table ip wharf_dns
-flush table ip wharf_dns
-table ip wharf_dns {
-  chain output {
-    type nat hook output priority -100; policy accept;
-    ip daddr ${DNS_ADDRESS} udp dport 53 dnat to ${DNS_ADDRESS}:${udp.port}
-    ip daddr ${DNS_ADDRESS} tcp dport 53 dnat to ${DNS_ADDRESS}:${tcp.port}
-  }
+/** The user wants such names completed by his search list first: asked elsewhere as they are, they could be found there. */
+function isSingleLabel(query: DecodedPacket): boolean {
+  const [question] = query.questions ?? [];
+  const isAddress = question?.type === 'A' || question?.type === 'AAAA';
+  return isAddress && !question.name.replace(/\.$/, '').includes('.');
 }
-`);
-    return { udp: udp.fd, tcp: tcp.fd };
+
+/** Two sockets of the namespace that this thread is in. */
+function bindBoth() {
+  const udp = bindInetSocket({ protocol: 'udp', address: DNS_ADDRESS, port: 0 });
+  try {
+    return { udp, tcp: bindInetSocket({ protocol: 'tcp', address: DNS_ADDRESS, port: 0 }) };
   } catch (error) {
     closeSocket(udp.fd);
-    if (tcp !== undefined) closeSocket(tcp.fd);
     throw error;
   }
 }

@@ -1,0 +1,85 @@
+import { closeSync, writeSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { duplicate, openPipe } from '../../linux/index.ts';
+import type { PumpStart, ToPump } from './pump-protocol.ts';
+import { GONE } from './pump-protocol.ts';
+
+/** The thread's heap holds next to nothing: its one buffer lies outside. */
+const LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 1 };
+
+/** The thread's file: beside this one in the sources, among the programs in the bundle. */
+function threadUrl(): URL {
+  const here = import.meta.url;
+  if (here.endsWith('.ts')) return new URL('./pump.ts', here);
+  return new URL(/\/main\/[^/]+$/.test(here) ? './relay-pump.js' : './main/relay-pump.js', here);
+}
+
+/** Carries bytes of TCP connections in a thread, which there is only while there are connections. */
+export class PumpThread {
+  #worker: Worker | undefined;
+  #unread = new Int32Array(new SharedArrayBuffer(4));
+  #wakeFd = -1;
+
+  /** Serves the connection behind descriptor `fd`, which stays the caller's to close. */
+  carry(relayId: number, fd: number, target: { readonly address: string; readonly port: number }): void {
+    this.#tell({ connection: { relayId, fd: duplicate(fd), ...target } });
+  }
+
+  /** Connections of this relay end. */
+  endRelay(relayId: number): void {
+    if (this.#worker !== undefined) this.#tell({ endRelay: relayId });
+  }
+
+  /** All connections end, and the thread. */
+  async end(): Promise<void> {
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    const ended = new Promise((resolve) => worker.once('exit', resolve));
+    this.#tell({ end: true });
+    await ended;
+  }
+
+  #tell(message: ToPump): void {
+    const worker = this.#claim() ?? this.#start();
+    worker.postMessage(message);
+    writeSync(this.#wakeFd, '.');
+  }
+
+  /** The thread, bound to stay until it has read one more message. */
+  #claim(): Worker | undefined {
+    for (;;) {
+      const before = Atomics.load(this.#unread, 0);
+      if (this.#worker === undefined || before === GONE) return undefined;
+      if (Atomics.compareExchange(this.#unread, 0, before, before + 1) === before) return this.#worker;
+    }
+  }
+
+  #start(): Worker {
+    const pipe = openPipe();
+    const shared = new SharedArrayBuffer(4);
+    const unread = new Int32Array(shared);
+    unread[0] = 1;
+    const workerData: PumpStart = { wakeFd: pipe.read, unread: shared };
+    const worker = new Worker(threadUrl(), { workerData, resourceLimits: LIMITS, execArgv: [], argv: [] });
+    worker.unref();
+    const over = () => {
+      Atomics.store(unread, 0, GONE);
+      closeSync(pipe.write);
+      if (this.#worker === worker) this.#worker = undefined;
+    };
+    worker.once('exit', over);
+    // It ends at once then, and with it the connections it had; the next one gets a new thread.
+    worker.on('error', () => undefined);
+    this.#worker = worker;
+    this.#unread = unread;
+    this.#wakeFd = pipe.write;
+    return worker;
+  }
+}
+
+/** The descriptor of a socket of Node's; `undefined` if it is closed. */
+export function descriptorOfSocket(socket: object): number | undefined {
+  // Not in the types: the handle that every socket has while it is open.
+  const fd = (socket as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd;
+  return fd !== undefined && fd >= 0 ? fd : undefined;
+}

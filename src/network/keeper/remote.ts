@@ -1,0 +1,138 @@
+import { once } from 'node:events';
+import { createConnection } from 'node:net';
+import type { Socket } from 'node:net';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errnoOf, messageOf } from '../../core/errors.ts';
+import type { Logger } from '../../core/log.ts';
+import { SystemCallError } from '../../linux/index.ts';
+import { keeperLost } from '../errors.ts';
+import type { Keeper, PortSocket, ResolverState } from './contract.ts';
+import type { KeeperAnswer, KeeperOperation } from './protocol.ts';
+import { KEEPER_SOCKET } from './protocol.ts';
+
+/** A keeper that died is started again by whoever runs it; for so long it is asked after. */
+const PATIENCE_MS = 20_000;
+const PAUSE_MS = 20;
+
+interface Waiting {
+  readonly line: string;
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The keeper's work, done by another process that outlives this one. Disposing it only leaves it. */
+export class RemoteKeeper implements Keeper {
+  onLost: (() => void) | undefined;
+  readonly #file: string;
+  readonly #log: Logger;
+  readonly #waiting = new Map<number, Waiting>();
+  #socket: Promise<Socket>;
+  #connected: Socket | undefined;
+  #next = 1;
+  #left = false;
+
+  /** @throws {Error} `ENOENT` or `ECONNREFUSED`: there is no keeper for this exec root */
+  static async connect(execRoot: string, log: Logger): Promise<RemoteKeeper> {
+    const file = path.join(execRoot, KEEPER_SOCKET);
+    const keeper = new RemoteKeeper(file, log, connectTo(file));
+    await keeper.#socket;
+    return keeper;
+  }
+
+  private constructor(file: string, log: Logger, socket: Promise<Socket>) {
+    this.#file = file;
+    this.#log = log;
+    this.#socket = this.#use(socket);
+  }
+
+  putResolver(state: ResolverState): Promise<{ udp: number; tcp: number; isNew: boolean }> {
+    return this.#call({ op: 'putResolver', state });
+  }
+
+  dropResolver(containerId: string): Promise<void> {
+    return this.#call({ op: 'dropResolver', containerId });
+  }
+
+  hold(port: PortSocket): Promise<number> {
+    return this.#call({ op: 'hold', port });
+  }
+
+  release(ports: readonly PortSocket[]): Promise<void> {
+    return this.#call({ op: 'release', ports });
+  }
+
+  keepOnly(containerIds: readonly string[], ports: readonly PortSocket[]): Promise<void> {
+    return this.#call({ op: 'keepOnly', containerIds, ports });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#left = true;
+    this.#connected?.destroy();
+  }
+
+  async #call<T>(operation: KeeperOperation): Promise<T> {
+    const socket = await this.#socket;
+    const id = this.#next++;
+    const line = `${JSON.stringify({ id, operation })}\n`;
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.set(id, { line, resolve, reject });
+      socket.write(line);
+    });
+  }
+
+  async #use(connecting: Promise<Socket>): Promise<Socket> {
+    const socket = await connecting;
+    this.#connected = socket;
+    if (this.#left) socket.destroy();
+    createInterface({ input: socket }).on('line', (line) => this.#take(JSON.parse(line) as KeeperAnswer));
+    socket.on('error', () => undefined);
+    socket.once('close', () => {
+      this.#connected = undefined;
+      if (this.#left) return this.#giveUp('it was left');
+      this.#socket = this.#use(this.#again());
+      this.#socket.then(
+        (next) => {
+          // Whatever was under way has not been done, or is lost: each operation may be done again.
+          for (const { line } of this.#waiting.values()) next.write(line);
+          this.onLost?.();
+        },
+        (error: unknown) => this.#giveUp(messageOf(error)),
+      );
+    });
+    return socket;
+  }
+
+  #giveUp(reason: string): void {
+    if (!this.#left) this.#log.error('name resolution and held ports of containers are gone', { reason });
+    for (const { reject } of this.#waiting.values()) reject(keeperLost({ reason }));
+    this.#waiting.clear();
+  }
+
+  async #again(): Promise<Socket> {
+    for (const end = Date.now() + PATIENCE_MS; ; await sleep(PAUSE_MS, undefined, { ref: false })) {
+      try {
+        return await connectTo(this.#file);
+      } catch (error) {
+        if (this.#left || Date.now() > end || !['ENOENT', 'ECONNREFUSED'].includes(errnoOf(error) ?? '')) throw error;
+      }
+    }
+  }
+
+  #take(answer: KeeperAnswer): void {
+    const waiting = this.#waiting.get(answer.id);
+    this.#waiting.delete(answer.id);
+    if (!('failure' in answer)) return waiting?.resolve(answer.result as never);
+    const { message, errno, syscall } = answer.failure;
+    waiting?.reject(errno === undefined ? new Error(message) : new SystemCallError(syscall ?? '', errno));
+  }
+}
+
+async function connectTo(file: string): Promise<Socket> {
+  const socket = createConnection(file);
+  await once(socket, 'connect');
+  // The daemon lives by what it serves, not by this.
+  socket.unref();
+  return socket;
+}

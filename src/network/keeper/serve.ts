@@ -1,0 +1,58 @@
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { Socket } from 'node:net';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { messageOf } from '../../core/errors.ts';
+import { SystemCallError } from '../../linux/index.ts';
+import { LocalKeeper } from './local.ts';
+import type { KeeperAnswer, KeeperOperation, KeeperRequest } from './protocol.ts';
+import { KEEPER_SOCKET } from './protocol.ts';
+
+/**
+ * Keeps what the networks of an exec root need of a living process, in this one: for a program that outlives daemons, of which
+ * there is one for each exec root. Resolves when daemons can reach it.
+ */
+export async function serveKeeper(execRoot: string): Promise<void> {
+  const file = path.join(execRoot, KEEPER_SOCKET);
+  rmSync(file, { force: true });
+  const keeper = new LocalKeeper();
+  const server = createServer((socket) => converse(socket, keeper));
+  const listening = once(server, 'listening');
+  server.listen(file);
+  await listening;
+  process.once('exit', () => rmSync(file, { force: true }));
+}
+
+function converse(socket: Socket, keeper: LocalKeeper): void {
+  socket.on('error', () => socket.destroy());
+  const answer = (message: KeeperAnswer) => {
+    if (!socket.destroyed) socket.write(`${JSON.stringify(message)}\n`);
+  };
+  createInterface({ input: socket }).on('line', (line) => {
+    const { id, operation } = JSON.parse(line) as KeeperRequest;
+    perform(keeper, operation).then(
+      (result) => answer({ id, result: result ?? null }),
+      (error: unknown) => {
+        const facts = error instanceof SystemCallError ? { errno: error.errno, syscall: error.syscall } : {};
+        answer({ id, failure: { message: messageOf(error), ...facts } });
+      },
+    );
+  });
+}
+
+async function perform(keeper: LocalKeeper, operation: KeeperOperation): Promise<unknown> {
+  switch (operation.op) {
+    case 'putResolver':
+      return keeper.putResolver(operation.state);
+    case 'dropResolver':
+      return keeper.dropResolver(operation.containerId);
+    case 'hold':
+      return keeper.hold(operation.port);
+    case 'release':
+      return keeper.release(operation.ports);
+    case 'keepOnly':
+      return keeper.keepOnly(operation.containerIds, operation.ports);
+  }
+}
