@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { messageOf } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
-import { certificatesFor } from './certificates.ts';
+import { certificatesFor, trustedAuthorities } from './certificates.ts';
 import { registryRefused, registryUnreachable } from './errors.ts';
 
 const CONNECT_MS = 10_000;
@@ -31,6 +31,7 @@ interface Agents {
 export class Http implements Disposable {
   readonly #direct: Agents;
   readonly #proxied: Agents;
+  readonly #verifyTls: boolean;
 
   /** @param options.registry whose certificates of `certs.d` are used */
   constructor(options: { readonly verifyTls: boolean; readonly registry: string }) {
@@ -39,6 +40,7 @@ export class Http implements Disposable {
     const secure = ca === undefined ? rest : { ...rest, ca: [...ca] };
     // HTTP_PROXY, HTTPS_PROXY and NO_PROXY, small letters too.
     const proxyEnv = process.env;
+    this.#verifyTls = options.verifyTls;
     this.#direct = { plain: new Agent({ keepAlive: true }), tls: new TlsAgent(secure) };
     this.#proxied = { plain: new Agent({ keepAlive: true, proxyEnv }), tls: new TlsAgent({ ...secure, proxyEnv }) };
   }
@@ -77,6 +79,7 @@ export class Http implements Disposable {
     { method = 'GET', headers = {}, body, idleMs = IDLE_MS, signal }: HttpRequest,
   ): Promise<IncomingMessage> {
     const tls = url.protocol === 'https:';
+    if (tls && this.#verifyTls) trustedAuthorities();
     const send = tls ? httpsRequest : httpRequest;
     const agents = isLoopback(url.hostname) ? this.#direct : this.#proxied;
     const length = Buffer.isBuffer(body) ? { 'content-length': String(body.length) } : {};
@@ -132,6 +135,8 @@ export async function bodyOf(answer: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(pieces);
 }
 
+const NOT_VERIFIED = 'tls: failed to verify certificate: x509:';
+
 /** Errors of the network in the words of Docker's messages. */
 function reason(e: unknown, url: URL): string {
   const first = e instanceof AggregateError ? (e.errors[0] as unknown) : e;
@@ -156,6 +161,20 @@ function reason(e: unknown, url: URL): string {
     case 'ERR_SSL_WRONG_VERSION_NUMBER':
     case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
       return 'http: server gave HTTP response to HTTPS client';
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+    case 'UNABLE_TO_GET_ISSUER_CERT':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+      return `${NOT_VERIFIED} certificate signed by unknown authority (its *.crt belongs into /etc/wharf/certs.d/${url.host})`;
+    case 'CERT_HAS_EXPIRED':
+    case 'CERT_NOT_YET_VALID':
+      return `${NOT_VERIFIED} certificate has expired or is not yet valid`;
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return `${NOT_VERIFIED} certificate is not for ${url.hostname}: ${messageOf(first)}`;
+    case 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED':
+    case 'ERR_SSL_SSL/TLS_ALERT_CERTIFICATE_REQUIRED':
+      return `remote error: tls: certificate required (certs.d/${url.host}/client.cert and client.key)`;
     default:
       return messageOf(first);
   }

@@ -34,8 +34,8 @@ export class Authority {
     return readFileSync(join(this.#directory, 'ca.crt'), 'utf8');
   }
 
-  /** A certificate for an address or a name. */
-  async sign(host: string): Promise<Certificate> {
+  /** A certificate for an address or a name; less than no days: one that is over. */
+  async sign(host: string, days = 2): Promise<Certificate> {
     const name = `signed-${this.#count++}`;
     const kind = /^[\d.]+$|:/.test(host) ? 'IP' : 'DNS';
     writeFileSync(join(this.#directory, `${name}.ext`), `subjectAltName=${kind}:${host}\n`);
@@ -46,7 +46,19 @@ export class Authority {
     );
     await openssl(
       this.#directory,
-      ...['x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2'],
+      ...[
+        'x509',
+        '-req',
+        '-in',
+        `${name}.csr`,
+        '-CA',
+        'ca.crt',
+        '-CAkey',
+        'ca.key',
+        '-CAcreateserial',
+        '-days',
+        String(days),
+      ],
       ...['-extfile', `${name}.ext`, '-out', `${name}.crt`],
     );
     const certPath = join(this.#directory, `${name}.crt`);
