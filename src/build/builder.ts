@@ -10,6 +10,8 @@ import { StepMemory } from './cache/ingredients.ts';
 import { cacheEntries, pruneCache } from './cache/usage.ts';
 import type { BuildRecord, CacheEntry } from '../core/wire/build.ts';
 import type { Builder, BuildKitServices, BuilderOptions, BuildRequest, PruneOptions } from './contract.ts';
+import { KnownDirectories } from './files/known-files.ts';
+import { contextNotHere } from './errors.ts';
 import { tarOf } from './files/tar-of.ts';
 import { BuildHistory } from './records.ts';
 import type { BuildParts } from './solve/build.ts';
@@ -46,6 +48,7 @@ export class LocalBuilder implements Builder {
       leases: new LayerLeases(storage),
       cacheMounts: new CacheMounts(join(dataRoot, 'build', 'cache-mounts')),
       temporary: join(dataRoot, 'build', 'tmp'),
+      known: new KnownDirectories(join(dataRoot, 'build', 'known-files')),
       log,
     };
   }
@@ -71,6 +74,7 @@ export class LocalBuilder implements Builder {
     }
     this.#parts.memory.trim();
     this.#history.trim();
+    this.#parts.known.trim();
     await rm(this.#parts.temporary, { recursive: true, force: true });
     await rm(join(execRoot, 'build'), { recursive: true, force: true });
   }
@@ -100,7 +104,7 @@ export class LocalBuilder implements Builder {
     } catch (e) {
       told?.release();
       const failure = firstFailure(e, this.#options.log);
-      if (request.extras?.checkOnly !== true) {
+      if (request.extras?.checkOnly !== true && !contextNotHere.is(failure)) {
         record.end(signal.aborted || abort.signal.aborted ? 'canceled' : 'failed', { error: messageOf(failure) });
       }
       if (failure instanceof WharfError || signal.aborted) throw failure;

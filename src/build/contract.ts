@@ -33,6 +33,18 @@ export interface BuildRequest {
   readonly platform: string;
   readonly registryConfig: Readonly<Record<string, RegistryAuth>>;
   readonly extras?: BuildExtras | undefined;
+  /** The client's connection, to find the directories it claims to have. */
+  readonly client?: object | undefined;
+}
+
+/** A directory that the client has open, on the machine of the daemon. */
+export interface DirectoryClaim {
+  /** Its descriptor in the client's process. */
+  readonly fd: number;
+  /** Device, inode and time of change in nanoseconds, with blanks between. */
+  readonly stat: string;
+  /** The kernel's boot ID, as the client sees it. */
+  readonly boot: string;
 }
 
 /** What the classic build of the Engine API cannot ask for. */
@@ -49,10 +61,17 @@ export interface BuildExtras {
   readonly secrets?: Readonly<Record<string, Uint8Array>>;
   /** Sockets of SSH agents on this machine, by ID. */
   readonly sshSockets?: Readonly<Record<string, string>>;
-  /** Names that stand before stages and images: `docker-image://ref`, or `side:NAME`, a directory sent with the context. */
+  /** Names that stand before stages and images: `docker-image://ref`, `side:NAME`, a directory sent with the context, or `here:NAME`. */
   readonly namedContexts?: Readonly<Record<string, string>>;
-  /** A directory in the context's tar that is no part of it: `secrets/ID` and `contexts/NAME/` in it. */
+  /** A directory in the context's tar that is no part of it: `secrets/ID` and `contexts/NAME/` in it, `dockerfile` and `ignore` for the texts below. */
   readonly sideDirectory?: string;
+  /**
+   * Directories to be read where they are: `''` is the context itself, of which the tar then has only what is no part of it;
+   * others are meant by `here:NAME` in `namedContexts`.
+   */
+  readonly directories?: Readonly<Record<string, DirectoryClaim>>;
+  /** The same for a directory of the daemon's own, that nobody else changes while the build runs. */
+  readonly ownDirectory?: string;
   /** Text of the Dockerfile, and of the rules of what to leave out: they go before those in the context. */
   readonly dockerfileText?: string;
   readonly ignoreText?: string;

@@ -23,6 +23,13 @@ export const badContext = defineError(
   (f: { reason: string }) => `cannot read the build context: ${f.reason}`,
 );
 
+/** A client's directory cannot be read from here: it is to send it instead. */
+export const contextNotHere = defineError(
+  'CONTEXT_NOT_HERE',
+  'conflict',
+  () => 'the build context cannot be read where the engine runs',
+);
+
 /** A step that could not be carried out, in Docker's words. `at` says which line asked for it. */
 export const stepFailed = defineError('BUILD_STEP_FAILED', 'internal', (f: { message: string }) => f.message);
 
@@ -45,6 +52,17 @@ export class CommandFailed extends WharfError {
       context,
     );
     this.exitCode = exitCode;
+  }
+}
+
+/** A file of the context is not what it was a moment ago. */
+export class ContextChanged extends WharfError {
+  /** Looks at the files again, so that what failed can be tried once more. */
+  readonly lookAgain: () => void;
+  constructor(path: string, lookAgain: () => void) {
+    const advice = 'build again when nothing writes to it';
+    super('CONTEXT_CHANGED', 'conflict', `${path} in the build context changes while it is read: ${advice}`, {});
+    this.lookAgain = lookAgain;
   }
 }
 

@@ -1,5 +1,5 @@
 import { invalidParameter } from '../core/errors.ts';
-import type { BuildExtras } from './contract.ts';
+import type { BuildExtras, DirectoryClaim } from './contract.ts';
 
 /**
  * Reads the header `X-Wharf-Build`: base64url of JSON with the fields of `BuildExtras` but `secrets`, which come with the
@@ -31,6 +31,7 @@ export function parseBuildExtras(header: string | readonly string[] | undefined)
     throw invalidParameter({ message: 'X-Wharf-Build: sideDirectory has to be a plain name' });
   }
   const project = fields.get('project');
+  const directories = fields.get('directories');
   return {
     project: typeof project === 'string' ? project : undefined,
     events: flag('events'),
@@ -41,5 +42,18 @@ export function parseBuildExtras(header: string | readonly string[] | undefined)
     sshSockets: texts('sshSockets'),
     namedContexts: texts('namedContexts'),
     ...(side === undefined ? {} : { sideDirectory: side }),
+    ...(directories === undefined ? {} : { directories: claimsOf(directories) }),
   };
+}
+
+function claimsOf(value: unknown): Record<string, DirectoryClaim> {
+  const isClaim = (claim: unknown): claim is DirectoryClaim => {
+    if (typeof claim !== 'object' || claim === null) return false;
+    const { fd, stat, boot } = claim as Partial<Record<keyof DirectoryClaim, unknown>>;
+    return Number.isInteger(fd) && typeof stat === 'string' && typeof boot === 'string';
+  };
+  if (typeof value !== 'object' || value === null || !Object.values(value).every(isClaim)) {
+    throw invalidParameter({ message: 'X-Wharf-Build: directories has to be an object of fd, stat and boot' });
+  }
+  return value as Record<string, DirectoryClaim>;
 }

@@ -6,28 +6,39 @@ import { PassThrough, pipeline as pipe, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { pack, type Header as FullHeader, type Pack } from 'tar-stream';
 import { errnoOf } from '../core/errors.ts';
+import type { ContextSource, DirectoryContext } from './contract.ts';
 import { contextNotFound, dockerfileNotFound } from './errors.ts';
 import { IgnorePatterns } from './ignore-patterns.ts';
-
-export interface ContextSource {
-  readonly directory: string;
-  /** Path of the Dockerfile, absolute. */
-  readonly dockerfile: string;
-}
-
-export interface PackedContext {
-  readonly tar: Readable;
-  /** The Dockerfile's name in the tar. */
-  readonly dockerfile: string;
-}
 
 type Header = Partial<FullHeader> & { name: string };
 
 /** Files up to this size are read at once; larger ones are streamed. */
 const SMALL_FILE_BYTES = 256 * 1024;
 
-/** See `packContext` in build-context.ts. */
-export async function packDirectory(options: ContextSource): Promise<PackedContext> {
+/** What is to be known of a context before it is sent. */
+interface Survey extends ContextSource {
+  /** `directory` with links resolved. */
+  readonly root: string;
+  /** Name of the Dockerfile in it, or, if that lies outside of it, one that it can be sent under. */
+  readonly name: string;
+  readonly outside: boolean;
+  /** The rules of what to leave out: those of this Dockerfile alone, and those of the directory. */
+  readonly own: string | undefined;
+  readonly general: string | undefined;
+  readonly ignore: IgnorePatterns;
+}
+
+/** See `directoryContext` in build-context.ts. */
+export async function surveyDirectory(options: ContextSource): Promise<DirectoryContext> {
+  const survey = await look(options);
+  return {
+    dockerfile: survey.name,
+    tar: () => packSurveyed(survey),
+    claim: async (side) => (await import('./context-claim.ts')).claimDirectory(survey, side),
+  };
+}
+
+async function look(options: ContextSource): Promise<Survey> {
   const root = await realpath(options.directory).catch((cause: unknown) => {
     throw contextNotFound({ path: options.directory }, { cause });
   });
@@ -44,25 +55,29 @@ export async function packDirectory(options: ContextSource): Promise<PackedConte
   const own = await textIfThere(`${options.dockerfile}.dockerignore`);
   const general = await textIfThere(join(root, '.dockerignore'));
   const ignore = IgnorePatterns.parse(own ?? general ?? '');
+  const name = outside ? `.dockerfile.${randomBytes(10).toString('hex')}` : place.split(sep).join('/');
+  return { ...options, root, name, outside, own, general, ignore };
+}
 
-  const dockerfile = outside ? `.dockerfile.${randomBytes(10).toString('hex')}` : place.split(sep).join('/');
-  const replaced = new Map<string, string>();
-  if (outside) {
-    replaced.set(dockerfile, await readFile(options.dockerfile, 'utf8'));
-    // The engine must not see the borrowed Dockerfile in COPY .
-    replaced.set('.dockerignore', `${own ?? general ?? ''}\n${dockerfile}\n`);
-  } else if (own !== undefined && general !== undefined) {
-    replaced.set('.dockerignore', own);
-  }
+function packSurveyed({ dockerfile, root, name, outside, own, general, ignore }: Survey): Readable {
   const tar = pack();
-  const always = new Set([dockerfile, '.dockerignore']);
-  new ContextPacker(tar, root, ignore, always, replaced).run().then(
+  const run = async (): Promise<void> => {
+    const replaced = new Map<string, string>();
+    if (outside) {
+      replaced.set(name, await readFile(dockerfile, 'utf8'));
+      // The engine must not see the borrowed Dockerfile in COPY .
+      replaced.set('.dockerignore', `${own ?? general ?? ''}\n${name}\n`);
+    } else if (own !== undefined && general !== undefined) {
+      replaced.set('.dockerignore', own);
+    }
+    await new ContextPacker(tar, root, ignore, new Set([name, '.dockerignore']), replaced).run();
+  };
+  run().then(
     () => tar.finalize(),
     (e: unknown) => tar.destroy(e instanceof Error ? e : new Error(String(e))),
   );
   // tar-stream's streams are not Node's own: callers get one that is.
-  const out = pipe(tar, new PassThrough(), () => undefined);
-  return { tar: out, dockerfile };
+  return pipe(tar, new PassThrough(), () => undefined);
 }
 
 class ContextPacker {

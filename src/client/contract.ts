@@ -174,7 +174,8 @@ export interface Client {
       changes?: readonly string[];
       pause?: boolean;
     }): Promise<{ Id: string }>;
-    build(context: Readable, options: BuildQuery): AsyncIterable<res.ProgressMessage>;
+    /** A directory is read by an engine on this machine where it is, if that can be proved to be the same; else it is sent. */
+    build(context: Readable | DirectoryContext, options: BuildQuery): AsyncIterable<res.ProgressMessage>;
   };
   networks: {
     create(request: net.NetworkCreateRequest): Promise<{ Id: string; Warning: string }>;
@@ -198,6 +199,42 @@ export interface Client {
   request(method: string, path: string, options?: { query?: Record<string, string>; body?: unknown }): Promise<unknown>;
 }
 
+export interface ContextSource {
+  readonly directory: string;
+  /** Path of the Dockerfile, absolute. */
+  readonly dockerfile: string;
+}
+
+/** A directory to be built. */
+export interface DirectoryContext {
+  /** The Dockerfile's name in it. */
+  readonly dockerfile: string;
+  /** All that is to be sent. */
+  tar(): Readable;
+  /** Opens the directory, for an engine that reads it itself; holds it open until it is disposed of. */
+  claim(side: ContextSide | undefined): Promise<ClaimedContext>;
+}
+
+/** What goes to the engine with a context but is no part of it. */
+export interface ContextSide {
+  /** Of the directory in the tar that the engine takes out again. */
+  readonly name: string;
+  /** Paths of directories that are contexts by themselves, by name. */
+  readonly directories: Readonly<Record<string, string>>;
+  /**
+   * A tar without its end, to be sent before the context.
+   * @param whole with the directories: they cannot be read by the engine where they are
+   */
+  beforeTar(whole: boolean): AsyncIterable<Buffer> | Iterable<Buffer>;
+}
+
+export interface ClaimedContext extends Disposable {
+  /** What is no part of the directory. */
+  readonly tar: Readable;
+  /** Fields of `X-Wharf-Build`. */
+  readonly extras: Readonly<Record<string, unknown>>;
+}
+
 /** Query of `POST /build`. */
 export interface BuildQuery {
   readonly tags: readonly string[];
@@ -214,6 +251,7 @@ export interface BuildQuery {
   readonly shmSizeBytes?: number | undefined;
   readonly platform?: string | undefined;
   readonly removeIntermediate?: boolean;
+  readonly side?: ContextSide | undefined;
   /** Fields of `X-Wharf-Build`; other engines leave them alone. */
   readonly extras?: Readonly<Record<string, unknown>> | undefined;
   readonly registryConfig?: Readonly<Record<string, res.RegistryAuth>>;

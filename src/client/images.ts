@@ -1,13 +1,35 @@
 import type { Platform } from '../core/platform.ts';
-import type { RegistryAuth } from '../core/wire/resources.ts';
+import { Readable } from 'node:stream';
+import type { ProgressMessage, RegistryAuth } from '../core/wire/resources.ts';
 import type { BuildQuery, Client } from './contract.ts';
+import { ApiError } from './errors.ts';
 import { filterText } from './filters.ts';
 import { jsonObjects } from './json-stream.ts';
 import type { Query, Transport } from './transport.ts';
 
+/** How an engine says that it cannot read a directory where it is. */
+const NOT_HERE = 'the build context cannot be read where the engine runs';
+
 /** `/images`, `/commit`, `/build`: one method an endpoint. */
 export function imageCalls(http: Transport): Client['images'] {
   const at = (name: string, rest = '') => `/images/${name.split('/').map(encodeURIComponent).join('/')}${rest}`;
+  const build = async function* (context: Readable, options: BuildQuery): AsyncGenerator<ProgressMessage> {
+    const answer = await http.call('POST', '/build', {
+      query: buildQuery(options),
+      body: context,
+      headers: {
+        'X-Registry-Config': base64Url(options.registryConfig ?? {}),
+        ...(options.extras === undefined ? {} : { 'X-Wharf-Build': base64Url(options.extras) }),
+      },
+      signal: options.signal,
+    });
+    yield* jsonObjects<ProgressMessage>(answer);
+  };
+  /** Whether the engine is one of ours, behind a socket of this machine (which may still lead elsewhere). */
+  const mayReadOurFiles = async (): Promise<boolean> => {
+    if (!http.host.startsWith('unix://')) return false;
+    return String((await http.ping()).headers.server).startsWith('Wharf/');
+  };
   return {
     list: (options = {}) =>
       http.json('GET', '/images/json', {
@@ -88,18 +110,43 @@ export function imageCalls(http: Transport): Client['images'] {
       }),
     files: (name) => http.call('GET', '/build/files', { query: { image: name } }),
     build: async function* (context, options) {
-      const answer = await http.call('POST', '/build', {
-        query: buildQuery(options),
-        body: context,
-        headers: {
-          'X-Registry-Config': base64Url(options.registryConfig ?? {}),
-          ...(options.extras === undefined ? {} : { 'X-Wharf-Build': base64Url(options.extras) }),
-        },
-        signal: options.signal,
-      });
-      yield* jsonObjects(answer);
+      if (!('claim' in context)) return yield* build(...withSide(context, options));
+      const named = { ...options, dockerfile: context.dockerfile };
+      if (await mayReadOurFiles()) {
+        using claimed = await context.claim(options.side);
+        try {
+          return yield* build(claimed.tar, withExtras(named, claimed.extras));
+        } catch (e) {
+          if (!(e instanceof ApiError && e.message === NOT_HERE)) throw e;
+        }
+      }
+      yield* build(...withSide(context.tar(), named));
     },
   };
+}
+
+/** A context and what goes with it but is no part of it, as one tar. */
+function withSide(context: Readable, options: BuildQuery): [Readable, BuildQuery] {
+  const { side } = options;
+  if (side === undefined) return [context, options];
+  async function* all(): AsyncGenerator<Buffer> {
+    yield* side?.beforeTar(true) ?? [];
+    yield* context as AsyncIterable<Buffer>;
+  }
+  const tar = Readable.from(all(), { objectMode: false });
+  tar.once('close', () => context.destroy());
+  const namedContexts = Object.fromEntries(Object.keys(side.directories).map((name) => [name, `side:${name}`]));
+  return [tar, withExtras(options, { sideDirectory: side.name, namedContexts })];
+}
+
+/** Adds fields; named contexts are added to those that are there. */
+function withExtras(options: BuildQuery, more: Readonly<Record<string, unknown>>): BuildQuery {
+  const namedContexts = { ...asObject(options.extras?.['namedContexts']), ...asObject(more['namedContexts']) };
+  return { ...options, extras: { ...options.extras, ...more, namedContexts } };
+}
+
+function asObject(value: unknown): object {
+  return typeof value === 'object' && value !== null ? value : {};
 }
 
 function buildQuery(options: BuildQuery): Query {

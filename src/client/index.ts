@@ -1,5 +1,5 @@
 export type * from './contract.ts';
 export { createClient } from './create-client.ts';
 export { ApiError } from './errors.ts';
-export { packContext } from './build-context.ts';
+export { directoryContext } from './build-context.ts';
 export { IgnorePatterns } from './ignore-patterns.ts';

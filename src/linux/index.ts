@@ -23,3 +23,5 @@ export * from './event-poll.ts';
 export * from './stream-socket.ts';
 export * from './open-in-root.ts';
 export * from './unix-datagram.ts';
+export * from './peer.ts';
+export * from './copy-range.ts';

@@ -104,6 +104,7 @@ function buildRequest({ query, request }: Exchange): BuildRequest {
     platform: query.text('platform'),
     extras: parseBuildExtras(request.headers['x-wharf-build']),
     registryConfig: parseRegistryConfig(request.headers['x-registry-config']),
+    client: request.socket,
   };
 }
 

@@ -3,64 +3,98 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { errnoOf, messageOf } from '../../core/errors.ts';
 import { unpackArchive } from '../../storage/index.ts';
+import type { BuildRequest } from '../contract.ts';
 import { badContext, dockerfileMissing } from '../errors.ts';
 import { decompressed } from '../files/decompress.ts';
-import { TreeDigests } from '../files/digest-tree.ts';
+import { FileTree } from '../files/file-tree.ts';
 import { clamp, resolveInRoot } from '../files/in-root.ts';
-import type { BuildExtras } from '../contract.ts';
+import type { KnownDirectories } from '../files/known-files.ts';
+import { type ContextDirectory, openClaimed, openDirectory } from './context-directory.ts';
 import type { IgnoreRules } from './ignore.ts';
 import { parseIgnore } from './ignore.ts';
 
-/** The files of a build, unpacked. Disposing removes them. */
+/** The files of a build. Disposing removes what was made for them. */
 export interface BuildContext extends AsyncDisposable {
-  readonly root: string;
-  readonly digests: TreeDigests;
+  readonly files: FileTree;
+  /** A directory that lasts as long as the build. */
+  readonly scratch: string;
   /** Text of the Dockerfile, read before `.dockerignore` could take it away. */
   readonly dockerfile: string;
   readonly ignored: IgnoreRules;
   /** What came with the context but is no part of it: values by ID, directories by name. */
-  readonly side: { readonly secrets: Readonly<Record<string, Uint8Array>>; directory(name: string): string };
+  readonly side: { readonly secrets: Readonly<Record<string, Uint8Array>>; directory(name: string): FileTree };
 }
 
-type ContextExtras = Pick<BuildExtras, 'sideDirectory' | 'dockerfileText' | 'ignoreText'>;
+interface Places {
+  /** For contexts and other files of a build under way. */
+  readonly temporary: string;
+  readonly known: KnownDirectories;
+}
 
 /**
- * Unpacks a context below `scratch` and drops what its `.dockerignore` excludes. Owners say nothing here: files of a
- * context are root's wherever they are copied to.
- * @param dockerfile path in the context; `Dockerfile` falls back to `dockerfile`
- * @throws {WharfError} `BAD_CONTEXT`, `DOCKERFILE_MISSING`; nothing is left then
+ * Opens what is to be built: a tar that is unpacked below `temporary`, or a directory that is read where it is. What its
+ * `.dockerignore` excludes is not seen. Owners say nothing here: files of a context are root's wherever they are copied to.
+ * @throws {WharfError} `BAD_CONTEXT`, `DOCKERFILE_MISSING`, `CONTEXT_NOT_HERE`; nothing is left then
  */
 export async function openContext(
-  tar: Readable,
-  dockerfile: string,
-  scratch: string,
+  { context: tar, dockerfile, extras = {}, client }: Pick<BuildRequest, 'context' | 'dockerfile' | 'extras' | 'client'>,
+  { temporary, known }: Places,
   signal: AbortSignal,
-  { sideDirectory: sideName = '', dockerfileText, ignoreText }: ContextExtras = {},
 ): Promise<BuildContext> {
   await using undo = new AsyncDisposableStack();
-  await mkdir(scratch, { recursive: true, mode: 0o700 });
-  const directory = await mkdtemp(join(scratch, 'context-'));
-  undo.defer(() => rm(directory, { recursive: true, force: true }));
-  const root = join(directory, 'files');
-  await mkdir(root, { mode: 0o755 });
-  await unpack(tar, root, signal);
-  const side = join(directory, 'side');
-  if (sideName !== '' && !sideName.includes('/')) await renameIfThere(join(root, sideName), side);
+  const { '': claim, ...named } = extras.directories ?? {};
+  const own = extras.ownDirectory;
+  const claimed = (c: typeof claim) => undo.use(openClaimed(client ?? {}, c ?? { fd: -1, stat: '', boot: '' }));
+  const inPlace = claim !== undefined ? claimed(claim) : own === undefined ? undefined : undo.use(openDirectory(own));
+  const others = new Map(Object.entries(named).map(([name, c]) => [name, claimed(c)]));
+
+  await mkdir(temporary, { recursive: true, mode: 0o700 });
+  const scratch = await mkdtemp(join(temporary, 'context-'));
+  undo.defer(() => rm(scratch, { recursive: true, force: true }));
+  const unpacked = join(scratch, 'files');
+  await mkdir(unpacked, { mode: 0o755 });
+  await unpack(tar, unpacked, signal);
+  const sideName = extras.sideDirectory ?? '';
+  const side = join(scratch, 'side');
+  if (sideName !== '' && !sideName.includes('/')) await renameIfThere(join(unpacked, sideName), side);
   const secrets = await takeSecrets(join(side, 'secrets'));
+
+  const root = inPlace?.root ?? unpacked;
   const text =
-    dockerfileText ??
+    extras.dockerfileText ??
+    (await readText(side, 'dockerfile')) ??
     (await readText(root, dockerfile)) ??
     (dockerfile === 'Dockerfile' ? await readText(root, 'dockerfile') : undefined);
   if (text === undefined) throw dockerfileMissing({ name: dockerfile });
-  const rules = parseIgnore(ignoreText ?? (await readText(root, '.dockerignore')) ?? '');
-  if (!rules.empty) await prune(root, '', (path) => rules.excludes(path), signal);
+  const ignore = extras.ignoreText ?? (await readText(side, 'ignore')) ?? (await readText(root, '.dockerignore'));
+  const rules = parseIgnore(ignore ?? '');
+
+  const liveTree = (directory: ContextDirectory, ignored: IgnoreRules): FileTree => {
+    const files = known.open(directory.identity);
+    undo.defer(() => known.close(directory.identity, files));
+    return new FileTree(directory.root, { owners: false, ignored, live: { ...directory, known: files, scratch } });
+  };
+  const files =
+    inPlace === undefined ? new FileTree(unpacked, { owners: false, ignored: rules }) : liveTree(inPlace, rules);
+  const here = new Map<string, FileTree>();
+  for (const [name, directory] of others) {
+    here.set(name, liveTree(directory, parseIgnore((await readText(directory.root, '.dockerignore')) ?? '')));
+  }
+  const sent = join(side, 'contexts');
   const kept = undo.move();
   return {
-    root,
-    digests: new TreeDigests(root, { owners: false }),
+    files,
+    scratch,
     dockerfile: text,
     ignored: rules,
-    side: { secrets, directory: (name) => join(side, 'contexts', resolveInRoot(join(side, 'contexts'), clamp(name))) },
+    side: {
+      secrets,
+      directory: (name) => {
+        const live = here.get(name);
+        if (live !== undefined) return live;
+        return new FileTree(join(sent, resolveInRoot(sent, clamp(name))), { owners: false });
+      },
+    },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
@@ -110,23 +144,4 @@ async function readText(root: string, name: string): Promise<string | undefined>
     if (errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'EISDIR') return undefined;
     throw e;
   }
-}
-
-/** Removes what is excluded. An excluded directory stays as long as something in it was taken back in by a `!` pattern. */
-async function prune(
-  root: string,
-  path: string,
-  excludes: (path: string) => boolean,
-  signal: AbortSignal,
-): Promise<boolean> {
-  let kept = false;
-  for (const entry of await readdir(join(root, path), { withFileTypes: true })) {
-    signal.throwIfAborted();
-    const below = path === '' ? entry.name : `${path}/${entry.name}`;
-    const excluded = excludes(below);
-    const holds = entry.isDirectory() && (await prune(root, below, excludes, signal));
-    if (excluded && !holds) await rm(join(root, below), { recursive: true, force: true });
-    else kept = true;
-  }
-  return kept;
 }

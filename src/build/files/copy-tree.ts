@@ -1,23 +1,23 @@
-import type { BigIntStats } from 'node:fs';
-import { constants } from 'node:fs';
-import { chmod, copyFile, lchown, link, mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises';
+import { chmodSync, lchownSync, linkSync, mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { lgetXattr, llistXattr, lsetXattr, lutimeNanos, mknod } from '../../linux/index.ts';
+import { lutimeNanos, mknod, S_IF } from '../../linux/index.ts';
 import { stepFailed } from '../errors.ts';
+import { type CopyJob, setXattrs } from './copy-file.ts';
+import { copyFiles } from './file-threads.ts';
+import type { Entry, Fact, FileTree } from './file-tree.ts';
 import { statOf } from './in-root.ts';
 import type { ModeChange } from './mode-change.ts';
+import { Turn } from './turns.ts';
 
 export interface CopyOptions {
   /** `undefined`: owners are kept. */
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
   /** Mode of everything copied but links; `undefined`: modes are kept. */
   readonly mode: ModeChange | undefined;
-  /** Told the path relative to what is copied. */
-  readonly excludes: (relative: string) => boolean;
   readonly signal: AbortSignal;
 }
 
-/** Copies trees, keeping modes, times, extended attributes, and hard links among all that one instance copies. Sockets are left out. */
+/** Copies trees, keeping modes, times, extended attributes, and hard links among all that one instance copies. */
 export class TreeCopier {
   readonly #options: CopyOptions;
   readonly #copied = new Map<string, string>();
@@ -27,63 +27,78 @@ export class TreeCopier {
   }
 
   /**
-   * Copies one entry to exactly `to`. A directory is merged into one that is there, which keeps its own mode and owner; any
-   * other thing is replaced. Links are copied as links; the caller has resolved both paths.
+   * Copies entries of a tree, as `FileTree.entries` gave them, the first to exactly `to`. A directory is merged into one that is
+   * there, which keeps its own mode and owner; any other thing is replaced. Links are copied as links.
    * @param shown the destination for messages, as the Dockerfile's reader knows it
-   * @throws {WharfError} `BUILD_STEP_FAILED` if a directory meets a file
+   * @throws {WharfError} `BUILD_STEP_FAILED` if a directory meets a file; `CONTEXT_CHANGED`
    */
-  async copy(from: string, to: string, shown: string, relative = ''): Promise<void> {
-    this.#options.signal.throwIfAborted();
-    const stat = statOf(from);
-    if (stat === undefined || stat.isSocket()) return;
-    const there = statOf(to);
-    if (stat.isDirectory()) return this.#directory(from, to, shown, relative, stat, there);
-    if (there?.isDirectory()) throw stepFailed({ message: `cannot replace to directory ${shown} with file` });
-    if (there !== undefined) await rm(to);
-    const key = `${stat.dev}:${stat.ino}`;
-    const twin = stat.nlink > 1n ? this.#copied.get(key) : undefined;
-    if (twin !== undefined) return link(twin, to);
-    if (stat.isSymbolicLink()) await symlink(await readlink(from), to);
-    else if (stat.isFile()) await copyFile(from, to, constants.COPYFILE_FICLONE);
-    else mknod(to, Number(stat.mode), stat.rdev);
-    await this.#dress(from, to, stat);
-    if (stat.nlink > 1n) this.#copied.set(key, to);
+  async copy(tree: FileTree, entries: readonly Entry[], to: string, shown: string): Promise<void> {
+    const fresh = new Map<string, Entry>();
+    const links: [first: string, second: string][] = [];
+    const jobs: CopyJob[] = [];
+    const paths = new Map<CopyJob, string>();
+    const turn = new Turn();
+    for (const entry of entries) {
+      const { name, path, stat, type } = entry;
+      const place = name === '' ? to : `${to}/${name}`;
+      const isNew = name !== '' && fresh.has(place.slice(0, place.lastIndexOf('/')));
+      const there = isNew ? undefined : statOf(place);
+      const told = name === '' ? shown : `${shown.replace(/\/$/, '')}/${name}`;
+      if (type === S_IF.DIR) {
+        if (there !== undefined && !there.isDirectory()) {
+          throw stepFailed({ message: `cannot copy to non-directory: ${told}` });
+        }
+        if (there === undefined) {
+          mkdirSync(place, { mode: 0o700 });
+          fresh.set(place, entry);
+        }
+      } else {
+        if (there?.isDirectory()) throw stepFailed({ message: `cannot replace to directory ${told} with file` });
+        if (there !== undefined) rmSync(place);
+        const inode = stat.nlink > 1n ? `${stat.dev}:${stat.ino}` : undefined;
+        const twin = inode === undefined ? undefined : this.#copied.get(inode);
+        if (twin !== undefined) links.push([twin, place]);
+        else {
+          if (inode !== undefined) this.#copied.set(inode, place);
+          if (type === S_IF.REG) {
+            const job = { source: tree.sourceOf(entry), to: place, ...this.#attributes(entry) };
+            jobs.push(job);
+            paths.set(job, path);
+          } else {
+            if (type === S_IF.LNK) symlinkSync(readlinkSync(join(tree.root, path)), place);
+            else mknod(place, Number(stat.mode), stat.rdev);
+            this.#dress(entry, place);
+          }
+        }
+      }
+      if (turn.isOver) await turn.pass();
+      this.#options.signal.throwIfAborted();
+    }
+    const changed = await copyFiles(jobs, this.#options.signal);
+    if (changed !== undefined) throw tree.changed(paths.get(changed) ?? '');
+    for (const [first, second] of links) linkSync(first, second);
+    // Directories after their content, which changes their times.
+    for (const [place, entry] of [...fresh].toReversed()) this.#dress(entry, place);
   }
 
-  async #directory(
-    from: string,
-    to: string,
-    shown: string,
-    relative: string,
-    stat: BigIntStats,
-    there: BigIntStats | undefined,
-  ): Promise<void> {
-    if (there !== undefined && !there.isDirectory()) {
-      throw stepFailed({ message: `cannot copy to non-directory: ${shown}` });
-    }
-    if (there === undefined) await mkdir(to, { mode: 0o700 });
-    for (const name of (await readdir(from)).toSorted()) {
-      const below = relative === '' ? name : `${relative}/${name}`;
-      if (this.#options.excludes(below)) continue;
-      await this.copy(join(from, name), join(to, name), `${shown.replace(/\/$/, '')}/${name}`, below);
-    }
-    // Times after the content, which changes them.
-    if (there === undefined) await this.#dress(from, to, stat);
+  #attributes({ stat, type, fact }: Entry): Omit<CopyJob, 'source' | 'to'> {
+    const { owner, mode } = this.#options;
+    const own = Number(stat.mode & 0o7777n);
+    return {
+      uid: owner?.uid ?? Number(stat.uid),
+      gid: owner?.gid ?? Number(stat.gid),
+      mode: mode?.(own, type === S_IF.DIR) ?? own,
+      mtimeNs: stat.mtimeNs,
+      xattrs: fact.includes('=') ? (JSON.parse(fact) as Fact).slice(4) : [],
+    };
   }
 
   /** Owner before mode and attributes: chown clears set-uid and capabilities. */
-  async #dress(from: string, to: string, stat: BigIntStats): Promise<void> {
-    const { owner, mode } = this.#options;
-    await lchown(to, owner?.uid ?? Number(stat.uid), owner?.gid ?? Number(stat.gid));
-    for (const name of llistXattr(from)) {
-      if (!name.startsWith('user.') && name !== 'security.capability') continue;
-      const value = lgetXattr(from, name);
-      if (value !== undefined) lsetXattr(to, name, value);
-    }
-    if (!stat.isSymbolicLink()) {
-      const own = Number(stat.mode & 0o7777n);
-      await chmod(to, mode?.(own, stat.isDirectory()) ?? own);
-    }
-    lutimeNanos(to, stat.mtimeNs, stat.mtimeNs);
+  #dress(entry: Entry, to: string): void {
+    const { uid, gid, mode, mtimeNs, xattrs } = this.#attributes(entry);
+    lchownSync(to, uid, gid);
+    setXattrs(to, xattrs);
+    if (entry.type !== S_IF.LNK) chmodSync(to, mode);
+    lutimeNanos(to, mtimeNs, mtimeNs);
   }
 }

@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { pack } from 'tar-stream';
 import { TreeCopier } from './copy-tree.ts';
 import { isTarFile } from './decompress.ts';
-import { TreeDigests } from './digest-tree.ts';
+import { FileTree } from './file-tree.ts';
 import { extractTar } from './extract-tar.ts';
 import { clamp, resolveInRoot } from './in-root.ts';
 
@@ -57,11 +57,11 @@ test('digests: content, mode, names and links count; times do not', async () => 
     return at;
   };
   const first = await make('one');
-  const want = await new TreeDigests(first).of('d');
+  const want = await new FileTree(first).of('d');
   const changed = async (name: string, change: (at: string) => Promise<void>, path = 'd') => {
     const at = await make(name);
     await change(at);
-    return (await new TreeDigests(at).of(path)) !== want;
+    return (await new FileTree(at).of(path)) !== want;
   };
   assert.equal(await changed('same', async () => undefined), false);
   assert.equal(await changed('touched', (at) => utimes(join(at, 'd/f'), 1, 1)), false);
@@ -69,7 +69,7 @@ test('digests: content, mode, names and links count; times do not', async () => 
   assert.equal(await changed('mode', (at) => chmod(join(at, 'd/f'), 0o755)), true);
   assert.equal(await changed('more', (at) => writeFile(join(at, 'd/e/x'), '')), true);
   assert.equal(await changed('less', (at) => rm(join(at, 'd/e'), { recursive: true })), true);
-  assert.notEqual(await new TreeDigests(first).of('d', (p) => p === 'e'), want);
+  assert.notEqual(await new FileTree(first).of('d', (p) => p === 'e'), want);
 });
 
 test('copying merges directories and keeps links, modes and times', async () => {
@@ -88,7 +88,8 @@ test('copying merges directories and keeps links, modes and times', async () => 
   const spared = join(dir.path, 'spared');
   await writeFile(spared, 'spared');
   await symlink(spared, join(to, 'sub/hard'));
-  await new TreeCopier({ owner: root, mode: undefined, excludes: () => false, signal }).copy(from, to, '/to');
+  const files = new FileTree(from);
+  await new TreeCopier({ owner: root, mode: undefined, signal }).copy(files, await files.entries(''), to, '/to');
   assert.equal(readFileSync(join(to, 'sub/a'), 'utf8'), 'new');
   assert.equal(readFileSync(join(to, 'sub/kept'), 'utf8'), 'kept');
   assert.equal(readlinkSync(join(to, 'sub/soft')), 'a');
@@ -103,11 +104,12 @@ test('a directory does not replace a file, nor a file a directory', async () => 
   await using dir = await scratch();
   await mkdir(join(dir.path, 'd'));
   await writeFile(join(dir.path, 'f'), '');
-  const copier = new TreeCopier({ owner: root, mode: undefined, excludes: () => false, signal });
-  await assert.rejects(copier.copy(join(dir.path, 'd'), join(dir.path, 'f'), '/f'), {
+  const copier = new TreeCopier({ owner: root, mode: undefined, signal });
+  const files = new FileTree(dir.path);
+  await assert.rejects(copier.copy(files, await files.entries('d'), join(dir.path, 'f'), '/f'), {
     message: 'cannot copy to non-directory: /f',
   });
-  await assert.rejects(copier.copy(join(dir.path, 'f'), join(dir.path, 'd'), '/d'), {
+  await assert.rejects(copier.copy(files, await files.entries('f'), join(dir.path, 'd'), '/d'), {
     message: 'cannot replace to directory /d with file',
   });
 });

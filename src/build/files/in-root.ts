@@ -18,6 +18,18 @@ export function clamp(path: string): string {
  * @returns the path below `root`, without a leading slash; `''` is the root
  */
 export function resolveInRoot(root: string, path: string, followLast = true): string {
+  return resolveLinks(path, followLast, (at) => readLink(join(root, at)));
+}
+
+/**
+ * The same for any tree.
+ * @param targetOf the target of the link at a path below the root; `undefined`: there is none
+ */
+export function resolveLinks(
+  path: string,
+  followLast: boolean,
+  targetOf: (path: string) => string | undefined,
+): string {
   const todo = path.split('/').filter((part) => part !== '' && part !== '.');
   const done: string[] = [];
   let links = 0;
@@ -26,7 +38,7 @@ export function resolveInRoot(root: string, path: string, followLast = true): st
       done.pop();
       continue;
     }
-    const target = todo.length === 0 && !followLast ? undefined : readLink(join(root, ...done, part));
+    const target = todo.length === 0 && !followLast ? undefined : targetOf([...done, part].join('/'));
     if (target === undefined) {
       done.push(part);
       continue;

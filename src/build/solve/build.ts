@@ -16,7 +16,8 @@ import type { BuildRequest } from '../contract.ts';
 import type { Instruction } from '../dockerfile/instructions.ts';
 import { parseDockerfile } from '../dockerfile/parse.ts';
 import { stepFailed } from '../errors.ts';
-import { TreeDigests } from '../files/digest-tree.ts';
+import { FileTree } from '../files/file-tree.ts';
+import type { KnownDirectories } from '../files/known-files.ts';
 import type { NamedContexts, Source } from '../graph/plan.ts';
 import { planBuild } from '../graph/plan.ts';
 import { globalScope, platformArgs, unusedBuildArgs } from '../graph/variables.ts';
@@ -46,6 +47,8 @@ export interface BuildParts {
   readonly cacheMounts: CacheMounts;
   /** For contexts and other files of a build under way. */
   readonly temporary: string;
+  /** What is known of the files of directories that are read where they are. */
+  readonly known: KnownDirectories;
   readonly log: Logger;
 }
 
@@ -63,9 +66,7 @@ export async function build(
   const tags = request.tags.map(parseTag);
   const platform = request.platform === '' ? hostPlatform() : parsePlatform(request.platform, hostPlatform());
   await using undo = new AsyncDisposableStack();
-  const context = undo.use(
-    await openContext(request.context, request.dockerfile, parts.temporary, signal, request.extras),
-  );
+  const context = undo.use(await openContext(request, parts, signal));
   const file = parseDockerfile(context.dockerfile, request.dockerfile);
   const given = {
     buildArgs: request.buildArgs,
@@ -165,7 +166,7 @@ export async function build(
     keepLayers: async (top) => {
       if (top !== null) await parts.leases.keep(top);
     },
-    scratchDirectory: () => mkdtemp(join(context.root, '..', 'scratch-')),
+    scratchDirectory: () => mkdtemp(join(context.scratch, 'scratch-')),
     limited: (work) => slots.run(work),
   };
 
@@ -250,11 +251,12 @@ function epochOf(request: BuildRequest): number | undefined {
 /** @throws {WharfError} `BUILD_STEP_FAILED` at a kind of context that is not known */
 function namedContexts({ extras }: BuildRequest): NamedContexts {
   const entries = Object.entries(extras?.namedContexts ?? {}).map(([name, value]): [string, Source] => {
-    const [, scheme, rest] = /^(docker-image:\/\/|side:)(.+)$/.exec(value) ?? [];
+    const [, scheme, rest] = /^(docker-image:\/\/|side:|here:)(.+)$/.exec(value) ?? [];
     if (scheme === undefined || rest === undefined) {
       throw stepFailed({ message: `unsupported build context ${name}: ${value}` });
     }
-    const source: Source = scheme === 'side:' ? { kind: 'directory', name: rest } : { kind: 'image', reference: rest };
+    const source: Source =
+      scheme === 'docker-image://' ? { kind: 'image', reference: rest } : { kind: 'directory', name: rest };
     return [name.toLowerCase(), source];
   });
   return new Map(entries);
@@ -268,12 +270,11 @@ async function openTree(
   undo: AsyncDisposableStack,
 ): Promise<SourceTree> {
   if (source.kind === 'directory') {
-    const root = session.context.side.directory(source.name);
-    return { top: null, image: false, digests: new TreeDigests(root, { owners: false }) };
+    return { top: null, image: false, files: session.context.side.directory(source.name) };
   }
   const top = await topOfSource(source, step, lane, session);
   const view = undo.use(await openSourceView(session.parts.engine.parts.storage, top));
-  return { top, image: true, digests: new TreeDigests(view.root) };
+  return { top, image: true, files: new FileTree(view.root) };
 }
 
 async function topOfSource(

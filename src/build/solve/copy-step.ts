@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
-import type { Ingredients } from '../cache/ingredients.ts';
 import { fileIngredients } from '../cache/ingredients.ts';
 import { parseIgnore } from '../context/ignore.ts';
 import type { Instruction } from '../dockerfile/instructions.ts';
@@ -44,7 +43,7 @@ export function copyWork(
   const source =
     step.from === undefined ? undefined : resolveSource(session.file, stageIndex, step.from, step, session.contexts);
   const rules = parseIgnore(step.exclude.join('\n'));
-  const excludes = (path: string) => rules.excludes(path);
+  const excludes = rules.empty ? undefined : (path: string) => rules.excludes(path);
   const shape = [keyword, destination, chown, step.chmod, step.exclude, step.unpack, step.parents];
 
   let tree: Promise<SourceTree> | undefined;
@@ -53,7 +52,7 @@ export function copyWork(
   const selected = () => (found ??= select());
 
   async function select(): Promise<Selected[]> {
-    const digests = (await treeOf())?.digests ?? session.context.digests;
+    const files = (await treeOf())?.files ?? session.context.files;
     const all: Selected[] = [];
     for (const word of sources) {
       if (keyword === 'ADD' && isGitSource(word)) {
@@ -71,7 +70,7 @@ export function copyWork(
         all.push(
           ...(await selectSource(word, {
             keyword,
-            tree: digests,
+            tree: files,
             fromContext,
             excludes,
             unpack: step.unpack,
@@ -88,12 +87,17 @@ export function copyWork(
     return all;
   }
 
-  let ingredients: Ingredients = {};
+  let chosen: readonly Selected[] = [];
   let createdBy = '';
   const historyOf = (all: readonly Selected[]) =>
     nop(runConfigOf(state), `${keyword} ${summary(all)} in ${posix.normalize(destination)} `, 1);
   return {
-    ingredients: () => ingredients,
+    ingredients: () => ({
+      destination,
+      owner: chown ?? '',
+      mode: step.chmod ?? '',
+      ...fileIngredients(new Map(chosen.flatMap(namedFiles))),
+    }),
     createdBy: () => createdBy,
     async *keys() {
       const known = await treeOf();
@@ -102,12 +106,7 @@ export function copyWork(
       if (checksum !== undefined) yield [...shape, 'pinned', sources, checksum, step.keepGitDirectory];
       const all = await selected();
       createdBy = historyOf(all);
-      ingredients = {
-        destination,
-        owner: chown ?? '',
-        mode: step.chmod ?? '',
-        ...fileIngredients(new Map(all.flatMap(namedFiles))),
-      };
+      chosen = all;
       yield [...shape, 'content', all.map((s) => [s.kind, s.archive, s.name, s.digest, s.parents])];
     },
     async run() {
@@ -121,7 +120,6 @@ export function copyWork(
         owner,
         archiveOwner: given,
         mode,
-        excludes,
         parents: step.parents,
       } as const;
       await placeFiles(scratch.root, all, placement, session.signal);
@@ -132,9 +130,9 @@ export function copyWork(
 }
 
 /** What was selected, file by file, as the Dockerfile's reader knows them. */
-function namedFiles({ name, kind, digest, files }: Selected): [path: string, value: string][] {
-  if (kind === 'file' || files === undefined) return [[name, digest]];
-  return [...files].map(([path, line]) => [name === '' ? path || '.' : `${name}/${path}`.replace(/\/$/, ''), line]);
+function namedFiles({ name, kind, digest, entries }: Selected): [path: string, value: string][] {
+  if (kind === 'file') return [[name, digest]];
+  return entries.map((entry) => [posix.join(name, entry.name), entry.fact]);
 }
 
 /** `file:HASH`, `dir:HASH` or `multi:HASH`, as the classic builder's history names sources. */

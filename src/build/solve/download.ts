@@ -6,8 +6,8 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { messageOf, WharfError } from '../../core/errors.ts';
 import { stepFailed } from '../errors.ts';
-import { TreeDigests } from '../files/digest-tree.ts';
-import type { Selected } from './select-sources.ts';
+import { FileTree } from '../files/file-tree.ts';
+import { type Selected, selectMade } from './select-sources.ts';
 
 /**
  * Fetches the URL of an ADD into `scratch`: mode 0600, the server's Last-Modified as its time.
@@ -58,11 +58,5 @@ export async function download(
   if (options.checksum !== undefined && options.checksum !== digest) {
     throw stepFailed({ message: `digest mismatch for ${url}: ${digest} (expected: ${options.checksum})` });
   }
-  return {
-    path,
-    name: base,
-    kind: 'file',
-    archive: options.unpack,
-    digest: await new TreeDigests(options.scratch).of(base),
-  };
+  return selectMade(new FileTree(options.scratch), base, { name: base, archive: options.unpack });
 }

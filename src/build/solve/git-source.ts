@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stepFailed } from '../errors.ts';
-import { TreeDigests } from '../files/digest-tree.ts';
+import { FileTree } from '../files/file-tree.ts';
 import { resolveInRoot, statOf } from '../files/in-root.ts';
-import type { Selected } from './select-sources.ts';
+import { type Selected, selectMade } from './select-sources.ts';
 
 const GIT_SOURCE = /^(git:\/\/|git@|ssh:\/\/git@)|^https?:\/\/[^#?]+\.git\/?([#?]|$)/;
 
@@ -51,8 +51,8 @@ export async function fetchGitSource(
     throw stepFailed({ message: `ADD failed: ${word}: ${directory} is no directory of the repository` });
   }
   // Git's own files hold times: the commit stands for all of it.
-  const tree = keepGitDirectory ? commit : await new TreeDigests(scratch).of(inside);
-  return { path: join(scratch, inside), name: '', kind: 'directory', archive: false, digest: tree };
+  const known = keepGitDirectory ? { digest: commit } : {};
+  return selectMade(new FileTree(scratch), inside, { name: '', archive: false, ...known });
 }
 
 async function runGit(word: string, args: readonly string[], signal: AbortSignal): Promise<string> {

@@ -18,7 +18,6 @@ export interface Placement {
   /** Of what is unpacked from an archive; `undefined`: as the archive says. */
   readonly archiveOwner: { readonly uid: number; readonly gid: number } | undefined;
   readonly mode: ModeChange | undefined;
-  readonly excludes: (relative: string) => boolean;
   /** The directories above each source are kept. */
   readonly parents: boolean;
 }
@@ -40,14 +39,14 @@ export async function placeFiles(
   placement: Placement,
   signal: AbortSignal,
 ): Promise<void> {
-  const { keyword, destination, owner, mode, excludes } = placement;
+  const { keyword, destination, owner, mode } = placement;
   const isDirectory = destination.endsWith('/') || placement.parents;
   if (selected.length > 1 && !isDirectory) {
     throw stepFailed({
       message: `When using ${keyword} with more than one source file, the destination must be a directory and end with a /`,
     });
   }
-  const copier = new TreeCopier({ owner, mode, excludes, signal });
+  const copier = new TreeCopier({ owner, mode, signal });
   for (const source of selected) {
     const path = resolveInRoot(root, posix.join(destination, source.parents ?? ''));
     const there = statOf(join(root, path));
@@ -58,16 +57,19 @@ export async function placeFiles(
     }
     if (source.archive) {
       const into = { root, into: path, owner: placement.archiveOwner, mode, signal };
-      await extractTar(createReadStream(source.path), into);
+      using file = source.tree.open(source.entries[0]);
+      await extractTar(createReadStream(file.path), into);
+      file.verify();
     } else if (source.kind === 'directory') {
       const target = source.parents === undefined ? path : posix.join(path, source.name);
       await makeDirectories(root, parentOf(target));
-      await copier.copy(source.path, join(root, target), shown);
+      await copier.copy(source.tree, source.entries, join(root, target), shown);
     } else {
       const inside = isDirectory || there?.isDirectory() === true;
       const target = inside ? posix.join(path, source.name) : path;
       await makeDirectories(root, parentOf(target));
-      await copier.copy(source.path, join(root, target), inside ? posix.join(shown, source.name) : shown);
+      const told = inside ? posix.join(shown, source.name) : shown;
+      await copier.copy(source.tree, source.entries, join(root, target), told);
     }
   }
 }

@@ -7,17 +7,19 @@ import { stepFailed } from '../errors.ts';
 import { expandWord } from '../expand/expand.ts';
 import type { Lookup } from '../expand/expand.ts';
 import { TreeCopier } from '../files/copy-tree.ts';
-import { clamp, resolveInRoot, statOf } from '../files/in-root.ts';
+import { clamp } from '../files/in-root.ts';
 import { resolveSource } from '../graph/plan.ts';
 import type { Lane } from './output.ts';
-import type { Session } from './session.ts';
+import type { Session, SourceTree } from './session.ts';
 
 /** A `RUN --mount` with its words expanded and its source found. */
 export interface FoundMount {
   readonly mount: RunMount;
   readonly target: string;
-  /** Bind: where its files are on this host. */
+  /** Where it is on this host, if that is known already. */
   readonly path: string;
+  /** Bind, cache: the files to show, or to begin with. */
+  readonly files?: { readonly tree: Pick<SourceTree, 'files' | 'image'>; readonly inside: string } | undefined;
   /** What of it decides the result of the command. */
   readonly key: readonly unknown[];
 }
@@ -57,26 +59,23 @@ export async function findMounts(
           ? undefined
           : resolveSource(session.file, at.stageIndex, mount.from, step, session.contexts);
       const tree = start === undefined ? undefined : await session.tree(start, step, lane);
-      const path =
-        tree === undefined
-          ? ''
-          : join(tree.digests.root, resolveInRoot(tree.digests.root, clamp(expand(mount.source))));
-      found.push({ mount: { ...mount, id }, target, path, key: ['cache', target, mount.readOnly] });
+      const files = tree === undefined ? undefined : { tree, inside: tree.files.resolve(clamp(expand(mount.source))) };
+      found.push({ mount: { ...mount, id }, target, path: '', files, key: ['cache', target, mount.readOnly] });
     } else {
       const source =
         mount.from === undefined
           ? undefined
           : resolveSource(session.file, at.stageIndex, mount.from, step, session.contexts);
       const tree = source === undefined ? undefined : await session.tree(source, step, lane);
-      const digests = tree?.digests ?? session.context.digests;
+      const from = tree ?? { files: session.context.files, image: false, top: null };
       const written = expand(mount.source);
-      const inside = resolveInRoot(digests.root, clamp(written));
-      const path = join(digests.root, inside);
-      if (statOf(path) === undefined) {
+      const inside = from.files.resolve(clamp(written));
+      if (from.files.stat(inside) === undefined) {
         throw stepFailed({ message: `failed to mount ${written} at ${target}: file does not exist` });
       }
-      const content = tree?.image === true ? [tree.top, inside] : await digests.of(inside);
-      found.push({ mount, target, path, key: ['bind', target, mount.readOnly, content] });
+      const content = from.image ? [from.top, inside] : await from.files.of(inside);
+      const files = { tree: from, inside };
+      found.push({ mount, target, path: '', files, key: ['bind', target, mount.readOnly, content] });
     }
   }
   return found;
@@ -93,14 +92,15 @@ export async function prepareMounts(
 ): Promise<{ readonly inputs: MountInput[]; readonly env: readonly string[] }> {
   const inputs: MountInput[] = [];
   const env: string[] = [];
-  const copy = async (from: string, to: string, shown: string) => {
-    const options = { owner: undefined, mode: undefined, excludes: () => false, signal: session.signal };
-    await new TreeCopier(options).copy(from, to, shown);
+  const copy = async ({ tree, inside }: NonNullable<FoundMount['files']>, to: string, shown: string) => {
+    const owner = tree.image ? undefined : { uid: 0, gid: 0 };
+    const entries = await tree.files.entries(inside);
+    await new TreeCopier({ owner, mode: undefined, signal: session.signal }).copy(tree.files, entries, to, shown);
   };
   const bind = (source: string, target: string, readOnly: boolean): void => {
     inputs.push({ kind: 'bind', source, target, readOnly, recursive: false, propagation: 'rprivate' });
   };
-  for (const { mount, target, path } of found) {
+  for (const { mount, target, path, files } of found) {
     switch (mount.type) {
       case 'tmpfs': {
         const size = mount.sizeBytes === undefined ? [] : [`size=${mount.sizeBytes}`];
@@ -121,15 +121,17 @@ export async function prepareMounts(
         break;
       case 'cache': {
         if (mount.sharing !== 'shared') undo.use(await session.cacheMounts.lock(mount.id));
-        const fill = path === '' ? undefined : (to: string) => copy(path, to, target);
+        const fill = files === undefined ? undefined : (to: string) => copy(files, to, target);
         bind(await session.cacheMounts.open(mount.id, mount, fill), target, mount.readOnly);
         break;
       }
       case 'bind': {
-        let source = path;
-        if (!mount.readOnly) {
+        if (files === undefined) break;
+        const { tree, inside } = files;
+        let source = join(tree.files.root, inside);
+        if (!mount.readOnly || tree.files.differs) {
           source = join(await mkdtemp(join(await session.scratchDirectory(), 'mount-')), 'files');
-          await copy(path, source, target);
+          await copy(files, source, target);
         }
         bind(source, target, mount.readOnly);
         break;

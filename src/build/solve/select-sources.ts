@@ -1,16 +1,16 @@
-import { readdirSync } from 'node:fs';
-import { readdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { patternToRegExp } from '../context/ignore.ts';
 import { stepFailed } from '../errors.ts';
 import { isTarFile } from '../files/decompress.ts';
-import { TreeDigests } from '../files/digest-tree.ts';
-import { clamp, resolveInRoot, statOf } from '../files/in-root.ts';
+import { digestOfEntries, type Entry, FileTree } from '../files/file-tree.ts';
+import { clamp } from '../files/in-root.ts';
 
 /** One thing to copy: found, and its content known. */
 export interface Selected {
-  /** On the host; links resolved. */
-  readonly path: string;
+  readonly tree: FileTree;
+  /** The thing itself, with links to it resolved, and all that is below it. */
+  readonly entries: readonly [Entry, ...Entry[]];
   /** What it is called in a destination directory. */
   readonly name: string;
   readonly kind: 'directory' | 'file';
@@ -18,8 +18,6 @@ export interface Selected {
   readonly archive: boolean;
   /** Of content, modes and owners, with all that is below. */
   readonly digest: string;
-  /** What stands for each file below it, by its path there; `''` is a file itself. */
-  readonly files?: ReadonlyMap<string, string> | undefined;
   /** With --parents: the directories above it that are kept. */
   readonly parents?: string | undefined;
 }
@@ -27,9 +25,9 @@ export interface Selected {
 export interface SelectOptions {
   readonly keyword: 'COPY' | 'ADD';
   /** Files of the context, a stage or an image. */
-  readonly tree: TreeDigests;
+  readonly tree: FileTree;
   readonly fromContext: boolean;
-  readonly excludes: (relative: string) => boolean;
+  readonly excludes: ((relative: string) => boolean) | undefined;
   /** `undefined`: archives are known by their content (ADD). */
   readonly unpack: boolean | undefined;
   /** Keeps the directories above each source, from a `/./` in it on. */
@@ -45,71 +43,77 @@ export async function selectSource(source: string, options: SelectOptions): Prom
   const wild = hasWildcard(source);
   const [before = '', after] = options.parents ? source.split('/./', 2) : [];
   const pivot = after === undefined ? '' : clamp(before);
-  const paths = wild ? await expandWildcards(tree.root, clamp(source), options.parents) : [clamp(source)];
+  const paths = wild ? expandWildcards(tree, clamp(source), options.parents) : [clamp(source)];
   const found: Selected[] = [];
   for (const path of paths) {
-    const resolved = resolveInRoot(tree.root, path);
-    const full = join(tree.root, resolved);
-    const stat = statOf(full);
-    if (stat === undefined) {
+    const [first, ...below] = await tree.entries(tree.resolve(path), options.excludes);
+    if (first === undefined) {
       if (wild) continue;
       const where = options.fromContext ? 'file not found in build context or excluded by .dockerignore: ' : '';
       throw stepFailed({
         message: `${keyword} failed: ${where}stat ${source.replace(/^\//, '')}: file does not exist`,
       });
     }
-    const directory = stat.isDirectory();
-    const files = new Map<string, string>();
     found.push({
-      path: full,
+      tree,
+      entries: [first, ...below],
       name: posix.basename(path),
       ...(options.parents ? { parents: posix.dirname(posix.relative(pivot, path)) } : {}),
-      kind: directory ? 'directory' : 'file',
-      archive: options.unpack ?? (keyword === 'ADD' && options.fromContext && stat.isFile() && (await isTarFile(full))),
-      digest: await tree.of(resolved, options.excludes, files),
-      files,
+      kind: first.stat.isDirectory() ? 'directory' : 'file',
+      archive: options.unpack ?? (keyword === 'ADD' && options.fromContext && (await isArchive(tree, first))),
+      digest: digestOfEntries([first, ...below]),
     });
   }
   if (found.length === 0) throw stepFailed({ message: `${keyword} failed: no source files were specified` });
   return found;
 }
 
+async function isArchive(tree: FileTree, entry: Entry): Promise<boolean> {
+  if (!entry.stat.isFile()) return false;
+  using file = tree.open(entry);
+  return await isTarFile(file.path);
+}
+
 /** A file made of text (a here-document), kept in `scratch`. */
 export async function selectText(name: string, text: string, scratch: string): Promise<Selected> {
   const base = posix.basename(name);
   await writeFile(join(scratch, base), text, { mode: 0o644 });
-  return {
-    path: join(scratch, base),
-    name: base,
-    kind: 'file',
-    archive: false,
-    digest: await new TreeDigests(scratch).of(base),
-  };
+  return selectMade(new FileTree(scratch), base, { name: base, archive: false });
+}
+
+/**
+ * Something that the build has made or fetched itself.
+ * @param what `digest`: what stands for it, if not its content
+ */
+export async function selectMade(
+  tree: FileTree,
+  path: string,
+  what: { readonly name: string; readonly archive: boolean; readonly digest?: string },
+): Promise<Selected> {
+  const [first, ...below] = await tree.entries(path);
+  if (first === undefined) throw new Error(`${path} is not there`);
+  const entries = [first, ...below] as const;
+  const kind = first.stat.isDirectory() ? 'directory' : 'file';
+  return { tree, entries: [first, ...below], kind, digest: digestOfEntries(entries), ...what };
 }
 
 export function hasWildcard(source: string): boolean {
   return /[*?[]/.test(source.replace(/\\./g, ''));
 }
 
-/** Paths below `root` that a pattern matches, element by element; a `*` never crosses a slash, with `deep` a `**` does. */
-async function expandWildcards(root: string, pattern: string, deep: boolean): Promise<string[]> {
+/** Paths in a tree that a pattern matches, element by element; a `*` never crosses a slash, with `deep` a `**` does. */
+function expandWildcards(tree: FileTree, pattern: string, deep: boolean): string[] {
   let found = [''];
   for (const part of pattern.split('/')) {
     const next: string[] = [];
     for (const base of found) {
-      if (!hasWildcard(part)) {
-        next.push(posix.join(base, part.replace(/\\(.)/g, '$1')));
-        continue;
+      if (!hasWildcard(part)) next.push(posix.join(base, part.replace(/\\(.)/g, '$1')));
+      else if (deep && part === '**') next.push(...directoriesBelow(tree, base));
+      else {
+        const matcher = patternToRegExp(part);
+        const names = tree.names(tree.resolve(base)).filter((name) => matcher.test(name));
+        next.push(...names.map((name) => posix.join(base, name)));
       }
-      const directory = join(root, resolveInRoot(root, base));
-      if (deep && part === '**') {
-        next.push(...directoriesBelow(root, base));
-        continue;
-      }
-      if (!statOf(directory)?.isDirectory()) continue;
-      const matcher = patternToRegExp(part);
-      const names = (await readdir(directory)).filter((name) => matcher.test(name)).toSorted();
-      next.push(...names.map((name) => posix.join(base, name)));
     }
     found = next;
   }
@@ -117,12 +121,7 @@ async function expandWildcards(root: string, pattern: string, deep: boolean): Pr
 }
 
 /** `base` and every directory below it; links are not followed. */
-function directoriesBelow(root: string, base: string): string[] {
-  const full = join(root, base);
-  if (!statOf(full)?.isDirectory()) return [];
-  const below = readdirSync(full, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => entry.name)
-    .toSorted();
-  return [base, ...below.flatMap((name) => directoriesBelow(root, posix.join(base, name)))];
+function directoriesBelow(tree: FileTree, base: string): string[] {
+  if (tree.stat(base)?.isDirectory() !== true) return [];
+  return [base, ...tree.names(base).flatMap((name) => directoriesBelow(tree, posix.join(base, name)))];
 }

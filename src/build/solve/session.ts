@@ -7,7 +7,7 @@ import type { BuildCache } from '../cache/cache.ts';
 import type { StepMemory } from '../cache/ingredients.ts';
 import type { BuildRequest } from '../contract.ts';
 import type { Dockerfile, Instruction, Stage } from '../dockerfile/instructions.ts';
-import type { TreeDigests } from '../files/digest-tree.ts';
+import type { FileTree } from '../files/file-tree.ts';
 import type { BuildPlan, NamedContexts, Source } from '../graph/plan.ts';
 import type { GivenArgs } from '../graph/variables.ts';
 import type { CacheMounts } from './cache-mounts.ts';
@@ -19,7 +19,7 @@ import type { StageState } from './state.ts';
 
 /** Files of a finished stage or an image, mounted for reading. */
 export interface SourceTree {
-  readonly digests: TreeDigests;
+  readonly files: FileTree;
   /** Decides the content, so that it need not be read. */
   readonly top: ChainId | null;
   /** Its owners are those of an image, to be kept. */

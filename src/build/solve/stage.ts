@@ -2,7 +2,7 @@ import { messageOf } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
 import { parseTrigger } from '../dockerfile/parse.ts';
 import type { Instruction, Stage } from '../dockerfile/instructions.ts';
-import { CommandFailed, located } from '../errors.ts';
+import { CommandFailed, ContextChanged, located } from '../errors.ts';
 import type { LayerResult, StepResult } from '../cache/cache.ts';
 import { cacheKey } from '../cache/cache.ts';
 import type { BuildPlan, PlannedStage } from '../graph/plan.ts';
@@ -80,6 +80,9 @@ function projectOf({ file, request }: Session): readonly unknown[] {
   return [file.file, request.extras?.project ?? request.tags[0] ?? '', file.stages.map(({ from }) => from.source)];
 }
 
+/** So often a step is tried whose files change meanwhile. */
+const MOST_TRIES = 10;
+
 const MAKES_FILES: ReadonlySet<string> = new Set(['from', 'run', 'copy', 'add', 'workdir']);
 
 /** Names as BuildKit gives them: the stage, and the number among the steps that make files. */
@@ -149,7 +152,19 @@ async function fireTriggers(
   return now;
 }
 
-async function runStep(
+/** Tries once more if a file changed under it: what does so again and again is copied first. */
+async function runStep(...args: Parameters<typeof tryStep>): Promise<StageState> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await tryStep(...args);
+    } catch (e) {
+      if (!(e instanceof ContextChanged) || tries === MOST_TRIES) throw e;
+      e.lookAgain();
+    }
+  }
+}
+
+async function tryStep(
   step: Instruction,
   state: StageState,
   stage: Stage,

@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { packContext } from '../../client/index.ts';
+import { type DirectoryContext, directoryContext } from '../../client/index.ts';
 import type { CommandContext } from '../command.ts';
 import { ExitError } from '../errors.ts';
 
 export interface PreparedContext {
-  readonly tar: Readable;
+  readonly context: Readable | DirectoryContext;
   /** The Dockerfile's name in it; `undefined`: `Dockerfile`. */
   readonly dockerfile: string | undefined;
   /** As the person who builds knows it. */
@@ -47,14 +47,16 @@ export async function prepareContext(
     undo.defer(() => rm(path, { force: true }));
     const dockerfile = await text(context.stdin);
     await writeFile(path, dockerfile, { mode: 0o600 });
-    return { ...(await packContext({ directory, dockerfile: path })), shown: '-', lines: dockerfile.split('\n') };
+    const source = await directoryContext({ directory, dockerfile: path });
+    return { context: source, dockerfile: source.dockerfile, shown: '-', lines: dockerfile.split('\n') };
   }
   return fromDirectory(directory, file === undefined ? undefined : resolve(context.cwd, file), file);
 }
 
 async function fromStream(stream: Readable, file: string | undefined): Promise<PreparedContext> {
   const { stdinContext } = await import('../stdin-context.ts');
-  return { ...(await stdinContext(stream, file)), shown: file ?? 'Dockerfile', lines: [] };
+  const { tar, dockerfile } = await stdinContext(stream, file);
+  return { context: tar, dockerfile, shown: file ?? 'Dockerfile', lines: [] };
 }
 
 async function fromDirectory(
@@ -63,9 +65,9 @@ async function fromDirectory(
   given: string | undefined,
 ): Promise<PreparedContext> {
   const dockerfile = await existing(path ?? join(directory, 'Dockerfile'), given, directory);
-  const packed = await packContext({ directory, dockerfile });
+  const context = await directoryContext({ directory, dockerfile });
   const lines = (await readFile(dockerfile, 'utf8').catch(() => '')).split('\n');
-  return { ...packed, shown: given ?? 'Dockerfile', lines };
+  return { context, dockerfile: context.dockerfile, shown: given ?? 'Dockerfile', lines };
 }
 
 /** `-f` is relative to where we are; a file of that name in the context is what older versions meant. */

@@ -2,32 +2,25 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { PassThrough, pipeline, type Readable } from 'node:stream';
+import { pipeline, type Readable } from 'node:stream';
 import { extract, pack } from 'tar-stream';
-import { packContext } from '../../client/index.ts';
+import { type ContextSide, directoryContext } from '../../client/index.ts';
 import { messageOf } from '../../core/errors.ts';
 import { ExitError } from '../errors.ts';
 import { csvFields } from '../spec/csv.ts';
 
-/** What goes to the engine beside the context: secrets, and the directories of `--build-context`. */
-export interface Side {
-  /** The context with it. */
-  readonly tar: Readable;
-  readonly extras: Readonly<Record<string, unknown>>;
-}
-
 /**
- * Puts secrets and named directories in front of a context, in a directory of their own that the engine takes out again.
+ * What goes to the engine beside the context: secrets, and the directories of `--build-context`.
+ * @returns also fields of `X-Wharf-Build`
  * @throws {ExitError} at values that cannot be read
  */
-export async function withSide(
-  context: Readable,
+export async function sideOf(
   given: { readonly secrets: readonly string[]; readonly contexts: readonly string[] },
   surroundings: { readonly env: Readonly<Record<string, string | undefined>>; readonly cwd: string },
-): Promise<Side> {
+): Promise<{ readonly side: ContextSide | undefined; readonly extras: Readonly<Record<string, unknown>> }> {
   const secrets = await Promise.all(given.secrets.map((text) => readSecret(text, surroundings)));
-  const named: Record<string, string> = {};
-  const directories: [name: string, path: string][] = [];
+  const namedContexts: Record<string, string> = {};
+  const directories: Record<string, string> = {};
   for (const text of given.contexts) {
     const [, name, value] = /^([^=]+)=(.+)$/.exec(text) ?? [];
     if (name === undefined || value === undefined) {
@@ -36,22 +29,20 @@ export async function withSide(
     if (/^(https?|git|oci-layout|target|ssh):/.test(value) || value.startsWith('git@')) {
       throw new ExitError(`--build-context ${text}: only directories and docker-image://REFERENCE are supported`, 1);
     }
-    if (value.startsWith('docker-image://')) named[name] = value;
-    else {
-      named[name] = `side:${directories.length}`;
-      directories.push([String(directories.length), resolve(surroundings.cwd, value)]);
+    if (value.startsWith('docker-image://')) namedContexts[name] = value;
+    else directories[name] = resolve(surroundings.cwd, value);
+  }
+  const extras = { namedContexts };
+  if (secrets.length === 0 && Object.keys(directories).length === 0) return { side: undefined, extras };
+  const name = `.wharf-${randomBytes(8).toString('hex')}`;
+  async function* beforeTar(whole: boolean): AsyncGenerator<Buffer> {
+    yield* withoutEnd(secretsTar(name, secrets));
+    if (!whole) return;
+    for (const [key, path] of Object.entries(directories)) {
+      yield* withoutEnd(directoryTar(`${name}/contexts/${key}`, path));
     }
   }
-  if (secrets.length === 0 && directories.length === 0) return { tar: context, extras: { namedContexts: named } };
-  const side = `.wharf-${randomBytes(8).toString('hex')}`;
-  async function* all(): AsyncGenerator<Buffer> {
-    yield* withoutEnd(secretsTar(side, secrets));
-    for (const [name, path] of directories) yield* withoutEnd(directoryTar(`${side}/contexts/${name}`, path));
-    yield* context as AsyncIterable<Buffer>;
-  }
-  const tar = new PassThrough();
-  pipeline(all(), tar, () => undefined);
-  return { tar, extras: { namedContexts: named, sideDirectory: side } };
+  return { side: { name, directories, beforeTar }, extras };
 }
 
 interface Secret {
@@ -103,14 +94,14 @@ async function* directoryTar(prefix: string, directory: string): AsyncGenerator<
     // The packer wants a Dockerfile: it gets an empty one from elsewhere, which is left out here.
     const none = join(temporary, 'none');
     await writeFile(none, '');
-    const packed = await packContext({ directory, dockerfile: none });
+    const context = await directoryContext({ directory, dockerfile: none });
     const tar = pack();
     const entries = extract();
     const reading = async (): Promise<void> => {
       tar.entry({ name: `${prefix}/`, type: 'directory', mode: 0o755 });
       for await (const entry of entries) {
         const { header } = entry;
-        if (header.name === packed.dockerfile || header.name === '.dockerignore') {
+        if (header.name === context.dockerfile || header.name === '.dockerignore') {
           entry.resume();
           continue;
         }
@@ -121,7 +112,7 @@ async function* directoryTar(prefix: string, directory: string): AsyncGenerator<
       }
       tar.finalize();
     };
-    pipeline(packed.tar, entries as unknown as NodeJS.WritableStream, () => undefined);
+    pipeline(context.tar(), entries as unknown as NodeJS.WritableStream, () => undefined);
     reading().catch((e: unknown) => tar.destroy(e instanceof Error ? e : new Error(String(e))));
     yield* tar as AsyncIterable<Buffer>;
   } finally {

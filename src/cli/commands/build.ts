@@ -6,7 +6,7 @@ import { familiarName, parseReference, withDefaultTag } from '../../core/referen
 import { prepareContext } from '../build/context.ts';
 import { parseOutput, staysInEngine, writeOutput, type Output } from '../build/outputs.ts';
 import { checkReport, progressMode, showBuild } from '../build/show.ts';
-import { withSide } from '../build/side-context.ts';
+import { sideOf } from '../build/side-context.ts';
 import { arity, command, type CommandContext } from '../command.ts';
 import { ExitError } from '../errors.ts';
 import { flag, type Values } from '../flags.ts';
@@ -67,7 +67,7 @@ export const build = command({
     const mode = progressMode(given.progress, given.quiet, context);
     await using undo = new AsyncDisposableStack();
     const source = await prepareContext(args[0] ?? '', given.file, context, undo);
-    const side = await withSide(source.tar, { secrets: given.secret, contexts: given.buildContext }, context);
+    const { side, extras } = await sideOf({ secrets: given.secret, contexts: given.buildContext }, context);
     const fetched = outputs.filter((o) => !staysInEngine(o));
     const temporary = fetched.length > 0 && fetched.length === outputs.length && given.tag.length === 0;
     const query: BuildQuery = {
@@ -75,8 +75,9 @@ export const build = command({
       tags,
       dockerfile: source.dockerfile,
       registryConfig: await allAuths(context.env),
+      side,
       extras: {
-        ...side.extras,
+        ...extras,
         events: true,
         project: `${hostname()}:${resolve(context.cwd, args[0] ?? '')}`,
         checkOnly: check,
@@ -86,7 +87,7 @@ export const build = command({
         sshSockets: sshSockets(given.ssh, context),
       },
     };
-    const messages = context.client.images.build(side.tar, { ...query, signal: context.signal });
+    const messages = context.client.images.build(source.context, { ...query, signal: context.signal });
     const shown = await showBuild(
       messages,
       check ? 'quiet' : mode,

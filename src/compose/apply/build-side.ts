@@ -2,6 +2,7 @@ import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
 import { posix } from 'node:path';
 import type { Pack } from 'tar-stream';
 import { pack } from 'tar-stream';
+import type { ContextSide } from '../../client/index.ts';
 import { errnoOf } from '../../core/errors.ts';
 import { composeFailed, composeInputMissing } from '../errors.ts';
 import type { Project } from '../model/project.ts';
@@ -13,8 +14,7 @@ const SIDE = '.wharf-compose-side';
 
 /** What a build gets beside its context: secrets, further contexts, SSH agents. */
 interface SideInputs {
-  /** A tar without its end mark, to go before the context's. */
-  readonly tar: Buffer;
+  readonly sent: ContextSide;
   readonly extras: Readonly<Record<string, unknown>>;
 }
 
@@ -49,8 +49,8 @@ export async function sideInputs(project: Project, name: string, build: Build): 
   tar.finalize();
   const whole = await bytes;
   return {
-    tar: whole.subarray(0, whole.length - 1024),
-    extras: { sideDirectory: SIDE, namedContexts: named, sshSockets: sockets(name, ssh), noCacheStages: stages },
+    sent: { name: SIDE, directories: {}, beforeTar: () => [whole.subarray(0, whole.length - 1024)] },
+    extras: { namedContexts: named, sshSockets: sockets(name, ssh), noCacheStages: stages },
   };
 }
 

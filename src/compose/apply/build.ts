@@ -1,9 +1,8 @@
 import { posix } from 'node:path';
-import { Readable } from 'node:stream';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import type { BuildQuery, Client } from '../../client/index.ts';
-import { packContext } from '../../client/index.ts';
+import { directoryContext } from '../../client/index.ts';
 import { messageOf } from '../../core/errors.ts';
 import { VERSION } from '../../core/version.ts';
 import { composeInputMissing } from '../errors.ts';
@@ -93,15 +92,13 @@ async function buildService(
     dockerfile = posix.join(directory, 'Dockerfile');
     await writeFile(dockerfile, build.dockerfile_inline);
   }
-  const packed = await packContext({ directory: context, dockerfile }).catch((e: unknown) => {
+  const source = await directoryContext({ directory: context, dockerfile }).catch((e: unknown) => {
     throw composeInputMissing({ message: `service "${name}": ${messageOf(e)}` }, { cause: e });
   });
-  undo.defer(() => void packed.tar.destroy());
   const side = await sideInputs(project, name, build);
   const platform = service.platform ?? (build.platforms?.length === 1 ? build.platforms[0] : undefined);
   const query: BuildQuery = {
     tags: [imageName(project, name, service), ...(build.tags ?? [])],
-    dockerfile: packed.dockerfile,
     buildArgs: Object.fromEntries(Object.entries({ ...build.args, ...options.args }).filter(([, v]) => v !== null)),
     labels: {
       ...build.labels,
@@ -116,23 +113,16 @@ async function buildService(
     extraHosts: (build.extra_hosts ?? []).map((h) => h.replace('=', ':')),
     removeIntermediate: true,
     signal,
-    ...(side ? { extras: side.extras } : {}),
+    ...(side ? { extras: side.extras, side: side.sent } : {}),
     ...(build.target === undefined ? {} : { target: build.target }),
     ...(build.network === undefined ? {} : { networkMode: build.network }),
     ...(build.shm_size === undefined ? {} : { shmSizeBytes: build.shm_size }),
     ...(platform === undefined ? {} : { platform }),
   };
-  const tar = side ? Readable.from(joined(side.tar, packed.tar)) : packed.tar;
-  for await (const message of client.images.build(tar, query)) {
+  for await (const message of client.images.build(source, query)) {
     failOn(message, `service "${name}": `);
     if (!options.quiet && message.stream !== undefined) write(message.stream);
   }
-}
-
-/** Two tars as one: the first comes without its end mark. */
-async function* joined(first: Buffer, second: Readable): AsyncGenerator<Buffer> {
-  yield first;
-  for await (const chunk of second) yield chunk as Buffer;
 }
 
 /** Puts a word before each line; a line is written when it is whole. */
