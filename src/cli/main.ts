@@ -66,6 +66,8 @@ export async function runCli(argv: readonly string[], given: CliIo): Promise<num
         },
         connect,
         onSignals: io.onSignals,
+        formatRows: async (rows, layout, format) =>
+          (await import('./format/formatter.ts')).formatRows(rows, layout, { format }),
         engineCommand: (args) => runCli([...argv.slice(0, argv.length - words.length), ...args], given),
       });
     }

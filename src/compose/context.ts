@@ -6,7 +6,7 @@ import { didYouMean } from '../core/nearest.ts';
 import { composeFailed, composeUsage } from './errors.ts';
 import type { Flag, Flags, Parsed, ParseResult } from './flags.ts';
 import { isTrue, wholeNumber } from './flags.ts';
-import type { ComposeIo } from './io.ts';
+import type { ComposeIo, FormatLayout, FormatRow } from './io.ts';
 import type { LoadOptions, Surroundings } from './load/index.ts';
 import { loadProject, loadProjectName } from './load/index.ts';
 import type { Project } from './model/project.ts';
@@ -127,6 +127,12 @@ export class Context {
   /** How many engine calls at a time: `--parallel`, `COMPOSE_PARALLEL_LIMIT`; -1: any number. */
   get parallel(): number {
     return wholeNumber(this.globals.parallel ?? this.io.env['COMPOSE_PARALLEL_LIMIT'], '--parallel') ?? -1;
+  }
+
+  /** Rows as a Go template says. */
+  async format(rows: readonly FormatRow[], layout: FormatLayout, format: string): Promise<string> {
+    if (!this.io.formatRows) throw new Error('nothing to format rows with');
+    return await this.io.formatRows(rows, layout, format);
   }
 
   /** A line for people on stdout. */

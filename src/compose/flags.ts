@@ -145,3 +145,13 @@ export function flagHelp(flags: Flags): string {
   const width = Math.max(0, ...rows.map(([left]) => left.length)) + 3;
   return rows.map(([left, right]) => `${left.padEnd(width)}${right}`).join('\n');
 }
+
+/** The value of `--pull`. @throws {WharfError} `COMPOSE_USAGE` */
+export function pullFlag(text: string | undefined): string | undefined {
+  const known = ['always', 'missing', 'never', 'build', 'if_not_present', 'policy'];
+  if (text === undefined || known.includes(text)) return text;
+  throw composeUsage(
+    { message: `invalid --pull option "${text}"` },
+    { hint: `expected ${known.slice(0, 4).join(', ')}` },
+  );
+}

@@ -3,9 +3,10 @@ import { excerpt } from './excerpt.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { messageOf, WharfError } from '../core/errors.ts';
 import type { Command } from './context.ts';
+import type { GlobalFlags } from './context.ts';
 import { Context, GLOBAL_FLAGS } from './context.ts';
 import { composeUsage, ExitWith } from './errors.ts';
-import { flagHelp, parseFlags } from './flags.ts';
+import { flagHelp, parseFlags, wholeNumber } from './flags.ts';
 import type { ComposeIo } from './io.ts';
 
 /** Every command with its line of help; the code of one is loaded when it is called. */
@@ -144,7 +145,9 @@ export async function runCompose(argv: readonly string[], io: ComposeIo): Promis
   try {
     const { flags: globals, args } = parseFlags(argv, GLOBAL_FLAGS, true);
     json = globals.progress === 'json';
-    const [first, ...rest] = args;
+    // Commands that were once tried out live on under their own names.
+    const [first, ...rest] = args[0] === 'alpha' && args.length > 1 ? args.slice(1) : args;
+    checkGlobals(globals);
     if (globals.version) return await call('version', [], new Context(io, globals));
     if (first === undefined || (globals.help && first === undefined)) return help(io);
     if (first === 'help') return rest[0] === undefined ? help(io) : await commandHelp(rest[0], io);
@@ -163,6 +166,18 @@ export async function runCompose(argv: readonly string[], io: ComposeIo): Promis
     io.stderr.write(json ? `${JSON.stringify({ error: true, message: text })}\n` : `${text}\n`);
     return 1;
   }
+}
+
+/** What is wrong with the flags that stand before every command, also where the command would not look at them. */
+function checkGlobals(globals: GlobalFlags): void {
+  const { ansi, progress, parallel } = globals;
+  if (progress !== undefined && !['auto', 'tty', 'plain', 'json', 'quiet', 'none', ''].includes(progress))
+    throw composeUsage({ message: `unsupported --progress value "${progress}"` });
+  if (ansi === 'never' && progress === 'tty')
+    throw composeUsage({ message: "can't use --progress tty while ANSI support is disabled" });
+  if (ansi === 'always' && progress === 'plain')
+    throw composeUsage({ message: "can't use --progress plain while ANSI support is forced" });
+  wholeNumber(parallel, '--parallel');
 }
 
 async function call(name: string, argv: readonly string[], context: Context): Promise<number> {

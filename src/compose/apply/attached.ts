@@ -82,7 +82,9 @@ export class Attached {
 
   async #watch(sinceSeconds: number): Promise<void> {
     try {
-      for await (const event of projectEvents(this.#client, this.#project, this.#stop.signal, sinceSeconds)) {
+      for await (const event of projectEvents(this.#client, this.#project, this.#stop.signal, {
+        since: sinceSeconds.toFixed(3),
+      })) {
         if (event.Action === 'start') await this.#started(event);
         else if (event.Action === 'die') await this.#died(event);
       }

@@ -10,6 +10,7 @@ import type { ImageFacts } from '../plan/create-request.ts';
 import { imageName } from '../plan/names.ts';
 import { buildServices } from './build.ts';
 import { allOrFirst } from './all-or-first.ts';
+import { humanSize } from '../../core/human.ts';
 import { failOn } from './fail-on.ts';
 
 export interface ImageOptions {
@@ -140,9 +141,14 @@ export async function pullImage(
       ...(service.platform === undefined ? {} : { platform: service.platform }),
       signal,
     });
+    const layers = new Map<string, { readonly current: number; readonly total: number }>();
     for await (const message of answer) {
       failOn(message);
-      if (!quiet && message.status !== undefined && message.id === undefined) continue;
+      const { current, total } = message.progressDetail ?? {};
+      if (quiet || message.id === undefined || total === undefined || message.status !== 'Downloading') continue;
+      layers.set(message.id, { current: current ?? 0, total });
+      const sum = (key: 'current' | 'total'): number => [...layers.values()].reduce((n, l) => n + l[key], 0);
+      progress.detail(name, `${humanSize(sum('current'))} / ${humanSize(sum('total'))}`);
     }
     progress.event(name, 'Pulled');
   } catch (e) {

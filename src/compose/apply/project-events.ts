@@ -2,16 +2,18 @@ import type { Client } from '../../client/index.ts';
 import type { EventMessage } from '../../core/wire/resources.ts';
 import { LABEL } from '../plan/labels.ts';
 
-/** Events of a project's containers, from a little before now, until aborted. */
+/** Events of a project's containers, until aborted. */
 export function projectEvents(
   client: Client,
   project: string,
   signal: AbortSignal,
-  sinceSeconds?: number,
+  /** Unix seconds. */
+  range: { readonly since?: string | undefined; readonly until?: string | undefined } = {},
 ): AsyncIterable<EventMessage> {
   return client.events({
     filters: { type: ['container'], label: [`${LABEL.project}=${project}`] },
-    ...(sinceSeconds === undefined ? {} : { since: sinceSeconds.toFixed(3) }),
+    ...(range.since === undefined ? {} : { since: range.since }),
+    ...(range.until === undefined ? {} : { until: range.until }),
     signal,
   });
 }
@@ -27,7 +29,8 @@ export async function untilEvents<T>(
   check: () => Promise<T | undefined>,
 ): Promise<T> {
   const stop = new AbortController();
-  const events = projectEvents(client, project, AbortSignal.any([signal, stop.signal]), Date.now() / 1000 - 2)[
+  const since = (Date.now() / 1000 - 2).toFixed(3);
+  const events = projectEvents(client, project, AbortSignal.any([signal, stop.signal]), { since })[
     Symbol.asyncIterator
   ]();
   try {

@@ -1,4 +1,5 @@
 import type { Client } from '../../client/index.ts';
+import { ApiError } from '../../client/index.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../core/reference.ts';
 import { messageOf } from '../../core/errors.ts';
 import { composeFailed } from '../errors.ts';
@@ -51,7 +52,9 @@ export async function withDigests(client: Client, project: Project): Promise<Pro
       const { digest } = (answer as { Descriptor: { digest: string } }).Descriptor;
       return `${image}@${digest}`;
     } catch (e) {
-      throw composeFailed({ message: `failed to resolve digest for ${image}: ${messageOf(e)}` }, { cause: e });
+      const whole = `${reference.registry}/${reference.repository}:${reference.tag ?? 'latest'}`;
+      const said = e instanceof ApiError ? `Error response from daemon: ${e.message}` : messageOf(e);
+      throw composeFailed({ message: `failed to resolve digest for ${whole}: ${said}` }, { cause: e });
     }
   };
   const services = await Promise.all(

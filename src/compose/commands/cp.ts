@@ -35,11 +35,12 @@ export default command({
     // Out of the first replica, into all of them.
     for (const container of source ? containers.slice(0, 1) : containers) {
       const at = `${container.Id}:${side.path}`;
-      await progress.during(`${nameOf(container)}`, 'Copying', 'Copied', async () => {
-        const code = await engineCommand(context, ['cp', ...options, ...(source ? [at, to] : [from, at])]);
-        if (code !== 0)
-          throw composeFailed({ message: `copying ${source ? 'from' : 'to'} ${nameOf(container)} failed` });
-      });
+      const shown = `${nameOf(container)}:${side.path}`;
+      const about = source ? `copy ${shown} to ${to}` : `copy ${from} to ${shown}`;
+      progress.event(nameOf(container), 'Copying', { about });
+      const code = await engineCommand(context, ['cp', ...options, ...(source ? [at, to] : [from, at])]);
+      if (code !== 0) return code;
+      progress.event(nameOf(container), 'Copied', { about });
     }
     return 0;
   },

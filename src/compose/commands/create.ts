@@ -1,6 +1,7 @@
 import { up } from '../apply/up.ts';
 import { command } from '../context.ts';
 import { composeUsage } from '../errors.ts';
+import { pullFlag } from '../flags.ts';
 import { withDependencies } from '../load/index.ts';
 import { parseScale } from './scale-flag.ts';
 
@@ -37,6 +38,7 @@ export default command({
       project,
       {
         ...rest,
+        pull: pullFlag(flags.pull),
         services,
         parallel: context.parallel,
         named: new Set(args),

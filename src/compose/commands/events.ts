@@ -1,15 +1,23 @@
 import { projectEvents } from '../apply/project-events.ts';
 import { command } from '../context.ts';
+import { toEngineTime } from '../output/time.ts';
 import { label } from '../plan/labels.ts';
 
 export default command({
   usage: 'events [OPTIONS] [SERVICE...]',
   summary: 'Receive real time events from containers',
-  flags: { json: { names: '--json', help: 'Output events as a stream of json objects' } },
+  flags: {
+    json: { names: '--json', help: 'Output events as a stream of json objects' },
+    since: { names: '--since', value: 'string', help: 'Show all events created since timestamp' },
+    until: { names: '--until', value: 'string', help: 'Stream events until this timestamp' },
+  },
   async run(context, { flags, args }) {
     const { name } = await context.projectOrName(args);
     try {
-      for await (const event of projectEvents(context.client, name, context.io.signal)) {
+      for await (const event of projectEvents(context.client, name, context.io.signal, {
+        since: toEngineTime(flags.since),
+        until: toEngineTime(flags.until),
+      })) {
         const all = event.Actor.Attributes;
         const service = label({ Labels: all }, 'service') ?? '';
         if (args.length > 0 && !args.includes(service)) continue;

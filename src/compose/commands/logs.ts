@@ -3,6 +3,7 @@ import { allOrFirst } from '../apply/all-or-first.ts';
 import { nameOf, serviceContainers } from '../apply/observe.ts';
 import { projectEvents } from '../apply/project-events.ts';
 import { command } from '../context.ts';
+import { composeUsage } from '../errors.ts';
 import { LogPrinter } from '../output/log-printer.ts';
 import { label, numberOf } from '../plan/labels.ts';
 import { displayName } from '../plan/names.ts';
@@ -34,6 +35,8 @@ export default command({
     const { name } = await context.projectOrName(args);
     const { client, io } = context;
     const index = wholeNumber(flags.index, '--index');
+    if (index !== undefined && args.length !== 1)
+      throw composeUsage({ message: '--index requires one service to be selected' });
     const containers = (await serviceContainers(client, name, args)).filter(
       (c) => index === undefined || numberOf(c) === index,
     );

@@ -15,7 +15,13 @@ export default command({
   async run(context, { flags }) {
     const containers = await context.client.containers.list({ all: true, filters: { label: [LABEL.project] } });
     const [key, pattern = ''] = (flags.filter ?? 'name=').split('=');
-    if (key !== 'name') throw composeUsage({ message: `unknown filter ${key ?? ''}; expected name=REGEX` });
+    if (key !== 'name')
+      throw composeUsage({ message: `invalid filter '${key ?? ''}'` }, { hint: 'expected name=REGEX' });
+    if (flags.format !== undefined && !['json', 'table', ''].includes(flags.format))
+      throw composeUsage(
+        { message: `format value "${flags.format}" could not be parsed: parsing failed` },
+        { hint: 'expected table or json' },
+      );
     const projects = new Map<string, { states: Map<string, number>; files: Set<string> }>();
     for (const c of containers) {
       const name = label(c, 'project') ?? '';

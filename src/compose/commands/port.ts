@@ -1,8 +1,6 @@
-import { serviceContainers } from '../apply/observe.ts';
 import { command } from '../context.ts';
 import { composeFailed, composeUsage } from '../errors.ts';
-import { wholeNumber } from '../flags.ts';
-import { numberOf } from '../plan/labels.ts';
+import { oneContainer } from './one-container.ts';
 
 export default command({
   usage: 'port [OPTIONS] SERVICE PRIVATE_PORT',
@@ -15,11 +13,13 @@ export default command({
     const [service, port] = args;
     if (service === undefined || port === undefined)
       throw composeUsage({ message: '"wharf compose port" requires 2 arguments: SERVICE PRIVATE_PORT' });
-    const index = wholeNumber(flags.index, '--index');
     const protocol = flags.protocol ?? 'tcp';
-    const containers = await serviceContainers(context.client, await context.projectName(), [service]);
-    const container = containers.find((c) => index === undefined || numberOf(c) === index);
-    if (!container) throw composeFailed({ message: `service "${service}" is not running` });
+    if (!/^\d+$/.test(port))
+      throw composeUsage(
+        { message: `strconv.ParseUint: parsing ${JSON.stringify(port)}: invalid syntax` },
+        { hint: 'the port is a number, its protocol goes to --protocol' },
+      );
+    const container = await oneContainer(context, service, flags.index);
     const published = container.Ports.find(
       (p) => p.PrivatePort === Number(port) && p.Type === protocol && p.PublicPort !== undefined,
     );

@@ -1,5 +1,6 @@
 import { nameOf, projectContainers } from '../apply/observe.ts';
 import { command, noSuchService } from '../context.ts';
+import type { FormatRow } from '../io.ts';
 import { composeUsage } from '../errors.ts';
 import type { ContainerSummary } from '../../core/wire/container.ts';
 import { humanDuration } from '../../core/human.ts';
@@ -57,7 +58,10 @@ export default command({
           chosen.map((c) => row(c, flags.noTrunc)),
         ),
       );
-    } else for (const c of chosen) context.print(fill(format, asJson(c, flags.noTrunc)));
+    } else {
+      const rows = chosen.map((c) => asRow(c, flags.noTrunc));
+      context.io.stdout.write(await context.format(rows, { headings: HEADINGS, columns: [] }, format));
+    }
     return 0;
   },
 });
@@ -128,17 +132,30 @@ function asJson(c: ContainerSummary, whole: boolean): Record<string, unknown> {
   };
 }
 
-/** `{{.Name}} {{json .}}`: fields only, no other templates. */
-function fill(template: string, fields: Readonly<Record<string, unknown>>): string {
-  return template
-    .replaceAll('\\t', '\t')
-    .replaceAll('\\n', '\n')
-    .replace(/\{\{\s*(json\s+)?\.(\w*)\s*\}\}/g, (_all, json: string | undefined, key: string) => {
-      const value = key === '' ? fields : fields[key];
-      if (value === undefined)
-        throw composeUsage({
-          message: `template parsing error: can't evaluate field ${key}; expected one of ${Object.keys(fields).join(', ')}`,
-        });
-      return json === undefined && typeof value === 'string' ? value : JSON.stringify(value);
-    });
+const HEADINGS = {
+  Command: 'COMMAND',
+  CreatedAt: 'CREATED AT',
+  ExitCode: 'EXIT CODE',
+  Health: 'HEALTH',
+  ID: 'CONTAINER ID',
+  Image: 'IMAGE',
+  Labels: 'LABELS',
+  LocalVolumes: 'LOCAL VOLUMES',
+  Mounts: 'MOUNTS',
+  Name: 'NAME',
+  Names: 'NAMES',
+  Networks: 'NETWORKS',
+  Ports: 'PORTS',
+  Project: 'PROJECT',
+  RunningFor: 'CREATED',
+  Service: 'SERVICE',
+  Size: 'SIZE',
+  State: 'STATE',
+  Status: 'STATUS',
+};
+
+/** What a template sees of a container: the fields of the JSON, and `.Label "key"`. */
+function asRow(c: ContainerSummary, whole: boolean): FormatRow {
+  const fields = Object.entries(asJson(c, whole)).map(([key, value]) => [key, () => value] as const);
+  return { ...Object.fromEntries(fields), Label: (key: string) => c.Labels[key] ?? '' };
 }

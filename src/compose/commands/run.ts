@@ -14,6 +14,7 @@ import { interact } from '../apply/interactive.ts';
 import { up } from '../apply/up.ts';
 import { command, noSuchService } from '../context.ts';
 import { composeUsage } from '../errors.ts';
+import { pullFlag } from '../flags.ts';
 import { newId } from '../../core/ids.ts';
 import { inDependencyOrder, withDependencies } from '../load/index.ts';
 import { parsePort, PortError } from '../load/short-ports.ts';
@@ -81,7 +82,7 @@ export default command({
       client,
       project,
       [name],
-      { build: flags.build, pull: flags.pull, quietPull: flags.quietPull },
+      { build: flags.build, pull: pullFlag(flags.pull), quietPull: flags.quietPull },
       progress,
       io.signal,
     );

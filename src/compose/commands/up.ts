@@ -2,7 +2,7 @@ import { up } from '../apply/up.ts';
 import { waitAllReady } from '../apply/wait-for.ts';
 import { command } from '../context.ts';
 import { composeFailed, composeUsage } from '../errors.ts';
-import { isTrue, wholeNumber } from '../flags.ts';
+import { isTrue, wholeNumber, pullFlag } from '../flags.ts';
 import { withDependencies } from '../load/index.ts';
 import { attachmentFor } from './attachment.ts';
 import { parseScale } from './scale-flag.ts';
@@ -138,7 +138,7 @@ export default command({
           named: new Set(args),
           build: flags.build,
           noBuild: flags.noBuild,
-          pull: flags.pull,
+          pull: pullFlag(flags.pull),
           quietPull: flags.quietPull,
           quietBuild: flags.quietBuild,
           parallel: context.parallel,

@@ -21,26 +21,31 @@ export default command({
     if (size < 0) throw composeUsage({ message: '--indentation-size must not be negative' });
     const indent = (flags.spaces ? ' ' : '\t').repeat(size);
     const project = await context.project();
-    const lines = [`digraph ${project.name} {`, `${indent}layout=dot;`, `${indent}node [shape=plaintext];`];
+    const section = (title: string, lines: readonly string[]): string =>
+      `<font point-size="10"><br/><br/><b>${title}:</b>${lines.map((l) => `<br/>${xml(l)}`).join('')}</font>`;
+    const lines = [`digraph "${project.name}" {`, `${indent}layout=dot;`];
     for (const [name, service] of Object.entries(project.services)) {
-      const networks = Object.keys(service.networks ?? {});
-      const facts = [
-        ...(flags.networks && networks.length > 0 ? ['Networks:', ...networks.map((n) => `- ${n}`)] : []),
-        ...(flags.ports && service.ports
-          ? ['Ports:', ...service.ports.map((p) => `- ${p.published ?? ''}:${p.target}/${p.protocol}`)]
-          : []),
-        ...(flags.image ? ['Image:', service.image ?? ''] : []),
-      ];
-      lines.push(
-        `${indent}"${name}" [label=${JSON.stringify([name, ...facts].join('\\n')).replaceAll('\\\\n', '\\n')}];`,
+      const networks = Object.keys(service.networks ?? {}).sort();
+      const ports = (service.ports ?? []).map(
+        (p) =>
+          `${p.host_ip === undefined ? '' : `${p.host_ip}:`}${p.published ?? ''}:${p.target} (${p.protocol}, ${p.mode})`,
       );
+      const label = [
+        `<font point-size="15">${xml(name)}</font>`,
+        ...(flags.networks && networks.length > 0 ? [section('Networks', networks)] : []),
+        ...(flags.ports && ports.length > 0 ? [section('Ports', ports)] : []),
+        ...(flags.image ? [section('Image', [service.image ?? ''])] : []),
+      ];
+      lines.push(`${indent}"${name}" [style="filled" label=<${label.join('')}>];`);
     }
-    for (const [name, service] of Object.entries(project.services)) {
-      const needs = Object.keys(service.depends_on ?? {});
-      if (needs.length > 0) lines.push(`${indent}"${name}" -> { ${needs.map((n) => `"${n}"`).join(' ')} };`);
-    }
-    lines.push('}');
-    context.print(lines.join('\n'));
+    lines.push('');
+    for (const [name, service] of Object.entries(project.services))
+      for (const need of Object.keys(service.depends_on ?? {})) lines.push(`${indent}"${name}" -> "${need}";`);
+    context.print([...lines, '}', ''].join('\n'));
     return 0;
   },
 });
+
+function xml(text: string): string {
+  return text.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
+}

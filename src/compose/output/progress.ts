@@ -35,6 +35,23 @@ const DONE = new Set([
   'Copied',
 ]);
 
+/** What is named when it fails. */
+const ENDS = new Set(['Stopping', 'Killing', 'Removing', 'Pausing', 'Unpausing', 'Restarting']);
+/** What is done with a service's image. */
+const OF_IMAGES = new Set(['Pulling', 'Pulled', 'Pushing', 'Pushed', 'Skipped', 'Warning', 'Error', 'Interrupted']);
+
+/** An event in docker compose's two columns. */
+function columns(
+  id: string,
+  status: string,
+  options: { readonly details?: string; readonly about?: string },
+): readonly [string, string] {
+  const details = options.details ?? '';
+  if (options.about !== undefined) return [options.about, status];
+  if (OF_IMAGES.has(status) && !id.includes(' ')) return [status, details];
+  return ['', details === '' ? status : `${status} ${details}`];
+}
+
 /**
  * Shows what happens to networks, volumes, containers and images: one line a change when plain, a list that is redrawn on
  * a terminal. Wording is docker compose's, which scripts read.
@@ -65,8 +82,12 @@ export class Progress implements Disposable {
   }
 
   /** `id` such as `Container shop-db-1`, `text` such as `Creating`. */
-  event(what: string, text: string, options: { readonly state?: State; readonly details?: string } = {}): void {
-    const id = this.#dry && this.#mode !== 'json' ? `${DRY}${what}` : what;
+  event(
+    what: string,
+    text: string,
+    options: { readonly state?: State; readonly details?: string; readonly about?: string } = {},
+  ): void {
+    const id = this.#dry && this.#mode === 'tty' ? `${DRY}${what}` : what;
     const state = options.state ?? (DONE.has(text) ? 'done' : text === 'Error' ? 'error' : 'working');
     const details = options.details ?? '';
     const before = this.#lines.get(id);
@@ -79,35 +100,60 @@ export class Progress implements Disposable {
       until: state === 'working' ? undefined : now,
     });
     if (this.#mode === 'plain') {
-      if (before?.text !== text || before.details !== details)
-        this.#out.write(` ${id} ${this.#dry ? '' : ' '}${text}${details === '' ? '' : ` ${details}`}\n`);
+      if (before?.text !== text || before.details !== details) this.#out.write(this.#plain(id, text, options));
     } else if (this.#mode === 'json') {
-      this.#out.write(
-        `${JSON.stringify({ ...(this.#dry ? { 'dry-run': true } : {}), id, status: `${state[0]?.toUpperCase()}${state.slice(1)}`, text, ...(details === '' ? {} : { details }) })}\n`,
-      );
+      this.#out.write(`${JSON.stringify(this.#json(id, text, options))}\n`);
     } else if (this.#mode === 'tty') {
       this.#timer ??= setInterval(() => this.#draw(), REFRESH_MS);
       this.#draw();
     }
   }
 
+  /** What is on the way, such as bytes; only a list that is redrawn shows it. */
+  detail(id: string, details: string): void {
+    const line = this.#lines.get(id);
+    if (line) line.details = details;
+  }
+
+  /** docker compose has two columns for words: what is done with images and files stands in the first. */
+  #plain(id: string, text: string, options: { readonly details?: string; readonly about?: string }): string {
+    const [first, second] = columns(id, text, options);
+    return `${this.#dry ? ` ${DRY}` : ''} ${id} ${first} ${second}\n`;
+  }
+
+  #json(id: string, status: string, options: { readonly details?: string; readonly about?: string }): object {
+    const [text, said] = columns(id, status, options);
+    return {
+      ...(this.#dry ? { 'dry-run': true } : {}),
+      id,
+      ...(text === '' ? {} : { text }),
+      ...(said === '' ? {} : { status: said }),
+    };
+  }
+
   /** Says why something is done, below the line about it: `environment.A: "1" -> "2"`. */
   because(id: string, reasons: readonly string[]): void {
     if (reasons.length === 0 || this.#mode === 'quiet') return;
     if (this.#mode === 'json')
-      this.#out.write(`${JSON.stringify({ id, status: 'Working', text: 'Because', details: reasons.join('; ') })}\n`);
+      this.#out.write(`${JSON.stringify({ id, status: 'Because', details: reasons.join('; ') })}\n`);
     else this.write(reasons.map((reason) => `   ${id}: because ${reason}\n`).join(''));
   }
 
   /** Runs something between two events; a failure shows as `Error`. */
-  async during<T>(id: string, doing: string, done: string, work: () => Promise<T>): Promise<T> {
-    this.event(id, doing);
+  async during<T>(
+    id: string,
+    doing: string,
+    done: string,
+    work: () => Promise<T>,
+    options: { readonly about?: string } = {},
+  ): Promise<T> {
+    this.event(id, doing, options);
     try {
       const result = await work();
-      this.event(id, done);
+      this.event(id, done, options);
       return result;
     } catch (e) {
-      this.event(id, 'Error', { state: 'error' });
+      this.event(id, ENDS.has(doing) ? `Error while ${doing}` : 'Error', { ...options, state: 'error' });
       throw e;
     }
   }
