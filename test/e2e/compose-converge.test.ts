@@ -145,7 +145,7 @@ test('plan tells what up would do and why, and up says why it replaces', { timeo
       /because environment.VERSION changed from "1" to "2"/,
     );
     const dry = await compose(['--dry-run', 'down'], { VERSION: '2' });
-    assert.match(dry.stderr, /DRY-RUN MODE - Container steady-db-1 Removed/);
+    assert.match(dry.stderr, /DRY-RUN MODE -  Container steady-db-1  Removed/);
     assert.equal((await containers(daemon)).size, 3);
     await compose(['down', '-v']);
   }),
