@@ -15,6 +15,8 @@ await build({
     ...Object.fromEntries(programs.map((name) => [`main/${name}`, `${root}src/bin/${name}.ts`])),
     // The thread that unpacks layers; src/storage/layers/unpack-pool.ts looks for it here.
     'main/unpack-worker': `${root}src/storage/layers/unpack-worker.ts`,
+    // The threads that read and copy files for builds; src/build/files/file-threads.ts looks for it here.
+    'main/file-worker': `${root}src/build/files/file-worker.ts`,
     // The thread that carries bytes for published ports; src/network/keeper/pump-thread.ts looks for it here.
     'main/relay-pump': `${root}src/network/keeper/pump.ts`,
   },
