@@ -25,6 +25,7 @@ const EIO = 5;
 const mknodCall = libc.func('int mknod(const char *path, uint32_t mode, uint64_t device)');
 const utimensatCall = libc.func('int utimensat(int dir, const char *path, const void *times, int flags)');
 const syncfsCall = libc.func('int syncfs(int fd)');
+const syncFileRangeCall = libc.func('int sync_file_range(int fd, int64_t offset, int64_t bytes, unsigned int flags)');
 const flockCall = libc.func('int flock(int fd, int operation)');
 
 /** A device number in the kernel's and glibc's 64-bit form. */
@@ -82,6 +83,14 @@ export function tryLock(fd: number): boolean {
   const errno = koffi.errno();
   if (errno === EWOULDBLOCK) return false;
   throw new SystemCallError('flock', errno);
+}
+
+/**
+ * Lets the disk begin with what was written to a file, so that there is less to wait for later. Promises nothing, fails at nothing.
+ * @see sync_file_range(2), SYNC_FILE_RANGE_WRITE
+ */
+export function beginWriteback(fd: number): void {
+  syncFileRangeCall(fd, 0, 0, 2);
 }
 
 /**

@@ -132,7 +132,6 @@ export interface LayerStore {
       readonly expect?: DiffId;
       readonly blob?: Digest;
       readonly signal?: AbortSignal;
-      readonly onBytes?: (n: number) => void;
     },
   ): Promise<Layer>;
   /**

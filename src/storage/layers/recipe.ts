@@ -11,6 +11,7 @@ import { byteString, type ByteString, diskPath } from '../tar/entry.ts';
  * the names of the files, joined by NUL, as one more block; last `u32` length of that block.
  */
 const BLOCK = 1024 * 1024;
+const RAW_HEAD = 5;
 
 export class RecipeWriter {
   readonly #fd: number;
@@ -18,7 +19,8 @@ export class RecipeWriter {
   readonly #number = new Map<ByteString, number>();
   #operations: Buffer[] = [];
   #length = 0;
-  #raw: Buffer[] = [];
+  /** Bytes of a run that has not ended, one after the other; its operation's head is before them. */
+  readonly #raw = Buffer.allocUnsafeSlow(RAW_HEAD + BLOCK);
   #rawLength = 0;
 
   constructor(path: string) {
@@ -26,9 +28,12 @@ export class RecipeWriter {
   }
 
   raw(bytes: Buffer): void {
-    this.#raw.push(Buffer.from(bytes)); // the caller's chunk is not to be kept alive
-    this.#rawLength += bytes.length;
-    if (this.#rawLength >= BLOCK) this.#endRaw();
+    for (let at = 0; at < bytes.length; ) {
+      const n = bytes.copy(this.#raw, RAW_HEAD + this.#rawLength, at);
+      at += n;
+      this.#rawLength += n;
+      if (this.#rawLength === BLOCK) this.#endRaw();
+    }
   }
 
   file(name: ByteString, size: number): void {
@@ -66,8 +71,9 @@ export class RecipeWriter {
 
   #endRaw(): void {
     if (this.#rawLength === 0) return;
-    this.#push(Buffer.concat([Buffer.of(0), u32(this.#rawLength), ...this.#raw]));
-    this.#raw = [];
+    this.#raw[0] = 0;
+    this.#raw.writeUInt32LE(this.#rawLength, 1);
+    this.#push(Buffer.from(this.#raw.subarray(0, RAW_HEAD + this.#rawLength)));
     this.#rawLength = 0;
   }
   #push(operation: Buffer): void {

@@ -13,10 +13,9 @@ import { compressionOf } from '../tar/decompress.ts';
 import { packTree } from '../tar/pack.ts';
 import { layerContents } from './contents.ts';
 import { adoptFromBelow } from './implied.ts';
-import { BlobKeeper } from './keep-blob.ts';
 import { LowerView } from './lower-view.ts';
 import { replayRecipe } from './recipe.ts';
-import { unpackLayer } from './unpack-layer.ts';
+import { LayerUnpacker, type Unpacked, type UnpackTarget } from './unpack-layer.ts';
 import { UnpackPool } from './unpack-pool.ts';
 
 /** Compressed bytes that are unpacked at once, in this thread. */
@@ -81,31 +80,38 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
     try {
       const { small, head, whole } = await begun(tar);
       const compression = compressionOf(head);
-      const keeper =
+      const kept =
         options.blob !== undefined && (compression === 'gzip' || compression === 'zstd')
-          ? new BlobKeeper(join(made, BLOB), { digest: options.blob, compression })
+          ? { digest: options.blob, compression }
           : undefined;
-      const source = keeper ? keeper.pass(whole) : whole;
+      const target = { made, keep: kept && join(made, BLOB) };
       const unpacked = small
-        ? await unpackLayer(made, source, options)
-        : await this.#pool.unpack(made, source, options);
+        ? await unpackHere(target, whole, options.signal)
+        : await this.#pool.unpack(target, whole, options.signal);
       if (options.expect !== undefined && options.expect !== unpacked.diffId) {
         throw digestMismatch({ expected: options.expect, actual: unpacked.diffId });
       }
       options.signal?.throwIfAborted();
-      const { implied, ...facts } = unpacked;
-      const blob = keeper?.kept ? { blob: keeper.kept } : {};
+      const { implied, sentBytes, ...facts } = unpacked;
+      const blob = kept ? { blob: { ...kept, sizeBytes: sentBytes } } : {};
+      // On its way to the disk while the layers below it are still coming.
+      const synced = syncFileSystem(made);
+      synced.catch(() => undefined);
       return {
         diffId: facts.diffId,
         put: async (parent) => {
-          if (parent !== null) {
-            this.#require(parent);
+          if (parent !== null) this.#require(parent);
+          await synced;
+          if (parent !== null && implied.length > 0) {
             adoptFromBelow(join(made, 'fs'), implied, new LowerView(this.lowerDirs(parent)));
+            await syncFileSystem(made);
           }
-          await syncFileSystem(made);
           return this.#keep(made, parent, { ...facts, ...blob, tar: 'recipe' });
         },
-        [Symbol.asyncDispose]: discard,
+        [Symbol.asyncDispose]: async () => {
+          await synced.catch(() => undefined);
+          await discard();
+        },
       };
     } catch (e) {
       await discard();
@@ -280,6 +286,20 @@ async function begun(
     }
   };
   return { small: ended, head: Buffer.concat(head.map((piece) => piece.subarray(0, 6)).slice(0, 6)), whole: whole() };
+}
+
+/** Of layers that came whole already. */
+async function unpackHere(
+  target: UnpackTarget,
+  source: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+): Promise<Unpacked> {
+  using unpacker = new LayerUnpacker(target);
+  for await (const piece of source) {
+    signal?.throwIfAborted();
+    unpacker.push(piece);
+  }
+  return unpacker.finish();
 }
 
 async function digestTar(tar: Iterable<Buffer>): Promise<{ diffId: DiffId; tarBytes: number }> {

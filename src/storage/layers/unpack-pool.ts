@@ -1,17 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { badLayer } from '../errors.ts';
+import { type RingMemory, ringMemory, RingWriter } from './ring.ts';
+import type { Unpacked, UnpackTarget } from './unpack-layer.ts';
 import type { Failure, FromWorker, ToWorker } from './unpack-protocol.ts';
-import type { Unpacked } from './unpack-layer.ts';
 
-/** So many layers are unpacked at once; each keeps a core busy with files and another with inflating. */
-const MOST = Math.min(4, Math.max(2, availableParallelism()));
+/** So many layers are unpacked at once: more than there are cores, as each waits for the disk and the network now and then. */
+const MOST = Math.min(4, availableParallelism() + 1);
 /** Little room for young objects: what they stand for, buffers outside the heap, is given back the sooner. */
 const YOUNG_MB = 2;
-/** Bytes that may wait in a thread. */
-const WINDOW = 4 * 1024 * 1024;
-/** Messages between threads cost; small pieces go together. */
-const BATCH = 256 * 1024;
 const IDLE_MS = 5_000;
 
 /** The worker's file: beside this one in the sources, among the programs in the bundle. */
@@ -23,6 +20,7 @@ function workerUrl(): URL {
 
 interface Thread {
   readonly worker: Worker;
+  readonly ring: RingMemory;
   idle: NodeJS.Timeout | undefined;
 }
 
@@ -33,20 +31,20 @@ export class UnpackPool implements AsyncDisposable {
   #running = 0;
 
   /**
-   * As `unpackLayer`, in another thread. The source is not read before a thread is free.
+   * Unpacks a layer in another thread. The source is not read before a thread is free.
    * @throws what the source throws, or `BAD_LAYER`
    */
   async unpack(
-    directory: string,
+    target: UnpackTarget,
     source: AsyncIterable<Uint8Array>,
-    options: { readonly signal?: AbortSignal | undefined; readonly onBytes?: ((n: number) => void) | undefined },
+    signal: AbortSignal | undefined,
   ): Promise<Unpacked> {
     while (this.#running >= MOST) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#running++;
     const thread = this.#take();
     let whole = false;
     try {
-      const unpacked = await converse(thread.worker, directory, source, options);
+      const unpacked = await converse(thread, target, source, signal);
       whole = true;
       return unpacked;
     } finally {
@@ -72,7 +70,7 @@ export class UnpackPool implements AsyncDisposable {
     }
     const worker = new Worker(workerUrl(), { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } });
     worker.unref();
-    return { worker, idle: undefined };
+    return { worker, ring: ringMemory(), idle: undefined };
   }
 
   #giveBack(thread: Thread): void {
@@ -87,65 +85,45 @@ export class UnpackPool implements AsyncDisposable {
 
 /** Sends a layer to a thread, no faster than it takes it, and waits for what it makes of it. */
 async function converse(
-  worker: Worker,
-  directory: string,
+  { worker, ring }: Thread,
+  target: UnpackTarget,
   source: AsyncIterable<Uint8Array>,
-  options: { readonly signal?: AbortSignal | undefined; readonly onBytes?: ((n: number) => void) | undefined },
+  signal: AbortSignal | undefined,
 ): Promise<Unpacked> {
-  const say = (message: ToWorker): void => worker.postMessage(message);
   const finished = Promise.withResolvers<Unpacked>();
   finished.promise.catch(() => undefined); // it is awaited below, perhaps after the source has failed
-  let ahead = 0;
-  let wake: () => void = () => undefined;
+  const writer = new RingWriter(ring);
+  writer.reset();
   let ended = false;
-  const onMessage = (message: FromWorker): void => {
-    if (message.kind === 'taken') {
-      ahead -= message.bytes;
-      if (message.grown > 0) options.onBytes?.(message.grown);
-      wake();
-      return;
-    }
+  const end = (settle: () => void): void => {
     ended = true;
-    wake();
-    if (message.kind === 'done') finished.resolve(message.unpacked);
-    else finished.reject(revive(message.failure));
+    writer.wake();
+    settle();
   };
-  const onError = (e: Error): void => {
-    ended = true;
-    wake();
-    finished.reject(e);
-  };
+  const onMessage = (message: FromWorker): void =>
+    end(() => {
+      if (message.kind === 'done') finished.resolve(message.unpacked);
+      else finished.reject(message.kind === 'failed' ? revive(message.failure) : new Error('abandoned'));
+    });
+  const onError = (e: Error): void => end(() => finished.reject(e));
   const onExit = (): void => onError(new Error('the thread that unpacks layers has ended'));
   worker.on('message', onMessage).once('error', onError).once('exit', onExit);
   worker.ref();
   try {
-    say({ kind: 'begin', directory });
-    let batch: Uint8Array[] = [];
-    let length = 0;
-    const send = async (): Promise<void> => {
-      const bytes = batch.length === 1 && batch[0] ? batch[0] : Buffer.concat(batch);
-      batch = [];
-      length = 0;
-      while (ahead >= WINDOW && !ended) {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        wake = resolve;
-        await promise;
-      }
-      ahead += bytes.length;
-      say({ kind: 'data', bytes });
-    };
+    worker.postMessage({ target, ring } satisfies ToWorker);
     for await (const chunk of source) {
-      options.signal?.throwIfAborted();
+      for (let at = 0; at < chunk.length && !ended; ) {
+        signal?.throwIfAborted();
+        const n = writer.put(at === 0 ? chunk : chunk.subarray(at));
+        at += n;
+        if (n === 0) await writer.room();
+      }
       if (ended) break;
-      batch.push(chunk);
-      length += chunk.length;
-      if (length >= BATCH) await send();
     }
-    if (length > 0) await send();
-    say({ kind: 'end' });
+    writer.end();
     return await finished.promise;
   } catch (e) {
-    say({ kind: 'abort' });
+    writer.abandon();
     throw e;
   } finally {
     worker.off('message', onMessage).off('error', onError).off('exit', onExit);

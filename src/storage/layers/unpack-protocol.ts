@@ -1,17 +1,15 @@
-import type { Unpacked } from './unpack-layer.ts';
+import type { RingMemory } from './ring.ts';
+import type { Unpacked, UnpackTarget } from './unpack-layer.ts';
 
-/** To the thread that unpacks: one layer after the other. */
-export type ToWorker =
-  | { readonly kind: 'begin'; readonly directory: string }
-  | { readonly kind: 'data'; readonly bytes: Uint8Array }
-  | { readonly kind: 'end' }
-  /** The source failed, or nobody wants the layer any more. */
-  | { readonly kind: 'abort' };
+/** To the thread that unpacks, one layer after the other: the layer's bytes are in the ring. */
+export interface ToWorker {
+  readonly target: UnpackTarget;
+  readonly ring: RingMemory;
+}
 
 export type FromWorker =
-  /** So many bytes sent have been taken; `grown` is how much longer the tar is since the last time. */
-  | { readonly kind: 'taken'; readonly bytes: number; readonly grown: number }
   | { readonly kind: 'done'; readonly unpacked: Unpacked }
+  | { readonly kind: 'abandoned' }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
 /** An error that crosses threads. */

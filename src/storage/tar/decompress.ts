@@ -1,6 +1,6 @@
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { Readable, type Transform } from 'node:stream';
-import { messageOf } from '../../core/errors.ts';
+import { messageOf, type WharfError } from '../../core/errors.ts';
 import { badLayer } from '../errors.ts';
 
 const CHUNK = 256 * 1024;
@@ -82,13 +82,15 @@ function decompressorFor(head: Buffer): Transform | undefined {
       return createZstdDecompress({ chunkSize: CHUNK });
     case 'bzip2':
     case 'xz':
-      throw badLayer(
-        { why: `${kind} compression is not supported` },
-        { hint: 'compress it with gzip or zstd instead' },
-      );
+      throw refuseCompression(kind);
     case 'none':
       return undefined;
   }
+}
+
+/** What is said of compressions that layers do not have. */
+export function refuseCompression(kind: string): WharfError {
+  return badLayer({ why: `${kind} compression is not supported` }, { hint: 'compress it with gzip or zstd instead' });
 }
 
 function isZlibError(e: unknown): boolean {

@@ -18,7 +18,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { errnoOf } from '../../core/errors.ts';
-import { lsetXattr, lutimeNanos, makedev, mknod, S_IF } from '../../linux/index.ts';
+import { beginWriteback, lsetXattr, lutimeNanos, makedev, mknod, S_IF } from '../../linux/index.ts';
 import { badLayer } from '../errors.ts';
 import { byteString, type ByteString, diskPath, displayName, type TarEntry } from './entry.ts';
 import type { TarSink } from './reader.ts';
@@ -28,6 +28,8 @@ export const OPAQUE_XATTR = 'trusted.overlay.opaque';
 export const WHITEOUT_PREFIX = '.wh.';
 export const OPAQUE_MARKER = '.wh..wh..opq';
 const MAX_LINKS = 40;
+/** Files that the disk may begin with before all others are there; for smaller ones it finds a better order by itself. */
+const LARGE = 2 * 1024 * 1024;
 
 export interface UnpackOptions {
   /** Directory to fill; nothing outside it is ever touched. */
@@ -60,6 +62,8 @@ export class Unpacker implements TarSink {
   readonly #opaque = new Set<ByteString>();
   readonly #implied = new Set<ByteString>();
   #file: { fd: number; entry: TarEntry; name: ByteString } | undefined;
+  /** Bytes of the file that the disk was not told of. */
+  #unsent = 0;
   /** Bytes in regular files, hard links once. */
   sizeBytes = 0;
   readonly raw: ((bytes: Buffer) => void) | undefined;
@@ -135,6 +139,10 @@ export class Unpacker implements TarSink {
     for (let at = 0; at < bytes.length; ) {
       at += writeSync(this.#file.fd, bytes, at, bytes.length - at, place === undefined ? null : place + at);
     }
+    this.#unsent += bytes.length;
+    if (this.#unsent < LARGE) return;
+    this.#unsent = 0;
+    beginWriteback(this.#file.fd);
   }
 
   end(): void {
@@ -146,6 +154,8 @@ export class Unpacker implements TarSink {
       if (entry.uid !== 0 || entry.gid !== 0) fchownSync(fd, entry.uid, entry.gid);
       this.#setXattrs(name, entry);
       fchmodSync(fd, entry.mode);
+      if (entry.size >= LARGE) beginWriteback(fd);
+      this.#unsent = 0;
     } finally {
       closeSync(fd);
     }
