@@ -13,7 +13,7 @@ type Options = EndpointOptions & { readonly auth: RegistryAuth | undefined; read
  */
 export async function checkCredentials(registry: string, options: Options): Promise<string> {
   using client = await connectRegistry(registry, '', { ...options, actions: 'pull' });
-  return client.login();
+  return await client.login();
 }
 
 interface Found {

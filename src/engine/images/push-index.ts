@@ -52,7 +52,7 @@ export async function pushIndex(options: EndpointOptions, request: IndexRequest,
     await client.putManifest(target.tag ?? 'latest', request.bytes, request.mediaType);
   } catch (e) {
     if (!registryUnauthorized.is(e)) throw e;
-    const why = `push access denied for ${familiarName(target)}, repository does not exist or may require authorization: ${e.message}`;
+    const why = `push access denied, repository does not exist or may require authorization: ${e.message}`;
     throw notPushed({ why }, { cause: e });
   }
   return sha256(request.bytes);

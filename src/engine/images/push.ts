@@ -99,7 +99,7 @@ async function pushOne(
     onMessage({ aux: { Tag: tag, Digest: digest, Size: bytes.length } });
   } catch (e) {
     if (!registryUnauthorized.is(e)) throw e;
-    const why = `push access denied for ${familiarName(reference)}, repository does not exist or may require authorization: ${e.message}`;
+    const why = `push access denied, repository does not exist or may require authorization: ${e.message}`;
     throw notPushed({ why }, { cause: e });
   }
 }
