@@ -140,6 +140,12 @@ export class Context {
     this.io.stdout.write(`${text}\n`);
   }
 
+  /** A word about what there was to do: on stderr, or where `COMPOSE_STATUS_STDOUT` wants it. */
+  status(text: string): void {
+    const out = isTrue(this.io.env['COMPOSE_STATUS_STDOUT']) ? this.io.stdout : this.io.stderr;
+    out.write(`${text}\n`);
+  }
+
   warn(text: string): void {
     if (this.io.stderr.isTTY && this.ansi) this.io.stderr.write(`\x1b[33mWARN\x1b[0m[0000] ${text}\n`);
     else

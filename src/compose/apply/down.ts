@@ -1,6 +1,8 @@
 import type { Client } from '../../client/index.ts';
 import { ApiError } from '../../client/index.ts';
 import type { ContainerSummary } from '../../core/wire/container.ts';
+import type { NetworkResource } from '../../core/wire/network.ts';
+import { withDependencies } from '../load/index.ts';
 import type { Project } from '../model/project.ts';
 import type { Progress } from '../output/progress.ts';
 import { isOneOff, LABEL, label } from '../plan/labels.ts';
@@ -47,7 +49,8 @@ export async function down(
     );
   });
   if (options.volumes) await removeAnonymousVolumes(client, chosen);
-  const removed = options.services.length > 0 ? [] : await removeNetworks(client, name, project, progress);
+  const networks = await networksOf(client, name, project, options.services);
+  const removed = await removeNetworks(client, networks, progress);
   const volumes =
     options.volumes && options.services.length === 0 ? await removeVolumes(client, name, project, progress) : [];
   const images = options.images && project ? await removeImages(client, project, options.images, progress) : 0;
@@ -80,16 +83,24 @@ export async function removeAnonymousVolumes(client: Client, containers: readonl
   }
 }
 
-async function removeNetworks(
+/** Those of the project, or of the services named and what they need. */
+async function networksOf(
   client: Client,
   name: string,
   project: Project | undefined,
-  progress: Progress,
-): Promise<string[]> {
+  services: readonly string[],
+): Promise<NetworkResource[]> {
   const labelled = await client.networks.list({ label: [`${LABEL.project}=${name}`] });
-  const mine = project
-    ? labelled.filter((n) => project.networks[label(n, 'network') ?? ''] || label(n, 'network') === 'default')
-    : labelled;
+  if (!project) return services.length > 0 ? [] : labelled;
+  if (services.length === 0)
+    return labelled.filter((n) => project.networks[label(n, 'network') ?? ''] || label(n, 'network') === 'default');
+  const used = new Set(
+    [...withDependencies(services, project.services)].flatMap((s) => Object.keys(project.services[s]?.networks ?? {})),
+  );
+  return labelled.filter((n) => used.has(label(n, 'network') ?? ''));
+}
+
+async function removeNetworks(client: Client, mine: readonly NetworkResource[], progress: Progress): Promise<string[]> {
   await allOrFirst(
     mine.map(async (network) => {
       const id = `Network ${network.Name}`;

@@ -13,6 +13,7 @@ import type { ForEachStep } from '../plan/step.ts';
 import type { CreateFacts } from './create-container.ts';
 import { createContainer, writeFiles } from './create-container.ts';
 import { runHooks } from './hooks.ts';
+import { nameOf } from './observe.ts';
 import { whyInWords } from './why-recreate.ts';
 import { waitForService } from './wait-for.ts';
 
@@ -123,15 +124,22 @@ export function hands(facts: HandsFacts): ForEachStep<Promise<void>> {
         facts.warn(`optional dependency "${on}" failed: ${messageOf(e)}`);
       }
     },
-    start: ({ service, name }) =>
-      progress.during(`Container ${name}`, 'Starting', 'Started', async () => {
+    start: async ({ service, name }) => {
+      const before = facts.observed.find((c) => nameOf(c) === name);
+      if (before?.State === 'paused') {
+        await client.containers.unpause(before.Id);
+        progress.event(`Container ${name}`, 'Unpaused');
+        return;
+      }
+      await progress.during(`Container ${name}`, 'Starting', 'Started', async () => {
         const definition = project.services[service];
         if (definition) await writeFiles(client, name, { project, service, definition });
         await client.containers.start(name);
         await runHooks(client, name, service, project.services[service]?.post_start ?? [], (text) =>
           facts.hookOutput?.(name, text),
         );
-      }),
+      });
+    },
   };
 }
 

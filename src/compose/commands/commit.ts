@@ -1,6 +1,8 @@
+import { familiarName, parseReference } from '../../core/reference.ts';
+import { nameOf } from '../apply/observe.ts';
 import { command } from '../context.ts';
 import { composeUsage } from '../errors.ts';
-import { engineCommand, oneContainer } from './one-container.ts';
+import { oneContainer } from './one-container.ts';
 
 export default command({
   usage: 'commit [OPTIONS] SERVICE [REPOSITORY[:TAG]]',
@@ -26,14 +28,21 @@ export default command({
     if (service === undefined || more !== undefined)
       throw composeUsage({ message: '"wharf compose commit" requires 1 or 2 arguments: SERVICE [REPOSITORY[:TAG]]' });
     const container = await oneContainer(context, service, flags.index);
-    return await engineCommand(context, [
-      'commit',
-      ...(flags.author === undefined ? [] : [`--author=${flags.author}`]),
-      ...flags.change.map((c) => `--change=${c}`),
-      ...(flags.message === undefined ? [] : [`--message=${flags.message}`]),
-      ...(given.has('pause') ? [`--pause=${flags.pause}`] : []),
-      container.Id,
-      ...(image === undefined ? [] : [image]),
-    ]);
+    const reference = image === undefined ? undefined : parseReference(image);
+    const name = nameOf(container);
+    const about = `Commit ${name}`;
+    using progress = context.progress('Committing');
+    progress.event(name, 'Committing', { about });
+    const { Id } = await context.client.images.commit({
+      container: container.Id,
+      pause: given.has('pause') ? flags.pause : true,
+      changes: flags.change,
+      ...(reference === undefined ? {} : { repository: familiarName(reference) }),
+      ...(reference?.tag === undefined ? {} : { tag: reference.tag }),
+      ...(flags.message === undefined ? {} : { comment: flags.message }),
+      ...(flags.author === undefined ? {} : { author: flags.author }),
+    });
+    progress.event(name, `Committed as ${Id}`, { about, state: 'done' });
+    return 0;
   },
 });

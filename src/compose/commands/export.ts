@@ -1,3 +1,4 @@
+import { nameOf } from '../apply/observe.ts';
 import { command } from '../context.ts';
 import { composeUsage } from '../errors.ts';
 import { engineCommand, oneContainer } from './one-container.ts';
@@ -14,10 +15,16 @@ export default command({
     if (service === undefined || args.length > 1)
       throw composeUsage({ message: '"wharf compose export" requires exactly 1 argument: SERVICE' });
     const container = await oneContainer(context, service, flags.index);
-    return await engineCommand(context, [
+    using progress = context.progress('Exporting');
+    const name = nameOf(container);
+    const about = `export ${name} to ${flags.output ?? ''}`;
+    progress.event(name, 'Exporting', { about });
+    const code = await engineCommand(context, [
       'export',
       ...(flags.output === undefined ? [] : [`--output=${flags.output}`]),
       container.Id,
     ]);
+    if (code === 0) progress.event(name, 'Exported', { about });
+    return code;
   },
 });

@@ -2,6 +2,7 @@ import { allOrFirst } from '../apply/all-or-first.ts';
 import { nameOf, serviceContainers } from '../apply/observe.ts';
 import { LIVE } from '../apply/stop.ts';
 import { command } from '../context.ts';
+import { label } from '../plan/labels.ts';
 
 export default command({
   usage: 'kill [OPTIONS] [SERVICE...]',
@@ -14,10 +15,13 @@ export default command({
     signal: { names: '-s, --signal', value: 'string', help: 'SIGNAL to send to the container' },
   },
   async run(context, { flags, args }) {
-    const { name } = await context.projectOrName(args);
-    const containers = (await serviceContainers(context.client, name, args)).filter((c) => LIVE.has(c.State));
+    const { name, project } = await context.projectOrName(args);
+    const all = await serviceContainers(context.client, name, args, { oneOff: true });
+    const containers = all
+      .filter((c) => LIVE.has(c.State))
+      .filter((c) => flags.removeOrphans || !project || project.services[label(c, 'service') ?? ''] !== undefined);
     if (containers.length === 0) {
-      context.io.stderr.write('No container to kill\n');
+      context.status('no container to kill');
       return 0;
     }
     using progress = context.progress('Killing');

@@ -26,10 +26,12 @@ export default command({
     }
     const stopped = containers.filter((c) => !LIVE.has(c.State));
     if (stopped.length === 0) {
-      context.io.stderr.write('No stopped containers\n');
+      context.status('No stopped containers');
       return 0;
     }
-    if (!flags.force && !(await confirmed(context, `Going to remove ${stopped.map(nameOf).join(', ')}`))) return 0;
+    const going = `Going to remove ${stopped.map(nameOf).join(', ')}`;
+    if (flags.force) context.print(going);
+    else if (!(await confirmed(context, going))) return 0;
     await allOrFirst(
       stopped.map((c) =>
         progress.during(`Container ${nameOf(c)}`, 'Removing', 'Removed', () =>

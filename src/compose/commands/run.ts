@@ -125,7 +125,7 @@ export default command({
     progress.close();
     if (flags.detach) {
       await client.containers.start(id);
-      context.print(flags.name ?? `${project.name}-${name}-run-${slug.slice(0, 12)}`);
+      context.print(id);
       return 0;
     }
     try {

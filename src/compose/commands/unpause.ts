@@ -1,5 +1,6 @@
 import { allOrFirst } from '../apply/all-or-first.ts';
 import { nameOf, serviceContainers } from '../apply/observe.ts';
+import { LIVE } from '../apply/stop.ts';
 import { command } from '../context.ts';
 
 export default command({
@@ -8,13 +9,11 @@ export default command({
   flags: {},
   async run(context, { args }) {
     const { name } = await context.projectOrName(args);
-    const containers = (await serviceContainers(context.client, name, args)).filter((c) => c.State === 'paused');
+    const containers = (await serviceContainers(context.client, name, args)).filter((c) => LIVE.has(c.State));
     using progress = context.progress('Unpausing');
     await allOrFirst(
       containers.map((c) =>
-        progress.during(`Container ${nameOf(c)}`, 'Unpausing', 'Unpaused', () =>
-          context.client.containers.unpause(c.Id),
-        ),
+        context.client.containers.unpause(c.Id).then(() => progress.event(`Container ${nameOf(c)}`, 'Unpaused')),
       ),
     );
     return 0;
