@@ -121,7 +121,7 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
 
   /**
    * Takes over a directory of changes (an upper directory of overlayfs) as a layer on `parent`; the directory is moved away.
-   * `also` runs in the transaction that records the layer.
+   * On disk when this resolves, as no image may name a layer that a power cut empties. `also` runs in the transaction that records the layer.
    */
   async adopt(
     parent: ChainId | null,
@@ -129,7 +129,10 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
     options: { readonly sizeBytes: number; readonly clampSeconds?: number | undefined; readonly also: () => void },
   ): Promise<Layer> {
     const clamp = options.clampSeconds === undefined ? {} : { clampSeconds: options.clampSeconds };
-    const { diffId, tarBytes } = await digestTar(packTree(tree, { whiteouts: 'overlay', ...clamp }));
+    const [{ diffId, tarBytes }] = await Promise.all([
+      digestTar(packTree(tree, { whiteouts: 'overlay', ...clamp })),
+      syncFileSystem(tree),
+    ]);
     const made = join(this.#layout.tmp, `layer-${shortName()}`);
     mkdirSync(made, { mode: 0o755 });
     try {
