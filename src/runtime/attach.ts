@@ -18,7 +18,8 @@ export class ReplayThenLive extends Duplex {
       live.on('data', (chunk: Buffer) => {
         if (!this.push(chunk)) live.pause();
       });
-      live.once('end', () => this.push(null));
+      if (live.readableEnded) this.push(null);
+      else live.once('end', () => this.push(null));
     });
     live.once('error', (e) => this.destroy(e));
   }

@@ -24,6 +24,13 @@ test('the command line joins our streams, signals and terminal to a container', 
       assert.equal(outcome.stdout, `${sum}  -\n`);
     });
 
+    await t.test('input that ends before the container has started ends for it too', async () => {
+      for (const client of ['docker', wharfPath]) {
+        const outcome = await run(client, ['run', '--rm', '-i', 'busybox', 'cat'], { env: daemon.env, input: '' });
+        assert.deepEqual(outcome, { code: 0, stdout: '', stderr: '' }, client);
+      }
+    });
+
     await t.test('exec: streams and exit code; attach: to a running container only', async () => {
       assert.equal((await wharf(['run', '-d', '--name', 'web', 'busybox', 'sleep', '1000'])).code, 0);
       assert.deepEqual(await wharf(['exec', '-i', 'web', 'sh', '-c', 'cat; exit 3'], 'typed'), {

@@ -46,7 +46,9 @@ export class Input {
       };
       stream.on('drain', go).on('close', go);
     });
-    client.once('end', ended);
+    // Of a socket that was paused the end may have been told already: Node keeps back bytes, not an end without any.
+    if (client.readableEnded) ended();
+    else client.once('end', ended);
   }
 
   /** End of file, once everything before it is written. A terminal has none: its process goes on. */
