@@ -131,7 +131,7 @@ const COMMANDS: Readonly<
   },
 };
 /** Commands that cannot be tried without doing them: what follows depends on what a container does. */
-const NOT_DRY: ReadonlySet<string> = new Set(['attach', 'commit', 'cp', 'exec', 'run', 'wait', 'watch']);
+const NOT_DRY: ReadonlySet<string> = new Set(['attach', 'exec', 'run', 'wait', 'watch']);
 const ALIASES: Readonly<Record<string, string>> = { convert: 'config' };
 
 /** Narrows a command to what the dispatcher knows of it. */

@@ -33,6 +33,10 @@ export default command({
     const about = `Commit ${name}`;
     using progress = context.progress('Committing');
     progress.event(name, 'Committing', { about });
+    if (context.dry) {
+      progress.event(name, 'Committed', { about, state: 'done' });
+      return 0;
+    }
     const { Id } = await context.client.images.commit({
       container: container.Id,
       pause: given.has('pause') ? flags.pause : true,

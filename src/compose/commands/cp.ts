@@ -38,7 +38,9 @@ export default command({
       const shown = `${nameOf(container)}:${side.path}`;
       const about = source ? `copy ${shown} to ${to}` : `copy ${from} to ${shown}`;
       progress.event(nameOf(container), 'Copying', { about });
-      const code = await engineCommand(context, ['cp', ...options, ...(source ? [at, to] : [from, at])]);
+      const code = context.dry
+        ? 0
+        : await engineCommand(context, ['cp', ...options, ...(source ? [at, to] : [from, at])]);
       if (code !== 0) return code;
       progress.event(nameOf(container), 'Copied', { about });
     }

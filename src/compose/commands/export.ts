@@ -19,11 +19,13 @@ export default command({
     const name = nameOf(container);
     const about = `export ${name} to ${flags.output ?? ''}`;
     progress.event(name, 'Exporting', { about });
-    const code = await engineCommand(context, [
-      'export',
-      ...(flags.output === undefined ? [] : [`--output=${flags.output}`]),
-      container.Id,
-    ]);
+    const code = context.dry
+      ? 0
+      : await engineCommand(context, [
+          'export',
+          ...(flags.output === undefined ? [] : [`--output=${flags.output}`]),
+          container.Id,
+        ]);
     if (code === 0) progress.event(name, 'Exported', { about });
     return code;
   },

@@ -28,7 +28,7 @@ export default command({
           ? [...withDependencies(args, project.services)]
           : args;
     using progress = context.progress('Pulling', { quiet: flags.quiet });
-    const pulled = new Set<string>();
+    const pulled = new Map<string, string>();
     const buildable: string[] = [];
     await allOrFirst(
       names.map(async (name) => {
@@ -41,8 +41,9 @@ export default command({
         if (flags.ignoreBuildable && service.build) return skip('Image can be built');
         if (policy === 'missing' && (await localImage(context.client, image)))
           return skip('Image is already present locally');
-        if (pulled.has(image)) return skip('Image is already being pulled');
-        pulled.add(image);
+        const other = pulled.get(image);
+        if (other !== undefined) return skip(`Image is already being pulled by ${other}`);
+        pulled.set(image, name);
         try {
           await pullImage(
             context.client,

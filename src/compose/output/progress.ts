@@ -48,6 +48,7 @@ function columns(
 ): readonly [string, string] {
   const details = options.details ?? '';
   if (options.about !== undefined) return [options.about, status];
+  if (status === 'Skipped' && details !== '') return [`Skipped - ${details}`, ''];
   if (OF_IMAGES.has(status) && !id.includes(' ')) return [status, details];
   return ['', details === '' ? status : `${status} ${details}`];
 }
