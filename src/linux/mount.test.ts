@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { majorOf, makedev, minorOf } from './node.ts';
-import { parseMountinfo } from './mount.ts';
+import { parseMountinfo, umountAsync } from './mount.ts';
 
 test('mountinfo lines are read, with escapes and any number of optional fields', () => {
   const [a, b, ...rest] = parseMountinfo(
@@ -33,4 +33,9 @@ test('device numbers go to the packed form and back', () => {
     assert.deepEqual([majorOf(d), minorOf(d)], [major, minor]);
   }
   assert.equal(makedev(1, 3), 0x103n);
+});
+
+test('unmounting on a thread of the pool tells why it did not', async () => {
+  await assert.rejects(umountAsync('/no/such/place'), { code: 'ENOENT' });
+  await assert.rejects(umountAsync(import.meta.dirname), { code: 'EINVAL' });
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import koffi from 'koffi';
-import { check, libc } from './ffi.ts';
+import { check, libc, SystemCallError } from './ffi.ts';
 
 /** Flags of mount(2). */
 const MS = {
@@ -128,6 +128,17 @@ export function bindMount(
  */
 export function umount(target: string, options: { readonly detach?: boolean } = {}): void {
   check(umountCall(target, UMOUNT_NOFOLLOW | (options.detach ? MNT_DETACH : 0)), 'umount', target);
+}
+
+/** As `umount`, on a thread of the pool: the kernel writes back what the file system holds, which takes its time. */
+export function umountAsync(target: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    umountCall.async(target, UMOUNT_NOFOLLOW, (problem: Error | null, result: number) => {
+      if (problem !== null) reject(problem);
+      else if (result < 0) reject(new SystemCallError('umount', koffi.errno(), target));
+      else resolve();
+    });
+  });
 }
 
 /** Unmounts everything stacked at `target`, lazily. Success means "nothing is mounted there". Gives the number unmounted. */

@@ -28,7 +28,7 @@ export async function openStorage({ dataRoot, log }: StorageOptions): Promise<St
   const layers = undo.use(new DirectoryLayerStore(layout, db));
   const snapshots = new OverlaySnapshotStore(layout, db, layers, log);
   const volumes = new DirectoryVolumeStore(layout, db);
-  snapshots.sweep();
+  await snapshots.sweep();
   await layers.sweep();
   await volumes.sweep();
 

@@ -181,7 +181,8 @@ test('output, exit code, and nothing left of a container that removes itself', {
     await opened.engine.containers.list({ all: true, size: false, filters: { name: ['short-lived'] } }),
     [],
   );
-  assert.deepEqual(traces(''), []);
+  // Its files follow behind the answer; that they never go the time limit of the test would show.
+  while (traces('').length > 0) await new Promise((resolve) => setTimeout(resolve, 10));
 });
 
 test("events come in Docker's order", { timeout: 60_000 }, async () => {

@@ -38,7 +38,7 @@ async function exitLocked(ctx: Context, exit: ExitRecord): Promise<void> {
   const { startedAt } = record.state;
   ctx.health.end(id);
   ctx.execs.containerEnded(id);
-  await release(ctx, record);
+  await giveBack(ctx, record);
 
   const ranForMs = Math.max(0, millisOf(exit.at) - millisOf(startedAt));
   const suppressed = ctx.closing || ctx.held.has(id);
@@ -63,31 +63,61 @@ async function exitLocked(ctx: Context, exit: ExitRecord): Promise<void> {
   });
   ctx.waiters.exited(id, { exitCode: exit.code });
   if (delay !== null) scheduleRestart(ctx, after, delay);
-  else if (record.hostConfig.AutoRemove && !ctx.held.has(id)) await removeLocked(ctx, after, true);
+  else if (record.hostConfig.AutoRemove && !ctx.held.has(id)) {
+    // Who has waited for the removal is answered when nobody else can meet the container any more; the rest comes after.
+    await removeLocked(ctx, after, true, async () => {
+      await answered();
+      await tidyUp(ctx, record);
+    });
+    await acknowledged;
+    return;
+  }
+  await answered();
+  await tidyUp(ctx, record);
   await acknowledged;
 }
 
 /** Gives back what a run held in the kernel; goes on past failures, which are logged. */
 export async function release(ctx: Context, record: ContainerRecord): Promise<void> {
-  const { runtime, networks, storage } = ctx.options;
+  await giveBack(ctx, record);
+  await tidyUp(ctx, record);
+}
+
+/** What others may want at once: names, addresses, ports, volumes. */
+async function giveBack(ctx: Context, record: ContainerRecord): Promise<void> {
   ctx.specs.delete(record.id);
-  const results = await Promise.allSettled([
-    runtime.delete(record.id),
-    networks.closeSandbox(record.id),
-    storage.snapshots.unmount(record.id),
-  ]);
-  for (const result of results) {
-    if (result.status === 'rejected') {
-      ctx.log.warn('something of a container could not be released', {
-        containerId: record.id,
-        error: messageOf(result.reason),
-      });
-    }
-  }
+  // Processes of a namespace that goes on may still write to volumes: they are ended first.
+  if (record.hostConfig.PidMode) await attempt(ctx, record, () => ctx.options.runtime.delete(record.id));
+  await attempt(ctx, record, () => ctx.options.networks.closeSandbox(record.id));
   await releaseVolumes(ctx, record);
   if (record.hostConfig.IpcMode === 'shareable') releaseSharedMemory(ctx.options.execRoot, record.id);
   publishNetworkEvents(ctx, record, record.attachments, 'disconnect');
   publishMountEvents(ctx, record, 'unmount');
+}
+
+/** What only the container itself had; until this is done nobody else takes its lock. */
+async function tidyUp(ctx: Context, record: ContainerRecord): Promise<void> {
+  const { runtime, storage } = ctx.options;
+  await Promise.all([
+    attempt(ctx, record, () => runtime.delete(record.id)),
+    attempt(ctx, record, () => storage.snapshots.unmount(record.id)),
+  ]);
+}
+
+async function attempt(ctx: Context, record: ContainerRecord, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    ctx.log.warn('something of a container could not be released', {
+      containerId: record.id,
+      error: messageOf(error),
+    });
+  }
+}
+
+/** Answers to clients that wait are on their way. */
+function answered(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Starts a container again after a delay in milliseconds, unless something else happens to it before. */

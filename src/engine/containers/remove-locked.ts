@@ -6,21 +6,24 @@ import type { ContainerRecord } from './record.ts';
 import { exitCodeOf } from './state.ts';
 
 /**
- * Removes a container that has no process: its root, its files, its record, and with `volumes` the anonymous volumes that
+ * Removes a container that has no process: its record, its root, its files, and with `volumes` the anonymous volumes that
  * nobody else uses. The caller holds its lock. Failing half way leaves it `dead`; it can be tried again.
+ * @param behind given: the container is gone for everybody before its root and files are, and what is to be done before
+ * those is done between. What should then be left, the next start of the daemon removes.
  */
-export async function removeLocked(ctx: Context, record: ContainerRecord, volumes: boolean): Promise<void> {
+export async function removeLocked(
+  ctx: Context,
+  record: ContainerRecord,
+  volumes: boolean,
+  behind?: () => Promise<void>,
+): Promise<void> {
   const { id } = record;
   const exitCode = exitCodeOf(record.state);
-  ctx.store.apply(id, { kind: 'removalBegun' });
+  const anonymous = volumes ? unusedAnonymous(ctx, record) : [];
+  if (behind === undefined || anonymous.length > 0) ctx.store.apply(id, { kind: 'removalBegun' });
   try {
-    await Promise.all([
-      ctx.options.storage.snapshots.remove(id),
-      ...record.mounts.flatMap((m) => (m.kind === 'image' ? [ctx.options.storage.snapshots.remove(m.key)] : [])),
-      rm(containerDirectory(ctx, id), { recursive: true, force: true }),
-      ctx.options.runtime.abandon(id),
-    ]);
-    if (volumes) await removeAnonymousVolumes(ctx, record);
+    if (behind === undefined) await removeFiles(ctx, record);
+    for (const name of anonymous) await ctx.volumes.remove(name, true);
   } catch (error) {
     ctx.store.apply(id, { kind: 'removalFailed' });
     ctx.waiters.removed(id, { exitCode, error: messageOf(error) });
@@ -30,14 +33,30 @@ export async function removeLocked(ctx: Context, record: ContainerRecord, volume
   ctx.health.forget(id);
   publish(ctx, record, 'destroy');
   ctx.waiters.removed(id, { exitCode });
+  if (behind === undefined) return;
+  await behind();
+  try {
+    await removeFiles(ctx, record);
+  } catch (error) {
+    ctx.log.warn('files of a removed container are left', { containerId: id, error: messageOf(error) });
+  }
 }
 
-async function removeAnonymousVolumes(ctx: Context, record: ContainerRecord): Promise<void> {
-  for (const mount of record.mounts) {
-    if (mount.kind !== 'volume' || !mount.anonymous) continue;
-    if (usersOfVolume(ctx, mount.name).length > 0) continue;
-    await ctx.volumes.remove(mount.name, true);
-  }
+async function removeFiles(ctx: Context, { id, mounts }: ContainerRecord): Promise<void> {
+  const { snapshots } = ctx.options.storage;
+  await Promise.all([
+    snapshots.remove(id),
+    ...mounts.flatMap((m) => (m.kind === 'image' ? [snapshots.remove(m.key)] : [])),
+    rm(containerDirectory(ctx, id), { recursive: true, force: true }),
+    ctx.options.runtime.abandon(id),
+  ]);
+}
+
+function unusedAnonymous(ctx: Context, record: ContainerRecord): string[] {
+  return record.mounts.flatMap((mount) => {
+    if (mount.kind !== 'volume' || !mount.anonymous) return [];
+    return usersOfVolume(ctx, mount.name).some((id) => id !== record.id) ? [] : [mount.name];
+  });
 }
 
 /** Containers, also stopped ones, that use a volume; those that are being removed no longer count. */

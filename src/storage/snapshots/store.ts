@@ -1,10 +1,11 @@
-import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ChainId } from '../../core/digest.ts';
 import { errnoOf } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
-import { mountinfo, umount, umountAll } from '../../linux/index.ts';
+import { mountinfo, umountAll, umountAsync } from '../../linux/index.ts';
 import type { Change, Database, Layer, SnapshotStore } from '../contract.ts';
 import { layerNotFound, snapshotExists, snapshotNotFound } from '../errors.ts';
 import { LowerView } from '../layers/lower-view.ts';
@@ -28,6 +29,8 @@ export class OverlaySnapshotStore implements SnapshotStore {
   readonly #db: Database;
   readonly #records: ReturnType<typeof records>;
   readonly #mounted = new Set<string>();
+  /** Mounts that are on their way out. */
+  readonly #leaving = new Map<string, Promise<void>>();
 
   constructor(layout: Layout, db: Database, layers: DirectoryLayerStore, log: Logger) {
     this.#layout = layout;
@@ -73,6 +76,7 @@ export class OverlaySnapshotStore implements SnapshotStore {
 
   async mount(key: string): Promise<string> {
     const { upper, work, merged } = this.directories(key);
+    await this.#leaving.get(merged);
     if (this.#mounted.has(merged)) return merged;
     mountOverlay({
       base: this.#layout.layers,
@@ -87,10 +91,21 @@ export class OverlaySnapshotStore implements SnapshotStore {
 
   async unmount(key: string): Promise<void> {
     if (!this.has(key)) return;
-    const { merged } = this.directories(key);
-    if (!this.#mounted.has(merged)) return;
-    unmountNow(merged);
-    this.#mounted.delete(merged);
+    await this.#unmount(this.directories(key).merged);
+  }
+
+  async #unmount(merged: string): Promise<void> {
+    if (!this.#mounted.delete(merged)) return await this.#leaving.get(merged);
+    const left = unmountNow(merged);
+    this.#leaving.set(merged, left);
+    try {
+      await left;
+    } catch (e) {
+      this.#mounted.add(merged);
+      throw e;
+    } finally {
+      this.#leaving.delete(merged);
+    }
   }
 
   mountpoint(key: string): string | undefined {
@@ -126,7 +141,7 @@ export class OverlaySnapshotStore implements SnapshotStore {
           also: () => void this.#records.delete(key),
         });
     if (empty) this.#records.delete(key);
-    this.#discard(record.directory);
+    await this.#discard(record.directory);
     return layer;
   }
 
@@ -153,11 +168,11 @@ export class OverlaySnapshotStore implements SnapshotStore {
     if (!record) return;
     await this.unmount(key);
     this.#records.delete(key);
-    this.#discard(record.directory);
+    await this.#discard(record.directory);
   }
 
   /** Brings records and kernel in line after a start: strangers' mounts and directories go, those of known snapshots stay. */
-  sweep(): void {
+  async sweep(): Promise<void> {
     const keyOf = new Map(this.#records.entries().map(([key, record]) => [record.directory, key]));
     const inside = `${this.#layout.snapshots}/`;
     const mounts = mountinfo().filter(({ mountpoint }) => mountpoint.startsWith(inside));
@@ -170,13 +185,15 @@ export class OverlaySnapshotStore implements SnapshotStore {
       this.#log.warn('unmounting a left-over mount', { mountpoint });
       umountAll(mountpoint);
     }
-    for (const directory of readdirSync(this.#layout.snapshots)) if (!keyOf.has(directory)) this.#discard(directory);
+    for (const directory of readdirSync(this.#layout.snapshots)) {
+      if (!keyOf.has(directory)) await this.#discard(directory);
+    }
     for (const [directory, key] of keyOf) {
       if (existsSync(join(this.#layout.snapshots, directory, 'upper'))) continue;
       this.#log.warn('forgetting a snapshot that was not finished', { key });
       umountAll(join(this.#layout.snapshots, directory, 'merged'));
       this.#records.delete(key);
-      this.#discard(directory);
+      await this.#discard(directory);
     }
   }
 
@@ -186,12 +203,12 @@ export class OverlaySnapshotStore implements SnapshotStore {
     return [...(parent === null ? [] : this.#layers.lowerDirs(parent)), this.#layout.init];
   }
 
-  #discard(directory: string): void {
+  async #discard(directory: string): Promise<void> {
     const path = join(this.#layout.snapshots, directory);
     if (!existsSync(path)) return;
     const gone = join(this.#layout.tmp, `gone-${shortName()}`);
     renameSync(path, gone);
-    rmSync(gone, { recursive: true, force: true });
+    await rm(gone, { recursive: true, force: true });
   }
 
   #require(key: string): SnapshotRecord {
@@ -206,9 +223,9 @@ function records(db: Database) {
 }
 
 /** Lazily only if somebody still has a file open there. */
-function unmountNow(path: string): void {
+async function unmountNow(path: string): Promise<void> {
   try {
-    umount(path);
+    await umountAsync(path);
   } catch (e) {
     if (errnoOf(e) === 'EINVAL' || errnoOf(e) === 'ENOENT') return;
     if (errnoOf(e) !== 'EBUSY') throw e;
