@@ -93,7 +93,7 @@ export async function copyTo(
   if (about !== undefined && !targetIsDirectory && source.isDirectory())
     throw new ExitError('cannot copy directory', 1);
   if (about === undefined && target.endsWith('/') && !source.isDirectory()) {
-    throw new ExitError(`destination "${target}" must be a directory`, 1);
+    throw new ExitError('no such directory', 1);
   }
   const contentsOnly = /(^|\/)\.$/.test(path);
   const folder = targetIsDirectory ? target : posix.dirname(posix.resolve('/', target));

@@ -106,7 +106,11 @@ export function exitCodeFor(e: unknown): number {
 }
 
 function isMissingImage(e: unknown): boolean {
-  return e instanceof ApiError && e.status === 404 && /no such image/i.test(e.message);
+  return (
+    e instanceof ApiError &&
+    e.status === 404 &&
+    /no such image|does not (match|provide) the specified platform/i.test(e.message)
+  );
 }
 
 async function fetchImage(

@@ -41,7 +41,7 @@ export function parseAddress(host: string, tls: boolean): Address {
     case 'ssh':
       return { kind: 'ssh', target: sshTarget(host) };
     default:
-      throw invalidHost({ host });
+      throw invalidHost({ host, why: `invalid bind address format: ${host}` });
   }
 }
 

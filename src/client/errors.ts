@@ -5,7 +5,7 @@ export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: number;
   constructor(status: number, message: string) {
-    super(message);
+    super(message.trim());
     this.status = status;
   }
 }

@@ -86,6 +86,7 @@ const LAYOUT = {
   headings: { Name: 'NAME', Description: 'DESCRIPTION', DockerEndpoint: 'DOCKER ENDPOINT', Error: 'ERROR' },
   columns: ['NameCell', 'Description', 'DockerEndpoint', 'Error'],
   quietField: 'Name',
+  type: '*formatter.clientContextContext',
 } satisfies Layout;
 
 export const list = command({

@@ -17,6 +17,7 @@ const LAYOUT = {
   },
   columns: ['ID', 'CreatedSince', 'CreatedBy', 'Size', 'Comment'],
   quietField: 'ID',
+  type: '*image.historyContext',
 } satisfies Layout;
 
 /** Images built from scratch carry the year 1 as their date. */
@@ -51,7 +52,8 @@ export const history = command({
         Comment: () => item.Comment,
       };
     });
-    await printRows(context, rows, LAYOUT, options);
+    const headings = { ...LAYOUT.headings, CreatedSince: options.human ? 'CREATED' : 'CREATED AT' };
+    await printRows(context, rows, { ...LAYOUT, headings }, options);
     return 0;
   },
 });

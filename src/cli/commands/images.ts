@@ -38,7 +38,10 @@ export const images = command({
     const columns = options.digests
       ? ['Repository', 'Tag', 'Digest', 'ID', 'CreatedSince', 'Size']
       : IMAGE_LAYOUT.columns;
-    await printRows(context, rows, { ...IMAGE_LAYOUT, columns }, { ...options, format });
+    const raw = options.digests
+      ? IMAGE_LAYOUT.raw.replace('image_id:', 'digest: {{.Digest}}\nimage_id:')
+      : IMAGE_LAYOUT.raw;
+    await printRows(context, rows, { ...IMAGE_LAYOUT, columns, raw }, { ...options, format });
     return 0;
   },
 });

@@ -86,7 +86,7 @@ export async function showObjects(
 ): Promise<number> {
   let template: CompiledTemplate | undefined;
   if (format !== undefined && format !== 'json') {
-    template = new CompiledTemplate(format.replaceAll('\\t', '\t').replaceAll('\\n', '\n'), inspectMissing);
+    template = new CompiledTemplate(format, inspectMissing);
   }
   const failures: string[] = [];
   const found: unknown[] = [];

@@ -22,6 +22,9 @@ const LAYOUT = {
   },
   columns: ['ID', 'Name', 'Driver', 'Scope'],
   quietField: 'ID',
+  type: '*network.networkContext',
+  raw: 'network_id: {{.ID}}\nname: {{.Name}}\ndriver: {{.Driver}}\nscope: {{.Scope}}\n',
+  quietRaw: 'network_id: {{.ID}}',
 } satisfies Layout;
 
 export const list = command({

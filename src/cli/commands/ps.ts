@@ -24,17 +24,25 @@ export const ps = command({
     size: flag.bool('-s, --size', 'Display total file sizes'),
   },
   async run({ options }, context) {
-    const format = options.format ?? (options.quiet ? undefined : context.config.psFormat || undefined);
+    if (options.quiet && options.format !== undefined) {
+      context.warn('WARNING: Ignoring custom format, because both --format and --quiet are set.');
+    }
+    const custom = options.quiet && options.format !== 'raw' ? undefined : options.format;
+    const format = custom ?? (options.quiet ? undefined : context.config.psFormat || undefined);
     const limit = options.latest ? 1 : (options.last ?? -1);
     const containers = await context.client.containers.list({
       all: options.all,
-      size: options.size || /\.Size|json \.[ }]/.test(format ?? ''),
+      size: options.size || (format !== 'raw' && /\.Size|json \.[ }]/.test(format ?? '')),
       ...(limit > 0 ? { limit } : {}),
       filters: filterPairs(options.filter),
     });
     const now = new Date();
     const layout = options.size
-      ? { ...CONTAINER_LAYOUT, columns: [...CONTAINER_LAYOUT.columns, 'Size'] }
+      ? {
+          ...CONTAINER_LAYOUT,
+          columns: [...CONTAINER_LAYOUT.columns, 'Size'],
+          raw: `${CONTAINER_LAYOUT.raw}size: {{.Size}}\n`,
+        }
       : CONTAINER_LAYOUT;
     const rows = containers.map((c) => containerRow(c, options.noTrunc, now));
     await printRows(context, rows, layout, { format, quiet: options.quiet });

@@ -33,10 +33,13 @@ export const run = command({
     }
     const { id, request } = await createContainer(parsed, context, options.detach, 'run');
     if (options.detach) {
-      await client.containers.start(id).catch((e: unknown) => {
-        throw runFailure(e, path);
-      });
+      // Its ID is told even if it cannot be started: it is there all the same.
+      const failure = await client.containers.start(id).then(
+        () => undefined,
+        (e: unknown) => runFailure(e, path),
+      );
       await context.print(`${id}\n`);
+      if (failure !== undefined) throw failure;
       return 0;
     }
     if (request.AttachStdin || request.AttachStdout || request.AttachStderr) {

@@ -8,6 +8,7 @@ import { measure, type Measure } from '../format/measure.ts';
 import { tableFormat } from '../format/format-flag.ts';
 
 const LAYOUT = {
+  type: '*container.statsContext',
   headings: {
     ID: 'CONTAINER ID',
     Container: 'CONTAINER',

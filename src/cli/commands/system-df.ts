@@ -8,6 +8,7 @@ import { humanSize } from '../format/human.ts';
 import { tableFormat } from '../format/format-flag.ts';
 
 const LAYOUT = {
+  type: '*formatter.diskUsageImagesContext',
   headings: { Type: 'TYPE', TotalCount: 'TOTAL', Active: 'ACTIVE', Size: 'SIZE', Reclaimable: 'RECLAIMABLE' },
   columns: ['Type', 'TotalCount', 'Active', 'Size', 'Reclaimable'],
 } satisfies Layout;

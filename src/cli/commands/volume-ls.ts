@@ -22,6 +22,9 @@ const LAYOUT = {
   },
   columns: ['Driver', 'Name'],
   quietField: 'Name',
+  type: '*formatter.volumeContext',
+  raw: 'name: {{.Name}}\ndriver: {{.Driver}}\n',
+  quietRaw: 'name: {{.Name}}',
 } satisfies Layout;
 
 export const list = command({

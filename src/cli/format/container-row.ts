@@ -25,6 +25,10 @@ export const CONTAINER_LAYOUT = {
   },
   columns: ['ID', 'Image', 'Command', 'RunningFor', 'Status', 'Ports', 'Names'],
   quietField: 'ID',
+  type: '*formatter.ContainerContext',
+  failure: 'failed to execute template',
+  raw: 'container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: {{.CreatedAt}}\nstate: {{- pad .State 1 0}}\nstatus: {{- pad .Status 1 0}}\nnames: {{.Names}}\nlabels: {{- pad .Labels 1 0}}\nports: {{- pad .Ports 1 0}}\n',
+  quietRaw: 'container_id: {{.ID}}',
 } satisfies Layout;
 
 /** A container as `ps` shows it. */

@@ -65,7 +65,10 @@ const BAD_TEMPLATES: readonly [source: string, message: string][] = [
   ['{{end}}', 'template parsing error: template: :1: unexpected {{end}} in command'],
   ['{{$x}}', 'template parsing error: template: :1: undefined variable "$x"'],
   ['{{}}', 'template parsing error: template: :1: missing value for command'],
-  ['{{index .Config.Env 9}}', 'template: :1:2: executing "" at <index>: error calling index: index out of range: 9'],
+  [
+    '{{index .Config.Env 9}}',
+    'template: :1:2: executing "" at <index .Config.Env 9>: error calling index: index out of range: 9',
+  ],
 ];
 for (const [source, message] of BAD_TEMPLATES) {
   test(`${source} fails`, () => {

@@ -2,7 +2,7 @@ import { nearest } from '../../core/nearest.ts';
 import type { CommandContext } from '../command.ts';
 import { ExitError } from '../errors.ts';
 import { alignTabs } from './table.ts';
-import { CompiledTemplate, TemplateExecError } from './template.ts';
+import { CompiledTemplate, TemplateExecError, type Missing } from './template.ts';
 
 /** The fields of a row that `--format` may name; a function with parameters takes arguments (`.Label "x"`). */
 export type Row = Readonly<
@@ -16,6 +16,13 @@ export interface Layout {
   readonly columns: readonly string[];
   /** Replaces the usual table by one value a line. */
   readonly quietField?: string;
+  /** What `--format raw` prints of each row, as a template; what it prints with `-q` is in `quietRaw`. */
+  readonly raw?: string;
+  readonly quietRaw?: string;
+  /** Go's name of a row's type, for messages. */
+  readonly type?: string;
+  /** What precedes a message about a template that cannot be run. */
+  readonly failure?: string;
 }
 
 /**
@@ -37,8 +44,8 @@ export function formatRows(
   layout: Layout,
   options: { readonly format?: string | undefined; readonly quiet?: boolean },
 ): string {
-  const format = (options.format ?? 'table').trim();
-  if (options.quiet === true && layout.quietField !== undefined && (format === 'table' || format === 'raw')) {
+  const format = (options.format ?? '').trim() || 'table';
+  if (options.quiet === true && layout.quietField !== undefined && format === 'table') {
     const field = layout.quietField;
     return rows.map((row) => `${textOf(row[field])}\n`).join('');
   }
@@ -50,18 +57,22 @@ export function formatRows(
     return alignTabs(lines.map((cells) => `${cells.join('\t')}\n`).join(''));
   }
   if (format === 'json') {
-    const template = new CompiledTemplate('{{json .}}', missing);
+    const template = new CompiledTemplate('{{json .}}', missing(layout.type));
     return rows.map((row) => `${template.run(row)}\n`).join('');
   }
   const isTable = /^table\s/.test(format);
-  const source = (isTable ? format.slice(5).trim() : format).replaceAll('\\t', '\t').replaceAll('\\n', '\n');
-  const template = new CompiledTemplate(source, missing, 'failed to parse template');
+  const raw = options.quiet === true ? layout.quietRaw : layout.raw;
+  const source = (isTable ? format.slice(5).trim() : format === 'raw' ? (raw ?? format) : format)
+    .replaceAll('\\t', '\t')
+    .replaceAll('\\n', '\n');
+  const template = new CompiledTemplate(source, missing(layout.type), 'failed to parse template');
   try {
     const body = rows.map((row) => `${template.run(row)}\n`).join('');
     if (!isTable) return body;
     return alignTabs(`${template.run(headingRow(layout, rows[0]))}\n${body}`);
   } catch (e) {
-    if (e instanceof TemplateExecError) throw new ExitError(`failed to execute template: ${e.message}`, 1, e);
+    if (e instanceof TemplateExecError)
+      throw new ExitError(`${layout.failure ?? 'template parsing error'}: ${e.message}`, 1, e);
     throw e;
   }
 }
@@ -73,10 +84,13 @@ function headingRow(layout: Layout, sample: Row | undefined): Row {
   return row;
 }
 
-function missing(receiver: unknown, name: string, isNull: boolean): unknown {
-  if (isNull) return null;
-  const near = nearest(name, Object.keys(receiver as object));
-  throw new Error(`can't evaluate field ${name}${near === undefined ? '' : `; did you mean .${near}?`}`);
+function missing(type: string | undefined): Missing {
+  return (receiver, name, isNull) => {
+    if (isNull) return null;
+    const near = nearest(name, Object.keys(receiver as object));
+    const of = type === undefined ? '' : ` in type ${type}`;
+    throw new Error(`can't evaluate field ${name}${of}${near === undefined ? '' : `; did you mean .${near}?`}`);
+  };
 }
 
 function textOf(cell: Row[string] | undefined): string {

@@ -1,4 +1,4 @@
-import { goJson, goPrintf, goText, NO_VALUE } from './print-value.ts';
+import { goJson, goPrintf, goText, goType, NO_VALUE } from './print-value.ts';
 
 type TemplateFunction = (...args: unknown[]) => unknown;
 
@@ -10,9 +10,13 @@ export const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   len: (value) => lengthOf(value),
   index: (value, ...keys) => keys.reduce(indexed, value),
   slice: (value, from = 0, to) => {
-    if (typeof value === 'string') return value.slice(Number(from), to === undefined ? undefined : Number(to));
-    if (Array.isArray(value)) return value.slice(Number(from), to === undefined ? undefined : Number(to)) as unknown;
-    throw new Error(`can't slice item of type ${typeof value}`);
+    const whole = typeof value === 'string' ? Buffer.from(value) : value;
+    if (!Buffer.isBuffer(whole) && !Array.isArray(whole)) throw new Error(`can't slice item of type ${goType(value)}`);
+    const [start, end] = [Number(from), to === undefined ? whole.length : Number(to)];
+    const wrong = [start, end].find((i) => !(i >= 0 && i <= whole.length));
+    if (wrong !== undefined) throw new Error(`index out of range: ${wrong}`);
+    if (start > end) throw new Error(`invalid slice index: ${start} > ${end}`);
+    return Buffer.isBuffer(whole) ? whole.subarray(start, end).toString() : (whole.slice(start, end) as unknown);
   },
   print: (...args) => printed(args),
   println: (...args) => `${args.map(goText).join(' ')}\n`,
@@ -21,7 +25,7 @@ export const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   js: (...args) => JSON.stringify(printed(args)).slice(1, -1).replaceAll("'", "\\'"),
   urlquery: (...args) => encodeURIComponent(printed(args)).replaceAll('%20', '+'),
   call: (f, ...args) => {
-    if (typeof f !== 'function') throw new Error(`non-function ${goText(f)} of type ${typeof f}`);
+    if (typeof f !== 'function') throw new Error(`non-function ${goText(f)} of type ${goType(f)}`);
     return (f as TemplateFunction)(...args);
   },
   eq: (first, ...others) => {
@@ -46,6 +50,59 @@ export const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   },
   truncate: (text, length) => goText(text).slice(0, Number(length)),
 };
+
+type Parameter = 'any' | 'string' | 'integer' | '[]string';
+
+/** What functions take; a last `...` stands for any number of any values. */
+const PARAMETERS: Readonly<Record<string, readonly (Parameter | '...')[]>> = {
+  and: ['any', '...'],
+  or: ['any', '...'],
+  not: ['any'],
+  len: ['any'],
+  index: ['any', '...'],
+  slice: ['any', '...'],
+  printf: ['string', '...'],
+  call: ['any', '...'],
+  json: ['any'],
+  split: ['string', 'string'],
+  join: ['[]string', 'string'],
+  title: ['string'],
+  lower: ['string'],
+  upper: ['string'],
+  pad: ['string', 'integer', 'integer'],
+  truncate: ['string', 'integer'],
+};
+
+/** What is wrong with the number of arguments, in Go's words. */
+export function arityFault(name: string, count: number): string | undefined {
+  const wanted = PARAMETERS[name] ?? ['...'];
+  const least = wanted.filter((p) => p !== '...').length;
+  const open = wanted.includes('...');
+  if (open ? count >= least : count === least) return undefined;
+  return `wrong number of args for ${name}: want ${open ? 'at least ' : ''}${least} got ${count}`;
+}
+
+/** What is wrong with an argument, in Go's words; `literal` is its text if it was written out. */
+export function argumentFault(
+  name: string,
+  i: number,
+  value: unknown,
+  literal: string | undefined,
+): string | undefined {
+  const wanted = PARAMETERS[name]?.[i] ?? 'any';
+  if (wanted === 'any' || wanted === '...' || value === NO_VALUE || value === null || value === undefined) {
+    return undefined;
+  }
+  const fits =
+    wanted === '[]string'
+      ? Array.isArray(value)
+      : wanted === 'integer'
+        ? typeof value === 'number'
+        : typeof value === 'string';
+  if (fits) return undefined;
+  if (literal !== undefined) return `expected ${wanted}; found ${literal}`;
+  return `wrong type for value; expected ${wanted === 'integer' ? 'int' : wanted}; got ${goType(value)}`;
+}
 
 const HTML: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&#34;', "'": '&#39;' };
 
@@ -88,7 +145,7 @@ function lengthOf(value: unknown): number {
   if (Array.isArray(value)) return value.length;
   if (typeof value === 'object' && value !== null) return Object.keys(value).length;
   if (value === null) return 0;
-  throw new Error(`len of type ${typeof value}`);
+  throw new Error(`len of type ${goType(value)}`);
 }
 
 function indexed(value: unknown, key: unknown): unknown {
@@ -98,20 +155,25 @@ function indexed(value: unknown, key: unknown): unknown {
     if (i < 0 || i >= value.length) throw new Error(`index out of range: ${i}`);
     return value[i] as unknown;
   }
-  if (typeof value === 'string' && typeof key === 'number') return value.charCodeAt(key);
-  if (value === null) return '';
+  if (typeof value === 'string' && typeof key === 'number') {
+    const byte = Buffer.from(value)[key];
+    if (byte === undefined) throw new Error(`index out of range: ${key}`);
+    return byte;
+  }
+  if (value === null) throw new Error('index of untyped nil');
   if (typeof value === 'object') {
     const found = (value as Record<string, unknown>)[goText(key)];
     return found === undefined ? '' : found;
   }
   throw new Error(
-    value === undefined || value === NO_VALUE ? 'index of untyped nil' : `can't index item of type ${typeof value}`,
+    value === undefined || value === NO_VALUE ? 'index of untyped nil' : `can't index item of type ${goType(value)}`,
   );
 }
 
 function comparable(a: unknown, b: unknown): boolean {
   const simple = (v: unknown) => v === null || v === NO_VALUE || v === undefined || typeof v !== 'object';
-  if (!simple(a) || !simple(b)) throw new Error('non-comparable type');
+  const complex = [a, b].find((v) => !simple(v));
+  if (complex !== undefined) throw new Error(`non-comparable type ${goText(complex)}: ${goType(complex)}`);
   if (typeof a !== typeof b && a !== null && b !== null && typeof a !== 'symbol' && typeof b !== 'symbol') {
     throw new Error('incompatible types for comparison');
   }

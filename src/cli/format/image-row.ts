@@ -21,6 +21,9 @@ export const IMAGE_LAYOUT = {
   },
   columns: ['Repository', 'Tag', 'ID', 'CreatedSince', 'Size'],
   quietField: 'ID',
+  type: '*formatter.imageContext',
+  raw: 'repository: {{.Repository}}\ntag: {{.Tag}}\nimage_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n',
+  quietRaw: 'image_id: {{.ID}}',
 } satisfies Layout;
 
 interface Name {

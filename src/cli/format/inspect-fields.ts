@@ -25,6 +25,7 @@ const UNSET: Readonly<Record<string, unknown>> = {
   Mounts: [],
   StorageOpt: {},
   Error: '',
+  ImageManifestDescriptor: null,
   AuxiliaryAddresses: {},
   IPRange: '',
   Gateway: '',
@@ -72,6 +73,9 @@ export function inspectMissing(receiver: unknown, name: string, isNull: boolean)
   // A bind mount has neither.
   if ((name === 'Name' || name === 'Driver') && known.includes('Destination')) return '';
   if (Object.hasOwn(UNSET, name)) return UNSET[name];
+  // Go's names, where the API has others: `ID` for `Id`, `APIVersion` for `ApiVersion`.
+  const same = /^[A-Z]/.test(name) ? known.find((key) => key.toLowerCase() === name.toLowerCase()) : undefined;
+  if (same !== undefined) return (receiver as Record<string, unknown>)[same];
   throw new Error(`map has no entry for key "${name}"${didYouMean(name, known)}`);
 }
 

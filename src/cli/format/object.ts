@@ -7,7 +7,7 @@ import { CompiledTemplate, TemplateExecError } from './template.ts';
 /** Prints one object as `--format` says: `json` or a Go template. @throws {ExitError} for a template that cannot be run */
 export async function printObject(value: unknown, format: string, context: CommandContext): Promise<void> {
   if (format === 'json') return context.print(`${goJson(value, false)}\n`);
-  const template = new CompiledTemplate(format.replaceAll('\\t', '\t').replaceAll('\\n', '\n'), inspectMissing);
+  const template = new CompiledTemplate(format, inspectMissing);
   try {
     await context.print(`${template.run(value)}\n`);
   } catch (e) {

@@ -49,6 +49,7 @@ class Parser {
   #tokens: readonly Token[] = [];
   #at = 0;
   #variables: string[] = ['$'];
+  #loops = 0;
 
   constructor(pieces: readonly Piece[], functions: ReadonlySet<string>, source: string) {
     this.#pieces = pieces;
@@ -92,6 +93,7 @@ class Parser {
         return this.#control(word);
       case 'break':
       case 'continue':
+        if (this.#loops === 0) throw new TemplateSyntaxError(`{{${word}}} outside {{range}}`, this.#peek().at);
         this.#take();
         this.#finish();
         return { kind: word };
@@ -123,7 +125,9 @@ class Parser {
     const visible = this.#variables.length;
     const pipe = this.#pipe(kind === 'range');
     this.#finish();
+    if (kind === 'range') this.#loops++;
     const { nodes: body, ending } = this.list(['end', 'else']);
+    if (kind === 'range') this.#loops--;
     let otherwise: Node[] = [];
     if (ending === 'else') {
       const word = this.#peek();

@@ -31,7 +31,15 @@ export function goText(value: unknown): string {
     return `{${fields.map(([name, zero]) => text(name, zero)).join(' ')}}`;
   }
   const entries = Object.entries(value as object).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return `map[${entries.map(([k, v]) => `${k}:${goText(v)}`).join(' ')}]`;
+  // Sets, as of ports and volumes: their values have no fields.
+  const isSet = entries.length > 0 && entries.every(([k, v]) => !/^[A-Z]/.test(k) && isEmptyObject(v));
+  return `map[${entries.map(([k, v]) => `${k}:${isSet ? '{}' : goText(v)}`).join(' ')}]`;
+}
+
+function isEmptyObject(value: unknown): boolean {
+  return (
+    typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0
+  );
 }
 
 /** `Name` is a text, `Name=0` says what Go prints where the engine sends nothing. In the order in which Go declares them. */
@@ -45,6 +53,8 @@ const STRUCTS = [
   'Subnet IPRange Gateway AuxiliaryAddresses=map[]',
   'Type Layers=[]',
   'PathOnHost PathInContainer CgroupPermissions',
+  'Data=map[] Name',
+  'Name EndpointID MacAddress IPv4Address IPv6Address',
   'ClusterVolume=<nil> CreatedAt Driver Labels=map[] Mountpoint Name Options=map[] Scope Status=map[] UsageData=<nil>',
 ].map((fields) => fields.split(' ').map((f) => [f.replace(/=.*/, ''), f.replace(/^[^=]*=?/, '')] as const));
 /** The fields that the engine never leaves out. */
@@ -58,6 +68,8 @@ const ALWAYS = [
   ['Subnet'],
   ['Type', 'Layers'],
   ['PathOnHost', 'PathInContainer'],
+  ['Data', 'Name'],
+  ['EndpointID', 'IPv4Address', 'Name'],
   ['Mountpoint', 'Scope'],
 ] as const;
 
@@ -121,11 +133,16 @@ export function goPrintf(format: string, args: readonly unknown[]): string {
 }
 
 function verbText(verb: string, value: unknown, precision: number | undefined, flags: string): string {
+  if (Array.isArray(value) && 'sqdxXfgeo'.includes(verb)) {
+    return `[${value.map((item) => verbText(verb, item, precision, flags)).join(' ')}]`;
+  }
   const sign = flags.includes('+') && Number(value) >= 0 ? '+' : '';
   switch (verb) {
-    case 'v':
-    case 's': {
-      const text = goText(value);
+    case 's':
+    case 'v': {
+      const isText = typeof value !== 'number' && typeof value !== 'boolean';
+      if (verb === 's' && !isText) return `%!s(${goType(value)}=${goText(value)})`;
+      const text = flags.includes('#') && typeof value === 'string' ? goQuote(value) : goText(value);
       return precision === undefined ? text : Array.from(text).slice(0, precision).join('');
     }
     case 'q':
@@ -147,6 +164,15 @@ function verbText(verb: string, value: unknown, precision: number | undefined, f
       return Math.trunc(Number(value)).toString(8);
     case 'b':
       return Math.trunc(Number(value)).toString(2);
+    case 'U':
+      return `U+${Number(value).toString(16).toUpperCase().padStart(4, '0')}`;
+    case 'e':
+    case 'E': {
+      const text = Number(value)
+        .toExponential(precision ?? 6)
+        .replace(/e([+-])(\d)$/, 'e$10$2');
+      return sign + (verb === 'E' ? text.toUpperCase() : text);
+    }
     case 'c':
       return String.fromCodePoint(Number(value));
     case 't':

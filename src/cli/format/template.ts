@@ -1,6 +1,6 @@
 import { messageOf } from '../../core/errors.ts';
 import { ExitError } from '../errors.ts';
-import { FUNCTIONS, isTrue } from './functions.ts';
+import { argumentFault, arityFault, FUNCTIONS, isTrue } from './functions.ts';
 import { TemplateSyntaxError } from './lex.ts';
 import { parseTemplate, type Node, type Operand, type Pipe, type Template } from './parse.ts';
 import { goText, goType, NO_VALUE } from './print-value.ts';
@@ -141,10 +141,14 @@ class Run {
     const [first, ...rest] = operands;
     if (first === undefined) return NO_VALUE;
     if (first.kind === 'function' && (first.name === 'and' || first.name === 'or')) {
+      const fault = arityFault(first.name, rest.length + piped.length);
+      if (fault !== undefined) throw this.#failure(first, fault);
       return this.#lazily(first.name === 'or', rest, dot, piped);
     }
-    const args = () => [...rest.map((o) => this.#value(o, dot)), ...piped];
-    if (first.kind === 'function') return this.#chain(first, this.#apply(first, args()), first.names, []);
+    const args = (): unknown[] => [...rest.map((o) => this.#value(o, dot)), ...piped];
+    if (first.kind === 'function') {
+      return this.#chain(first, this.#apply(first, args(), operands), first.names, []);
+    }
     const callable = first.kind === 'dot' || first.kind === 'variable' || first.kind === 'pipe';
     if (callable && first.names.length > 0) {
       return this.#chain(first, this.#base(first, dot), first.names, args());
@@ -185,11 +189,25 @@ class Run {
     }
   }
 
-  #apply(operand: Operand & { kind: 'function' }, args: readonly unknown[]): unknown {
+  #apply(
+    operand: Operand & { kind: 'function' },
+    args: readonly unknown[],
+    operands: readonly Operand[] = [operand],
+  ): unknown {
+    const { name } = operand;
+    const arity = arityFault(name, args.length);
+    if (arity !== undefined) throw this.#failure(operand, arity);
+    const values = args.map((a) => (typeof a === 'function' ? (a as () => unknown)() : a));
+    for (const [i, value] of values.entries()) {
+      const given = operands[i + 1];
+      const fault = argumentFault(name, i, value, given?.kind === 'literal' ? given.text : undefined);
+      if (fault !== undefined) throw this.#failure(given ?? operand, fault);
+    }
     try {
-      return FUNCTIONS[operand.name]?.(...args.map((a) => (typeof a === 'function' ? (a as () => unknown)() : a)));
+      return FUNCTIONS[name]?.(...values);
     } catch (e) {
-      throw this.#failure(operand, `error calling ${operand.name}: ${messageOf(e)}`);
+      const command = { ...operand, text: operands.map((o) => o.text).join(' ') };
+      throw this.#failure(command, `error calling ${name}: ${messageOf(e)}`);
     }
   }
 
@@ -210,7 +228,7 @@ class Run {
       }
       return (found as (...a: unknown[]) => unknown)(...args);
     }
-    if (args.length > 0) throw this.#failure(operand, `${name} has arguments but cannot be invoked as function`);
+    if (args.length > 0) throw this.#failure(operand, `${name} is not a method but has arguments`);
     if (found !== undefined && found !== null) return found;
     if (receiver === null) throw this.#failure(operand, `map has no entry for key "${before ?? name}"`);
     if (receiver === NO_VALUE || receiver === undefined) return NO_VALUE;
@@ -233,9 +251,7 @@ class Run {
     const at = operand?.at ?? 0;
     const column = at - (source.lastIndexOf('\n', at - 1) + 1);
     const text = operand?.text ?? '';
-    return new TemplateExecError(
-      `template: :${lineOf(source, at)}:${column}: executing "" at <${text.length > 20 && operand?.kind === 'pipe' ? `${text.slice(0, 20)}...` : text}>: ${reason}`,
-    );
+    return new TemplateExecError(`template: :${lineOf(source, at)}:${column}: executing "" at <${text}>: ${reason}`);
   }
 }
 
