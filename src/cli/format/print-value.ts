@@ -37,9 +37,7 @@ export function goText(value: unknown): string {
 }
 
 function isEmptyObject(value: unknown): boolean {
-  return (
-    typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0
-  );
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0;
 }
 
 /** `Name` is a text, `Name=0` says what Go prints where the engine sends nothing. In the order in which Go declares them. */
