@@ -51,7 +51,7 @@ export function createDirectLink(
       }
     });
   } catch (cause) {
-    if (!(cause instanceof SystemCallError && cause.code === 'EOPNOTSUPP')) throw cause;
+    if (!(cause instanceof SystemCallError && cause.code === 'ENOTSUP')) throw cause;
     const hint = `load its module (modprobe ${driver}), or use a network of the driver bridge`;
     throw invalidParameter({ message: `the kernel of this host has no ${driver} devices` }, { cause, hint });
   }

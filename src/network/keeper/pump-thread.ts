@@ -22,12 +22,12 @@ export class PumpThread {
 
   /** Serves the connection behind descriptor `fd`, which stays the caller's to close. */
   carry(relayId: number, fd: number, target: { readonly address: string; readonly port: number }): void {
-    this.#tell({ connection: { relayId, fd: duplicate(fd), ...target } });
+    this.#tell(this.#claim() ?? this.#start(), { connection: { relayId, fd: duplicate(fd), ...target } });
   }
 
   /** Connections of this relay end. */
   endRelay(relayId: number): void {
-    if (this.#worker !== undefined) this.#tell({ endRelay: relayId });
+    this.#tell(this.#claim(), { endRelay: relayId });
   }
 
   /** All connections end, and the thread. */
@@ -35,12 +35,12 @@ export class PumpThread {
     const worker = this.#worker;
     if (worker === undefined) return;
     const ended = new Promise((resolve) => worker.once('exit', resolve));
-    this.#tell({ end: true });
+    this.#tell(this.#claim(), { end: true });
     await ended;
   }
 
-  #tell(message: ToPump): void {
-    const worker = this.#claim() ?? this.#start();
+  #tell(worker: Worker | undefined, message: ToPump): void {
+    if (worker === undefined) return;
     worker.postMessage(message);
     writeSync(this.#wakeFd, '.');
   }
@@ -62,7 +62,11 @@ export class PumpThread {
     const workerData: PumpStart = { wakeFd: pipe.read, unread: shared };
     const worker = new Worker(threadUrl(), { workerData, resourceLimits: LIMITS, execArgv: [], argv: [] });
     worker.unref();
+    // A thread that waits in the kernel would keep the process from ending.
+    const endWithProcess = () => this.#tell(this.#claim(), { end: true });
+    process.once('exit', endWithProcess);
     const over = () => {
+      process.off('exit', endWithProcess);
       Atomics.store(unread, 0, GONE);
       closeSync(pipe.write);
       if (this.#worker === worker) this.#worker = undefined;

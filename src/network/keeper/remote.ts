@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errnoOf, messageOf } from '../../core/errors.ts';
+import { messageOf } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import { SystemCallError } from '../../linux/index.ts';
 import { keeperLost } from '../errors.ts';
@@ -115,7 +115,8 @@ export class RemoteKeeper implements Keeper {
       try {
         return await connectTo(this.#file);
       } catch (error) {
-        if (this.#left || Date.now() > end || !['ENOENT', 'ECONNREFUSED'].includes(errnoOf(error) ?? '')) throw error;
+        // Nobody is there yet, or one that is still dying.
+        if (this.#left || Date.now() > end) throw error;
       }
     }
   }
