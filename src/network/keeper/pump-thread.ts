@@ -34,6 +34,8 @@ export class PumpThread {
   async end(): Promise<void> {
     const worker = this.#worker;
     if (worker === undefined) return;
+    // From here on somebody waits for it.
+    worker.ref();
     const ended = new Promise((resolve) => worker.once('exit', resolve));
     this.#tell(this.#claim(), { end: true });
     await ended;
