@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Storage } from './contract.ts';
 import { shortName } from './layout.ts';
 import { decompress } from './tar/decompress.ts';
+import { GrowthLimit } from './tar/limits.ts';
 import { TarReader } from './tar/reader.ts';
 import { Unpacker } from './tar/unpack.ts';
 
@@ -15,7 +16,8 @@ export function scratchDirectory(storage: Storage): AsyncDisposable & { readonly
 }
 
 /**
- * Unpacks an archive (plain, gzip or zstd tar) into an empty directory that nobody else writes to. Names that lead out are refused.
+ * Unpacks an archive (plain, gzip or zstd tar) into an empty directory that nobody else writes to. Names that lead out are
+ * refused, and so are devices and what grows without end.
  * @throws {WharfError} `BAD_LAYER`
  */
 export async function unpackArchive(
@@ -23,11 +25,22 @@ export async function unpackArchive(
   directory: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  using unpacker = new Unpacker({ root: directory, fresh: true, whiteouts: 'none' });
+  using unpacker = new Unpacker({ root: directory, fresh: true, whiteouts: 'none', devices: 'refused' });
   const reader = new TarReader(unpacker);
-  for await (const chunk of decompress(tar)) {
+  const limit = new GrowthLimit(directory, 'an archive');
+  let sentBytes = 0;
+  let tarBytes = 0;
+  const counted = async function* (): AsyncGenerator<Uint8Array> {
+    for await (const chunk of tar) {
+      sentBytes += chunk.length;
+      yield chunk;
+    }
+  };
+  for await (const chunk of decompress(counted())) {
     signal?.throwIfAborted();
     reader.push(chunk);
+    tarBytes += chunk.length;
+    limit.check(tarBytes, sentBytes);
   }
   reader.finish();
   unpacker.close();

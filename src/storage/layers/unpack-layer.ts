@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, statfsSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DiffId, digestFromHex } from '../../core/digest.ts';
-import { badLayer } from '../errors.ts';
 import { Decompressor } from '../tar/decompressor.ts';
 import type { ByteString } from '../tar/entry.ts';
+import { GrowthLimit } from '../tar/limits.ts';
 import { TarReader } from '../tar/reader.ts';
 import { moveAside, Unpacker } from '../tar/unpack.ts';
 import { RecipeWriter } from './recipe.ts';
@@ -28,20 +28,13 @@ export interface UnpackTarget {
   readonly keep?: string | undefined;
 }
 
-/** Beyond so many bytes a layer must not be more than so many times as large as what was sent. */
-const BOMB_BYTES = 1024 ** 3;
-const BOMB_RATIO = 200;
-/** How often the room on the disk is looked at, and what must stay of it. */
-const CHECK_BYTES = 64 * 1024 ** 2;
-const RESERVE_BYTES = 64 * 1024 ** 2;
-
 /**
  * Unpacks a layer (plain, gzip, zstd) below `made`: `fs` in overlayfs form, `recipe` and perhaps `shadow` to make its tar again.
  * Needs nothing of the layers below, so that several layers of an image can be unpacked at once. Synchronous and with buffers of
  * its own, so that neither promises nor garbage cost time and memory: of large layers in a thread (`UnpackPool`).
  */
 export class LayerUnpacker implements Disposable {
-  readonly #made: string;
+  readonly #limit: GrowthLimit;
   readonly #resources: DisposableStack;
   readonly #keep: number | undefined;
   readonly #hash = createHash('sha256');
@@ -51,10 +44,9 @@ export class LayerUnpacker implements Disposable {
   readonly #decompressor: Decompressor;
   #tarBytes = 0;
   #sentBytes = 0;
-  #checkAt = CHECK_BYTES;
 
   constructor({ made, keep }: UnpackTarget) {
-    this.#made = made;
+    this.#limit = new GrowthLimit(made, 'a layer');
     const root = join(made, 'fs');
     const shadow = join(made, 'shadow');
     mkdirSync(root, { recursive: true, mode: 0o755 });
@@ -115,16 +107,6 @@ export class LayerUnpacker implements Disposable {
     this.#hash.update(bytes);
     this.#tarBytes += bytes.length;
     this.#reader.push(bytes);
-    if (this.#tarBytes < this.#checkAt) return;
-    this.#checkAt = this.#tarBytes + CHECK_BYTES;
-    checkLimits(this.#made, this.#tarBytes, this.#sentBytes);
+    this.#limit.check(this.#tarBytes, this.#sentBytes);
   }
-}
-
-function checkLimits(directory: string, tarBytes: number, sentBytes: number): void {
-  if (tarBytes > BOMB_BYTES && tarBytes > BOMB_RATIO * sentBytes) {
-    throw badLayer({ why: `refusing a layer that grows from ${sentBytes} to more than ${tarBytes} bytes` });
-  }
-  const { bavail, bsize } = statfsSync(directory);
-  if (bavail * bsize < RESERVE_BYTES) throw badLayer({ why: `no space left on device for the layer's files` });
 }

@@ -38,6 +38,8 @@ export interface UnpackOptions {
   readonly fresh: boolean;
   /** `overlay`: `.wh.x` becomes a 0:0 device, `.wh..wh..opq` an attribute. `none`: such names are ordinary files. */
   readonly whiteouts: 'overlay' | 'none';
+  /** Devices and pipes are refused; they are made unless that is said. */
+  readonly devices?: 'refused';
   /** Told of every regular file, for a recipe. */
   readonly onFile?: (name: ByteString, size: number) => void;
   readonly onRaw?: (bytes: Buffer) => void;
@@ -125,6 +127,9 @@ export class Unpacker implements TarSink {
       case 'char':
       case 'block':
       case 'fifo': {
+        if (this.#options.devices === 'refused') {
+          throw badLayer({ why: `"${displayName(entry.name)}" is a device or pipe, which is not allowed here` });
+        }
         const type = entry.type === 'char' ? S_IF.CHR : entry.type === 'block' ? S_IF.BLK : S_IF.IFO;
         mknod(this.#path(name), type | 0o600, makedev(entry.major, entry.minor));
         this.#kinds.set(name, { is: 'file' });
