@@ -32,6 +32,8 @@ export type ConnectOptions = EndpointOptions & {
   readonly auth: RegistryAuth | undefined;
   readonly actions: 'pull' | 'pull,push';
   readonly signal: AbortSignal;
+  /** How long a registry may say nothing, milliseconds, instead of what is usual. */
+  readonly idleMs?: number;
 };
 
 /**
@@ -92,24 +94,22 @@ export class RegistryClient implements Disposable {
   readonly #auth: Authenticator;
   readonly #scope: string;
   readonly #signal: AbortSignal;
+  readonly #idleMs: number | undefined;
 
-  constructor(
-    endpoint: Endpoint,
-    repository: string,
-    options: { readonly auth: RegistryAuth | undefined; readonly actions: string; readonly signal: AbortSignal },
-  ) {
+  constructor(endpoint: Endpoint, repository: string, options: Omit<ConnectOptions, keyof EndpointOptions>) {
     this.#endpoint = endpoint;
     this.#repository = repository;
     this.#http = new Http({ verifyTls: endpoint.verifyTls, registry: new URL(endpoint.base).host });
     this.#auth = new Authenticator(this.#http, options.auth);
     this.#scope = `repository:${repository}:${options.actions}`;
     this.#signal = options.signal;
+    this.#idleMs = options.idleMs;
   }
 
   /** Asks whether there is a registry, and how it wants to be spoken to. */
   async ping(): Promise<void> {
     const url = `${this.#endpoint.base}/v2/`;
-    const answer = await this.#http.send(url, { signal: this.#signal, idleMs: PING_MS });
+    const answer = await this.#http.send(url, { signal: this.#signal, idleMs: this.#idleMs ?? PING_MS });
     answer.resume();
     if (answer.statusCode === 401) this.#auth.learn(answer.headers['www-authenticate'], this.#scope);
     else if (answer.statusCode !== 200) {
@@ -164,7 +164,7 @@ export class RegistryClient implements Disposable {
       const answer = await this.#send(`blobs/${digest}`, { headers: { ...range, 'accept-encoding': 'identity' } });
       return this.#good(answer, start === 0 ? [200] : [200, 206]);
     };
-    return verified(resumed(from, { ...options, signal }), digest, options.sizeBytes);
+    return verified(resumed(from, { ...options, what: digest, signal }), digest, options.sizeBytes);
   }
 
   /** `blob` as a stream, to be passed on. */
@@ -280,7 +280,8 @@ export class RegistryClient implements Disposable {
       const authorization = own ? await this.#auth.header(scope, this.#signal) : {};
       const body = open ? { body: open() } : {};
       const headers = { ...request.headers, ...authorization };
-      const answer = await this.#http.send(url, { ...request, ...body, headers, signal: this.#signal });
+      const patience = { signal: this.#signal, idleMs: this.#idleMs };
+      const answer = await this.#http.send(url, { ...request, ...body, headers, ...patience });
       if (answer.statusCode !== 401 || attempt > 0) return answer;
       if (!this.#auth.learn(answer.headers['www-authenticate'], scope)) return answer;
       answer.resume();

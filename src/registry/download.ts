@@ -3,13 +3,15 @@ import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Digest, hexOf } from '../core/digest.ts';
 import { WharfError } from '../core/errors.ts';
-import { blobMismatch, registryUnreachable } from './errors.ts';
+import { blobMismatch, brokenOff, registryUnreachable } from './errors.ts';
 
 /** Attempts in a row that bring nothing. */
 const ATTEMPTS = 5;
 const FIRST_WAIT_MS = 500;
 
 export interface ResumeOptions {
+  /** What is fetched, for errors. */
+  readonly what: string;
   readonly sizeBytes?: number;
   /** Told before each wait. */
   readonly onRetry?: (seconds: number) => void;
@@ -41,7 +43,8 @@ export async function* resumed(
     } catch (e) {
       options.signal.throwIfAborted();
       failures = at > before ? 1 : failures + 1;
-      if (!isPassing(e) || failures >= ATTEMPTS) throw e;
+      if (!isPassing(e)) throw e;
+      if (failures >= ATTEMPTS) throw e instanceof WharfError ? e : brokenOff({ what: options.what, at }, { cause: e });
       await backOff(failures, options);
     }
   }

@@ -14,6 +14,12 @@ export const blobMismatch = defineError(
   'internal',
   (f: { digest: string }) => `filesystem layer verification failed for digest ${f.digest}`,
 );
+export const brokenOff = defineError(
+  'DOWNLOAD_BROKEN_OFF',
+  'internal',
+  (f: { what: string; at: number }) =>
+    `the download of ${f.what} broke off at byte ${f.at}, and five attempts in a row brought no more`,
+);
 export const badManifest = defineError('BAD_MANIFEST', 'internal', (f: { why: string }) => f.why);
 /** A registry of one's own cannot be started that way. */
 export const badRegistryOption = defineError('BAD_REGISTRY_OPTION', 'invalid', (f: { why: string }) => f.why);

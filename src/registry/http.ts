@@ -8,8 +8,12 @@ import { certificatesFor, trustedAuthorities } from './certificates.ts';
 import { registryRefused, registryUnreachable } from './errors.ts';
 
 const CONNECT_MS = 10_000;
-/** How long a connection may say nothing. */
-const IDLE_MS = 60_000;
+/** How long a registry may think about an answer. */
+const ANSWER_MS = 60_000;
+/** How long it may take to put away what it was sent. */
+const STORE_MS = 600_000;
+/** How long there may be nothing of an answer that has begun. */
+const BODY_MS = 20_000;
 const MAX_REDIRECTS = 5;
 const MAX_DOCUMENT = 8 * 1024 * 1024;
 
@@ -17,8 +21,8 @@ export interface HttpRequest {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Buffer | Readable;
-  /** How long nothing may come, milliseconds; a minute unless told. */
-  readonly idleMs?: number;
+  /** How long nothing may come, milliseconds; a minute unless told, twenty seconds once the answer has begun. */
+  readonly idleMs?: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -74,10 +78,7 @@ export class Http implements Disposable {
     }
   }
 
-  async #once(
-    url: URL,
-    { method = 'GET', headers = {}, body, idleMs = IDLE_MS, signal }: HttpRequest,
-  ): Promise<IncomingMessage> {
+  async #once(url: URL, { method = 'GET', headers = {}, body, idleMs, signal }: HttpRequest): Promise<IncomingMessage> {
     const tls = url.protocol === 'https:';
     if (tls && this.#verifyTls) trustedAuthorities();
     const send = tls ? httpsRequest : httpRequest;
@@ -99,7 +100,9 @@ export class Http implements Disposable {
       const settled = (): void => clearTimeout(late);
       socket.once(tls ? 'secureConnect' : 'connect', settled).once('close', settled);
     });
-    out.setTimeout(idleMs, () => out.destroy(new Timeout('i/o timeout')));
+    const hangUp = (): void => void out.destroy(new Timeout('i/o timeout'));
+    out.setTimeout(idleMs ?? (body === undefined ? ANSWER_MS : STORE_MS), hangUp);
+    out.once('response', () => out.setTimeout(idleMs ?? BODY_MS));
     try {
       if (body !== undefined && !Buffer.isBuffer(body)) {
         // The registry may answer (with a refusal) before it has read everything.
