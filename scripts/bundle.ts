@@ -14,7 +14,7 @@ await build({
   entryPoints: {
     ...Object.fromEntries(programs.map((name) => [`main/${name}`, `${root}src/bin/${name}.ts`])),
     // The thread that unpacks layers; src/storage/layers/unpack-pool.ts looks for it here.
-    'main/unpack-worker': `${root}src/storage/layers/unpack-worker.ts`,
+    'main/layer-thread': `${root}src/storage/layers/layer-thread.ts`,
     // The threads that read and copy files for builds; src/build/files/file-threads.ts looks for it here.
     'main/file-worker': `${root}src/build/files/file-worker.ts`,
     // The thread that carries bytes for published ports; src/network/keeper/pump-thread.ts looks for it here.

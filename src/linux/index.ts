@@ -4,7 +4,7 @@ export * from './mount.ts';
 export * from './xattr.ts';
 export * from './node.ts';
 export * from './crypt.ts';
-export * from './decoders.ts';
+export * from './compression.ts';
 export * from './process.ts';
 export * from './spawn.ts';
 export * from './pty.ts';

@@ -141,6 +141,8 @@ export interface LayerStore {
   stage(tar: AsyncIterable<Uint8Array>, options?: Parameters<LayerStore['apply']>[2]): Promise<StagedLayer>;
   /** The layer's changes as an uncompressed tar whose digest is the diffID; made again from the files. */
   tar(chainId: ChainId): Promise<Readable>;
+  /** The same as gzip, made in another thread while it is read. @param onProgress told how much of the tar is done, bytes */
+  compressed(chainId: ChainId, onProgress: (tarBytes: number) => void): AsyncIterable<Buffer>;
   /** The bytes of the blob that was kept, if there is one. */
   blob(chainId: ChainId): Readable | undefined;
   /** What the layer itself has, without what is below it: directories before what is in them. */

@@ -4,6 +4,8 @@ const WRITTEN = 0;
 const READ = 1;
 const STATE = 2;
 const NEWS = 3;
+/** Free for the writer's use. */
+const MARK = 4;
 const ENDED = 1;
 const ABANDONED = 2;
 
@@ -14,10 +16,16 @@ export interface RingMemory {
 }
 
 export function ringMemory(): RingMemory {
-  return { control: new SharedArrayBuffer(16), data: new SharedArrayBuffer(BYTES) };
+  return { control: new SharedArrayBuffer(20), data: new SharedArrayBuffer(BYTES) };
 }
 
-/** The writing end, in a thread that must not wait: it is told when there is room. */
+/** Makes it ready for another stream; nobody uses it. */
+export function resetRing({ control }: RingMemory): void {
+  const places = new Int32Array(control);
+  for (let place = 0; place < places.length; place++) Atomics.store(places, place, 0);
+}
+
+/** The writing end. A thread that has nothing else to do writes with `write`, others with `put` and `room`. */
 export class RingWriter {
   readonly #control: Int32Array<SharedArrayBuffer>;
   readonly #data: Uint8Array;
@@ -25,11 +33,6 @@ export class RingWriter {
   constructor({ control, data }: RingMemory) {
     this.#control = new Int32Array(control);
     this.#data = new Uint8Array(data);
-  }
-
-  /** Makes it ready for another stream; the reader has done with the last one. */
-  reset(): void {
-    for (const place of [WRITTEN, READ, STATE]) Atomics.store(this.#control, place, 0);
   }
 
   /** Puts in as much as there is room for, and gives how much that was. */
@@ -47,10 +50,28 @@ export class RingWriter {
     return n;
   }
 
-  /** Waits until the reader has taken something since the ring was full. */
+  /** Waits until the reader has taken something since the ring was full, or somebody has called `wake`. */
   async room(): Promise<void> {
-    const full = (Atomics.load(this.#control, WRITTEN) - BYTES) | 0;
-    await Atomics.waitAsync(this.#control, READ, full).value;
+    await Atomics.waitAsync(this.#control, READ, this.#readWhenFull()).value;
+  }
+
+  /** Lets a writer that waits for room go on, as nobody will read any more. */
+  wake(): void {
+    Atomics.notify(this.#control, READ);
+  }
+
+  /** Puts in all of it, and blocks the thread as long as that takes. */
+  write(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      const n = this.put(bytes.subarray(at));
+      at += n;
+      if (n === 0) Atomics.wait(this.#control, READ, this.#readWhenFull());
+    }
+  }
+
+  /** A number that the reader sees at once, not after what is in the ring: 32 bits. */
+  mark(value: number): void {
+    Atomics.store(this.#control, MARK, value);
   }
 
   end(): void {
@@ -61,55 +82,67 @@ export class RingWriter {
     this.#close(ABANDONED);
   }
 
-  /** Lets a writer that waits for room go on, as nobody will read any more. */
-  wake(): void {
-    Atomics.notify(this.#control, READ);
+  #readWhenFull(): number {
+    return (Atomics.load(this.#control, WRITTEN) - BYTES) | 0;
   }
-
   #close(state: number): void {
     Atomics.store(this.#control, STATE, state);
     this.#tell();
   }
-
   #tell(): void {
     Atomics.add(this.#control, NEWS, 1);
     Atomics.notify(this.#control, NEWS);
   }
 }
 
-/** The reading end, in a thread that has nothing else to do: it waits without a promise. */
+/** The reading end. A thread that has nothing else to do reads with `read`, others with `take` and `news`. */
 export class RingReader {
   readonly #control: Int32Array<SharedArrayBuffer>;
   readonly #data: Uint8Array;
+  #known = 0;
 
   constructor({ control, data }: RingMemory) {
     this.#control = new Int32Array(control);
     this.#data = new Uint8Array(data);
   }
 
-  /**
-   * Copies what is there, at most what fits into `target`. Waits if there is nothing; 0 at the end.
-   * @returns `undefined` if the stream was abandoned
-   */
-  take(target: Uint8Array): number | undefined {
+  /** Copies what is there, at most what fits into `target`: how much that is. Else why there is nothing. */
+  take(target: Uint8Array): number | 'nothing yet' | 'ended' | 'abandoned' {
+    this.#known = Atomics.load(this.#control, NEWS);
+    const state = Atomics.load(this.#control, STATE);
+    if (state === ABANDONED) return 'abandoned';
+    const read = Atomics.load(this.#control, READ);
+    const there = (Atomics.load(this.#control, WRITTEN) - read) >>> 0;
+    if (there === 0) return state === ENDED ? 'ended' : 'nothing yet';
+    const at = (read >>> 0) % BYTES;
+    const n = Math.min(there, target.length, BYTES - at);
+    target.set(this.#data.subarray(at, at + n));
+    Atomics.store(this.#control, READ, (read + n) | 0);
+    Atomics.notify(this.#control, READ);
+    return n;
+  }
+
+  /** Waits until the writer has done something since the last `take`, or somebody has called `wake`. */
+  async news(): Promise<void> {
+    await Atomics.waitAsync(this.#control, NEWS, this.#known).value;
+  }
+
+  /** Lets a reader that waits for news go on, as nobody will write any more. */
+  wake(): void {
+    Atomics.notify(this.#control, NEWS);
+  }
+
+  /** As `take`, but blocks the thread until there is something. */
+  read(target: Uint8Array): number | 'ended' | 'abandoned' {
     for (;;) {
-      const news = Atomics.load(this.#control, NEWS);
-      const state = Atomics.load(this.#control, STATE);
-      if (state === ABANDONED) return undefined;
-      const written = Atomics.load(this.#control, WRITTEN);
-      const read = Atomics.load(this.#control, READ);
-      const there = (written - read) >>> 0;
-      if (there === 0) {
-        if (state === ENDED) return 0;
-        Atomics.wait(this.#control, NEWS, news);
-        continue;
-      }
-      const at = (read >>> 0) % BYTES;
-      const n = Math.min(there, target.length, BYTES - at);
-      target.set(this.#data.subarray(at, at + n));
-      Atomics.store(this.#control, READ, (read + n) | 0);
-      Atomics.notify(this.#control, READ);
-      return n;
+      const taken = this.take(target);
+      if (taken !== 'nothing yet') return taken;
+      Atomics.wait(this.#control, NEWS, this.#known);
     }
+  }
+
+  /** What the writer told last. */
+  get mark(): number {
+    return Atomics.load(this.#control, MARK) >>> 0;
   }
 }

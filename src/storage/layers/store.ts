@@ -14,9 +14,10 @@ import { packTree } from '../tar/pack.ts';
 import { layerContents } from './contents.ts';
 import { adoptFromBelow } from './implied.ts';
 import { LowerView } from './lower-view.ts';
-import { replayRecipe } from './recipe.ts';
+import { remakeTar, type TarRecipe } from './remake.ts';
 import { LayerUnpacker, type Unpacked, type UnpackTarget } from './unpack-layer.ts';
-import { UnpackPool } from './unpack-pool.ts';
+import { ThreadPool } from './thread-pool.ts';
+import { compressInThread, unpackInThread } from './thread-work.ts';
 
 /** Compressed bytes that are unpacked at once, in this thread. */
 const SMALL = 256 * 1024;
@@ -42,7 +43,7 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
   readonly #layout: Layout;
   readonly #db: Database;
   readonly #records: ReturnType<typeof records>;
-  readonly #pool = new UnpackPool();
+  readonly #pool = new ThreadPool();
 
   constructor(layout: Layout, db: Database) {
     this.#layout = layout;
@@ -87,7 +88,7 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
       const target = { made, keep: kept && join(made, BLOB) };
       const unpacked = small
         ? await unpackHere(target, whole, options.signal)
-        : await this.#pool.unpack(target, whole, options.signal);
+        : await unpackInThread(this.#pool, target, whole, options.signal);
       if (options.expect !== undefined && options.expect !== unpacked.diffId) {
         throw digestMismatch({ expected: options.expect, actual: unpacked.diffId });
       }
@@ -150,10 +151,14 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
 
   async tar(chainId: ChainId): Promise<Readable> {
     const record = this.#require(chainId);
-    return Readable.from(verified(this.#remake(record), record.diffId), {
+    return Readable.from(remakeTar(this.#recipe(record)), {
       objectMode: false,
       highWaterMark: 1024 * 1024,
     });
+  }
+
+  compressed(chainId: ChainId, onProgress: (tarBytes: number) => void): AsyncIterable<Buffer> {
+    return compressInThread(this.#pool, this.#recipe(this.#require(chainId)), onProgress);
   }
 
   blob(chainId: ChainId): Readable | undefined {
@@ -209,11 +214,8 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
     await this.#pool[Symbol.asyncDispose]();
   }
 
-  #remake(record: LayerRecord): Generator<Buffer, void, undefined> {
-    const directory = join(this.#layout.layers, record.directory);
-    return record.tar === 'recipe'
-      ? replayRecipe(join(directory, 'recipe'), join(directory, 'fs'))
-      : packTree(join(directory, 'fs'), { whiteouts: 'overlay', clampSeconds: record.clampSeconds });
+  #recipe({ directory, diffId, tar, clampSeconds }: LayerRecord): TarRecipe {
+    return { directory: join(this.#layout.layers, directory), diffId, tar, clampSeconds };
   }
 
   /** Moves a finished directory to its place and records it. If the layer is there by now, that one stays. */
@@ -318,15 +320,4 @@ async function digestTar(tar: Iterable<Buffer>): Promise<{ diffId: DiffId; tarBy
     await yieldToOthers(); // hashing and reading are synchronous: others get their turn
   }
   return { diffId: digestFromHex(hash.digest('hex')) as DiffId, tarBytes };
-}
-
-/** Passes a tar on; fails at its end if it is not what it should be. */
-function* verified(tar: Iterable<Buffer>, diffId: DiffId): Generator<Buffer, void, undefined> {
-  const hash = createHash('sha256');
-  for (const chunk of tar) {
-    hash.update(chunk);
-    yield chunk;
-  }
-  const actual = digestFromHex(hash.digest('hex'));
-  if (actual !== diffId) throw digestMismatch({ expected: diffId, actual });
 }

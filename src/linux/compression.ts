@@ -52,17 +52,10 @@ export function gzipDecoder(): Decoder {
   let open = true;
   return {
     decode(input, output) {
-      stream.writeBigUInt64LE(pointer(input), AT.nextIn);
-      stream.writeUInt32LE(input.length, AT.availIn);
-      stream.writeBigUInt64LE(pointer(output), AT.nextOut);
-      stream.writeUInt32LE(output.length, AT.availOut);
+      setStream(stream, input, output);
       const result = Number(functions.inflate(stream, 0));
       if (result < 0 && result !== Z_BUF_ERROR) throw new DecodeError(zlibMessage(stream) ?? `zlib error ${result}`);
-      return {
-        consumed: input.length - stream.readUInt32LE(AT.availIn),
-        produced: output.length - stream.readUInt32LE(AT.availOut),
-        ended: result === Z_STREAM_END,
-      };
+      return progressOf(stream, input, output, result);
     },
     reset: () => void functions.reset(stream),
     [Symbol.dispose]() {
@@ -111,6 +104,61 @@ export function zstdDecoder(): Decoder {
   };
 }
 let zstd: Record<'create' | 'decompress' | 'isError' | 'errorName' | 'free', ReturnType<typeof own.func>> | undefined;
+
+/** Compresses, synchronously, from one buffer into another. */
+export interface Encoder extends Disposable {
+  /** @param last nothing follows the input: to be called until it has `ended` */
+  encode(input: Uint8Array, output: Uint8Array, last: boolean): Decoded;
+}
+
+const Z_DEFLATED = 8;
+const MEMORY_LEVEL = 8;
+const Z_FINISH = 4;
+
+/** An encoder of gzip: no name, no time, so that the same bytes give the same bytes. @param level 1 (fast) to 9 (small) */
+export function gzipEncoder(level: number): Encoder {
+  const functions = (deflater ??= {
+    init: own.func(
+      'int deflateInit2_(void *stream, int level, int method, int windowBits, int memory, int strategy, const char *version, int size)',
+    ),
+    deflate: own.func('int deflate(void *stream, int flush)'),
+    end: own.func('int deflateEnd(void *stream)'),
+    version: own.func('const char *zlibVersion()'),
+  });
+  const stream = Buffer.alloc(STREAM_BYTES);
+  const version = functions.version() as string;
+  const made = Number(functions.init(stream, level, Z_DEFLATED, GZIP_WINDOW, MEMORY_LEVEL, 0, version, STREAM_BYTES));
+  if (made !== 0) throw new Error('deflateInit2 failed');
+  let open = true;
+  return {
+    encode(input, output, last) {
+      setStream(stream, input, output);
+      const result = Number(functions.deflate(stream, last ? Z_FINISH : 0));
+      if (result < 0 && result !== Z_BUF_ERROR) throw new Error(`deflate: ${zlibMessage(stream) ?? result}`);
+      return progressOf(stream, input, output, result);
+    },
+    [Symbol.dispose]() {
+      if (open) functions.end(stream);
+      open = false;
+    },
+  };
+}
+let deflater: Record<'init' | 'deflate' | 'end' | 'version', ReturnType<typeof own.func>> | undefined;
+
+function setStream(stream: Buffer, input: Uint8Array, output: Uint8Array): void {
+  stream.writeBigUInt64LE(pointer(input), AT.nextIn);
+  stream.writeUInt32LE(input.length, AT.availIn);
+  stream.writeBigUInt64LE(pointer(output), AT.nextOut);
+  stream.writeUInt32LE(output.length, AT.availOut);
+}
+
+function progressOf(stream: Buffer, input: Uint8Array, output: Uint8Array, result: number): Decoded {
+  return {
+    consumed: input.length - stream.readUInt32LE(AT.availIn),
+    produced: output.length - stream.readUInt32LE(AT.availOut),
+    ended: result === Z_STREAM_END,
+  };
+}
 
 /** Where the bytes lie; valid as long as they are referred to, and only for what is not on V8's heap (more than 64 bytes). */
 function pointer(bytes: Uint8Array): bigint {
