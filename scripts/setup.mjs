@@ -3,13 +3,17 @@
 import { fetchCliPlugins } from './lib/cli-plugins.mjs';
 import { installNpmPackages } from './lib/npm-packages.mjs';
 import { fail } from './lib/say.mjs';
+import { fetchStockEngines } from './lib/stock-engine.mjs';
 import { installPackages } from './lib/system-packages.mjs';
 
 try {
   const tests = process.argv.includes('--for-tests');
   await installPackages('engine', 'baseImages', ...(tests ? ['examples', 'clients'] : []));
   await installNpmPackages();
-  if (tests) await fetchCliPlugins();
+  if (tests) {
+    await fetchCliPlugins();
+    await fetchStockEngines();
+  }
 } catch (e) {
   fail(e.message);
 }

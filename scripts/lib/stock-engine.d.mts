@@ -1,0 +1,2 @@
+export const STOCK_ENGINES: string;
+export function fetchStockEngines(): Promise<void>;
