@@ -4,7 +4,7 @@ import type { Flag, Flags } from '../flags.ts';
 import type { Completion } from './completion.ts';
 import { completeCompose } from './compose.ts';
 import { candidatesOf, type Candidate } from './names.ts';
-import { ARGUMENTS, VALUES, type Target } from './targets.ts';
+import { ARGUMENTS, FILTERS, VALUES, type Target } from './targets.ts';
 
 const NOTHING: Completion = { kind: 'words', candidates: [] };
 
@@ -27,10 +27,11 @@ export async function complete(words: readonly string[], globals: Flags, context
   }
   const command = await found.entry.load();
   const options = command.options as Flags;
+  const { paths } = found.entry;
   const inner = read(options, typed.slice(found.length), command.interspersed ?? true);
-  if (inner.awaiting !== undefined) return byValue(inner.awaiting, current, context);
-  if (current.startsWith('-') && !inner.closed) return byFlag(options, current, context);
-  const places = found.entry.paths.map((p) => ARGUMENTS[p]).find((p) => p !== undefined) ?? [];
+  if (inner.awaiting !== undefined) return byValue(inner.awaiting, current, context, paths);
+  if (current.startsWith('-') && !inner.closed) return byFlag(options, current, context, paths);
+  const places = paths.map((p) => ARGUMENTS[p]).find((p) => p !== undefined) ?? [];
   const target = places[Math.min(inner.args.length, places.length - 1)];
   if (target === undefined) return NOTHING;
   return byTarget(target, current, context, new Set(inner.args));
@@ -84,13 +85,18 @@ function commandsBelow(typed: readonly string[]): Candidate[] {
   return [...top, ...Object.entries(GROUPS).map(([word, about]) => ({ word, about }))];
 }
 
-async function byFlag(flags: Flags, current: string, context: CommandContext): Promise<Completion> {
+async function byFlag(
+  flags: Flags,
+  current: string,
+  context: CommandContext,
+  paths: readonly string[] = [],
+): Promise<Completion> {
   const equals = current.indexOf('=');
   const shown = Object.values(flags).filter((f) => !f.hidden) as Flag<unknown>[];
   if (equals > 0) {
     const flag = shown.find((f) => f.names.includes(current.slice(2, equals)));
     if (flag === undefined) return NOTHING;
-    const found = await byValue(flag, current.slice(equals + 1), context);
+    const found = await byValue(flag, current.slice(equals + 1), context, paths);
     const prefix = current.slice(0, equals + 1);
     return { ...found, candidates: found.candidates.map((c) => ({ ...c, word: prefix + c.word })) };
   }
@@ -98,8 +104,15 @@ async function byFlag(flags: Flags, current: string, context: CommandContext): P
   return fitting([...all, { word: '--help', about: 'Print usage' }], current);
 }
 
-function byValue(flag: Flag<unknown>, current: string, context: CommandContext): Promise<Completion> {
-  return byTarget(VALUES[flag.names[0] ?? ''] ?? 'nothing', current, context, new Set());
+function byValue(
+  flag: Flag<unknown>,
+  current: string,
+  context: CommandContext,
+  paths: readonly string[] = [],
+): Promise<Completion> {
+  const name = flag.names[0] ?? '';
+  const filters = name === 'filter' ? paths.map((p) => FILTERS[p]).find((f) => f !== undefined) : undefined;
+  return byTarget(filters ?? VALUES[name] ?? 'nothing', current, context, new Set());
 }
 
 async function byTarget(

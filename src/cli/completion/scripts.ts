@@ -32,17 +32,22 @@ complete -F _wharf wharf
 # Completion of wharf for zsh. Load it with:  source <(wharf completion zsh)
 # or for all shells:  wharf completion zsh > "${'$'}{fpath[1]}/_wharf"
 _wharf() {
-  local -a lines described
-  local kind line
+  local -a lines closed open
+  local kind line entry
   lines=("${'$'}{(@f)$(${'$'}{words[1]} __complete "${'$'}{(@)words[2,CURRENT]}" 2>/dev/null)}")
   kind=${'$'}{lines[1]}
   for line in "${'$'}{(@)lines[2,-1]}"; do
-    described+=("${'$'}{${'$'}{line%%$'\t'*}//:/\\:}:${'$'}{line#*$'\t'}")
+    entry="${'$'}{${'$'}{line%%$'\t'*}//:/\\:}:${'$'}{line#*$'\t'}"
+    # More follows what ends so: no blank after it.
+    if [[ ${'$'}{line%%$'\t'*} == *[=:,/] ]]; then open+=("$entry"); else closed+=("$entry"); fi
   done
   case $kind in
     :files) _files ;;
     :folders) _files -/ ;;
-    *) (( $#described )) && _describe -V wharf described ;;
+    *)
+      (( $#closed )) && _describe -V wharf closed
+      (( $#open )) && _describe -V wharf open -S ''
+      ;;
   esac
 }
 if [ "$funcstack[1]" = _wharf ]; then

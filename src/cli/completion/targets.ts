@@ -56,6 +56,8 @@ export const ARGUMENTS: Readonly<Record<string, readonly Target[]>> = {
   'network rm': ['network'],
   'volume inspect': ['volume'],
   'volume rm': ['volume'],
+  'context export': ['context', 'file', 'nothing'],
+  'context import': ['nothing', 'file', 'nothing'],
   'context inspect': ['context'],
   'context rm': ['context'],
   'context update': ['context', 'nothing'],
@@ -68,6 +70,30 @@ const CAPABILITIES =
   'ALL AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND BPF CHECKPOINT_RESTORE CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID IPC_LOCK IPC_OWNER KILL LEASE LINUX_IMMUTABLE MAC_ADMIN MAC_OVERRIDE MKNOD NET_ADMIN NET_BIND_SERVICE NET_BROADCAST NET_RAW PERFMON SETFCAP SETGID SETPCAP SETUID SYSLOG SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_MODULE SYS_NICE SYS_PACCT SYS_PTRACE SYS_RAWIO SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG WAKE_ALARM'.split(
     ' ',
   );
+const TIMES = ['since=', 'until='];
+const LABELS = ['label=', 'label!='];
+const STATES = ['created', 'dead', 'exited', 'paused', 'removing', 'restarting', 'running'].map((s) => `status=${s}`);
+const HEALTH = ['healthy', 'none', 'starting', 'unhealthy'].map((s) => `health=${s}`);
+const EVENT_TYPES = ['builder', 'container', 'daemon', 'image', 'network', 'volume'].map((s) => `type=${s}`);
+
+/** What `--filter` takes, by the command's first spelling. */
+export const FILTERS: Readonly<Record<string, readonly string[]>> = {
+  'container ls': [
+    ...['ancestor=', 'before=', 'exited=', 'expose=', 'id=', 'label=', 'name=', 'network=', 'publish=', 'since='],
+    ...['volume=', ...STATES, ...HEALTH],
+  ],
+  'container prune': ['until=', ...LABELS],
+  'image ls': ['before=', 'dangling=false', 'dangling=true', 'label=', 'reference=', ...TIMES],
+  'image prune': ['until=', ...LABELS],
+  'network ls': ['driver=', 'id=', 'label=', 'name=', 'scope=local', 'type=builtin', 'type=custom'],
+  'network prune': ['until=', ...LABELS],
+  'volume ls': ['dangling=false', 'dangling=true', 'driver=', 'label=', 'name='],
+  'volume prune': ['all=true', ...LABELS],
+  'system prune': ['until=', ...LABELS],
+  'system events': ['container=', 'event=', 'image=', 'label=', 'network=', 'volume=', ...EVENT_TYPES],
+  'builder prune': ['until='],
+  search: ['is-automated=', 'is-official=true', 'stars='],
+};
 const FORMATS = ['json', 'table'];
 
 /** Values of options by their first name. An option that is not here takes something that nobody can guess. */
