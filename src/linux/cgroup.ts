@@ -1,4 +1,5 @@
 import { type Dirent, existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** `hybrid`: version 1 controllers with a version 2 tree beside them (systemd's word). */
@@ -96,6 +97,21 @@ export function isFrozen(host: CgroupHost, path: string): boolean {
   const v1 = host.mounts.get('freezer');
   if (v1 !== undefined) return (readText(join(v1, path, 'freezer.state'))?.trim() ?? 'THAWED') !== 'THAWED';
   return readText(join(host.mounts.get('') ?? '/sys/fs/cgroup', path, 'cgroup.freeze'))?.trim() === '1';
+}
+
+/** A process number that no process has (the kernel's PID_MAX_LIMIT). */
+const NOBODY = '4194304';
+
+/**
+ * Readies the kernel for processes that are about to join groups. The first to join one after some 20 ms of rest waits until
+ * every processor has passed through the scheduler, for 5 to 15 ms; asked to move a process that does not exist, the kernel
+ * does that waiting now (cgroup_threadgroup_rwsem), on a thread of the pool, and for the next ones there is none.
+ * @param path a group of our own; where it does not exist nothing happens
+ */
+export async function readyForJoining(host: CgroupHost, path: string): Promise<void> {
+  const [mount] = host.mounts.values();
+  if (mount === undefined) return;
+  await writeFile(join(mount, path, 'cgroup.procs'), NOBODY, { flag: 'r+' }).catch(() => undefined);
 }
 
 /**

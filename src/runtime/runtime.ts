@@ -8,6 +8,7 @@ import {
   cgroupPids,
   cgroupStats,
   isFrozen,
+  readyForJoining,
   realtimeNanos,
   removeCgroup,
   setFrozen,
@@ -107,6 +108,10 @@ export class MonitoredRuntime implements Runtime {
 
   info(): RuntimeInfo {
     return this.#info;
+  }
+
+  anticipate(): void {
+    void readyForJoining(this.#cgroups, this.#options.cgroupParent);
   }
 
   async create(request: CreateContainer): Promise<{ readonly pid: number }> {

@@ -41,6 +41,8 @@ export async function create(
   ctx: Context,
   request: CreateRequest,
 ): Promise<{ readonly id: string; readonly warnings: string[] }> {
+  // Mostly the start follows at once.
+  ctx.options.runtime.anticipate();
   const image = request.config.Image ? ctx.images.get(request.config.Image) : undefined;
   checkPlatform(request, image);
   const config = mergeConfig(request.config, image?.config.config);
