@@ -14,6 +14,11 @@ export interface CopyOptions {
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
   /** Mode of everything copied but links; `undefined`: modes are kept. */
   readonly mode: ModeChange | undefined;
+  /**
+   * If the destination is below the mount of an overlay (`root`): its directory of changes. What is written there into a
+   * directory that copying has just made shows below `root` too, and is written faster.
+   */
+  readonly overlay?: { readonly root: string; readonly upper: string } | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -61,7 +66,8 @@ export class TreeCopier {
         else {
           if (inode !== undefined) this.#copied.set(inode, place);
           if (type === S_IF.REG) {
-            const job = { source: tree.sourceOf(entry), to: place, ...this.#attributes(entry) };
+            const to = isNew ? this.#upperOf(place) : place;
+            const job = { source: tree.sourceOf(entry), to, ...this.#attributes(entry) };
             jobs.push(job);
             paths.set(job, path);
           } else {
@@ -79,6 +85,12 @@ export class TreeCopier {
     for (const [first, second] of links) linkSync(first, second);
     // Directories after their content, which changes their times.
     for (const [place, entry] of [...fresh].toReversed()) this.#dress(entry, place);
+  }
+
+  #upperOf(place: string): string {
+    const { overlay } = this.#options;
+    if (overlay === undefined || !place.startsWith(`${overlay.root}/`)) return place;
+    return overlay.upper + place.slice(overlay.root.length);
   }
 
   #attributes({ stat, type, fact }: Entry): Omit<CopyJob, 'source' | 'to'> {

@@ -122,7 +122,7 @@ export function copyWork(
         mode,
         parents: step.parents,
       } as const;
-      await placeFiles(scratch.root, all, placement, session.signal);
+      await placeFiles(scratch, all, placement, session.signal);
       const layer = await scratch.commit({ mtimeSeconds: session.epochSeconds });
       return { layer, createdBy: historyOf(all) };
     },

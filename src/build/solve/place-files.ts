@@ -8,6 +8,7 @@ import type { ModeChange } from '../files/mode-change.ts';
 import { parseModeChange } from '../files/mode-change.ts';
 import { clamp, makeDirectories, resolveInRoot, statOf } from '../files/in-root.ts';
 import type { Selected } from './select-sources.ts';
+import type { Scratch } from './snapshot.ts';
 
 export interface Placement {
   readonly keyword: 'COPY' | 'ADD';
@@ -34,7 +35,7 @@ export function destinationOf(written: string, workdir: string): string {
  * @throws {WharfError} `BUILD_STEP_FAILED`
  */
 export async function placeFiles(
-  root: string,
+  { root, upper }: Pick<Scratch, 'root' | 'upper'>,
   selected: readonly Selected[],
   placement: Placement,
   signal: AbortSignal,
@@ -46,7 +47,7 @@ export async function placeFiles(
       message: `When using ${keyword} with more than one source file, the destination must be a directory and end with a /`,
     });
   }
-  const copier = new TreeCopier({ owner, mode, signal });
+  const copier = new TreeCopier({ owner, mode, overlay: { root, upper }, signal });
   for (const source of selected) {
     const path = resolveInRoot(root, posix.join(destination, source.parents ?? ''));
     const there = statOf(join(root, path));

@@ -13,6 +13,8 @@ export function newBuildId(): string {
 export interface Scratch extends AsyncDisposable {
   readonly key: string;
   readonly root: string;
+  /** Where the changes are, as overlayfs keeps them. */
+  readonly upper: string;
   /** Makes what was written a layer; `null` if that is nothing. */
   commit(options: { readonly mtimeSeconds?: number | undefined }): Promise<Layer | null>;
 }
@@ -27,6 +29,7 @@ export async function openScratch(snapshots: SnapshotStore, parent: ChainId | nu
   return {
     key,
     root,
+    upper: snapshots.directories(key).upper,
     commit: ({ mtimeSeconds }) => snapshots.commit(key, mtimeSeconds === undefined ? {} : { mtimeSeconds }),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };

@@ -131,7 +131,7 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
   ): Promise<Layer> {
     const clamp = options.clampSeconds === undefined ? {} : { clampSeconds: options.clampSeconds };
     const [{ diffId, tarBytes }] = await Promise.all([
-      digestTar(packTree(tree, { whiteouts: 'overlay', ...clamp })),
+      digestTar(packTree(tree, { whiteouts: 'overlay', passing: true, ...clamp })),
       syncFileSystem(tree),
     ]);
     const made = join(this.#layout.tmp, `layer-${shortName()}`);

@@ -29,6 +29,8 @@ export interface PackOptions {
   readonly exclude?: (name: ByteString) => boolean;
   /** Put before every name: `etc/` gives `etc/passwd`. */
   readonly prefix?: string;
+  /** Chunks are good only until the next one is asked for: what only looks at them is spared new memory for each. */
+  readonly passing?: boolean;
   /** Also the root itself, as `./`. */
   readonly root?: boolean;
 }
@@ -39,7 +41,7 @@ export interface PackOptions {
  * taken back. Bounded memory.
  */
 export function* packTree(root: string, options: PackOptions): Generator<Buffer, void, undefined> {
-  const out = new Gatherer();
+  const out = options.passing === true ? new PassingGatherer() : new Gatherer();
   const links = new Map<string, ByteString>();
   const prefix = byteString(options.prefix ?? '');
   const top = byteString(root);
@@ -125,6 +127,48 @@ class Gatherer {
     }
     const padding = paddingOf(size);
     if (padding > 0) yield* this.add(Buffer.alloc(padding));
+  }
+}
+
+/** The same with one buffer for everything. */
+class PassingGatherer {
+  readonly #buffer = Buffer.allocUnsafe(CHUNK);
+  #length = 0;
+  *add(bytes: Buffer): Generator<Buffer, void, undefined> {
+    for (let at = 0; at < bytes.length; ) {
+      if (this.#length === CHUNK) yield* this.flush();
+      const n = bytes.copy(this.#buffer, this.#length, at);
+      this.#length += n;
+      at += n;
+    }
+  }
+  *flush(): Generator<Buffer, void, undefined> {
+    if (this.#length > 0) yield this.#buffer.subarray(0, this.#length);
+    this.#length = 0;
+  }
+  *content(path: ByteString, size: number): Generator<Buffer, void, undefined> {
+    const fd = openIfThere(path);
+    let ended = fd === undefined;
+    try {
+      for (let left = size + paddingOf(size); left > 0; ) {
+        if (this.#length === CHUNK) yield* this.flush();
+        const room = Math.min(left, CHUNK - this.#length);
+        const wanted = Math.min(room, Math.max(0, left - paddingOf(size)));
+        let have = 0;
+        if (fd !== undefined && !ended && wanted > 0) {
+          have = readSync(fd, this.#buffer, this.#length, wanted, null);
+          ended = have === 0;
+        }
+        if (have === 0) {
+          this.#buffer.fill(0, this.#length, this.#length + room);
+          have = room;
+        }
+        this.#length += have;
+        left -= have;
+      }
+    } finally {
+      if (fd !== undefined) closeSync(fd);
+    }
   }
 }
 
