@@ -27,7 +27,7 @@ export function compressLayer(recipe: TarRecipe, writer: RingWriter): void {
       if (ended || (!last && !full && at === input.length)) return;
     }
   };
-  for (const chunk of remakeTar(recipe)) {
+  for (const chunk of remakeTar(recipe, { fleeting: true })) {
     if (chunk.length === 0) continue;
     encode(chunk, false);
     tarBytes += chunk.length;

@@ -12,6 +12,8 @@ import { byteString, type ByteString, diskPath } from '../tar/entry.ts';
  */
 const BLOCK = 1024 * 1024;
 const RAW_HEAD = 5;
+/** Length of a scratch buffer, and of pieces of files without one. */
+export const CHUNK = 256 * 1024;
 
 export class RecipeWriter {
   readonly #fd: number;
@@ -91,8 +93,12 @@ export class RecipeWriter {
   }
 }
 
-/** Makes the tar that a recipe was written for. `root` is the layer's `fs`. @throws {WharfError} `BAD_LAYER` if a file is not as it was */
-export function* replayRecipe(path: string, root: string): Generator<Buffer, void, undefined> {
+/**
+ * Makes the tar that a recipe was written for. `root` is the layer's `fs`.
+ * @param scratch where files are read into, again and again: every piece is gone with the next one
+ * @throws {WharfError} `BAD_LAYER` if a file is not as it was
+ */
+export function* replayRecipe(path: string, root: string, scratch?: Buffer): Generator<Buffer, void, undefined> {
   const fd = openSync(path, 'r');
   try {
     const size = fstatSync(fd).size;
@@ -112,7 +118,7 @@ export function* replayRecipe(path: string, root: string): Generator<Buffer, voi
           yield block.subarray(i + 5, i + 5 + n);
           i += 5 + n;
         } else {
-          yield* contentOf(`${byteString(root)}/${names[n] ?? ''}`, block.readDoubleLE(i + 5));
+          yield* contentOf(`${byteString(root)}/${names[n] ?? ''}`, block.readDoubleLE(i + 5), scratch);
           i += 13;
         }
       }
@@ -122,11 +128,12 @@ export function* replayRecipe(path: string, root: string): Generator<Buffer, voi
   }
 }
 
-function* contentOf(path: ByteString, size: number): Generator<Buffer, void, undefined> {
+function* contentOf(path: ByteString, size: number, scratch: Buffer | undefined): Generator<Buffer, void, undefined> {
   const fd = openSync(diskPath(path), constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     for (let left = size; left > 0; ) {
-      const chunk = Buffer.allocUnsafe(Math.min(left, 256 * 1024));
+      const length = Math.min(left, CHUNK);
+      const chunk = scratch?.subarray(0, length) ?? Buffer.allocUnsafe(length);
       const n = readSync(fd, chunk, 0, chunk.length, null);
       if (n === 0) throw badLayer({ why: `a file of the layer has changed: ${path}` });
       yield chunk.subarray(0, n);

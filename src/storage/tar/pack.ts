@@ -33,6 +33,8 @@ export interface PackOptions {
   readonly passing?: boolean;
   /** Also the root itself, as `./`. */
   readonly root?: boolean;
+  /** Every piece of the tar may be overwritten when the next one is asked for: less garbage, for those who are done with it. */
+  readonly fleeting?: boolean;
 }
 
 /**
@@ -41,7 +43,7 @@ export interface PackOptions {
  * taken back. Bounded memory.
  */
 export function* packTree(root: string, options: PackOptions): Generator<Buffer, void, undefined> {
-  const out = options.passing === true ? new PassingGatherer() : new Gatherer();
+  const out = options.passing === true ? new PassingGatherer() : new Gatherer(options.fleeting === true);
   const links = new Map<string, ByteString>();
   const prefix = byteString(options.prefix ?? '');
   const top = byteString(root);
@@ -97,6 +99,10 @@ export function* packTree(root: string, options: PackOptions): Generator<Buffer,
 class Gatherer {
   #pieces: Buffer[] = [];
   #length = 0;
+  readonly #scratch: Buffer | undefined;
+  constructor(fleeting: boolean) {
+    this.#scratch = fleeting ? Buffer.allocUnsafeSlow(CHUNK) : undefined;
+  }
   *add(bytes: Buffer): Generator<Buffer, void, undefined> {
     this.#pieces.push(bytes);
     this.#length += bytes.length;
@@ -111,7 +117,9 @@ class Gatherer {
     const fd = openIfThere(path);
     try {
       for (let left = size; left > 0; ) {
-        const chunk = Buffer.allocUnsafe(Math.min(left, CHUNK));
+        const length = Math.min(left, CHUNK);
+        const large = length >= CHUNK / 2;
+        const chunk = (large ? this.#scratch?.subarray(0, length) : undefined) ?? Buffer.allocUnsafe(length);
         let have = 0;
         while (fd !== undefined && have < chunk.length) {
           const n = readSync(fd, chunk, have, chunk.length - have, null);
@@ -119,7 +127,10 @@ class Gatherer {
           have += n;
         }
         chunk.fill(0, have);
-        yield* this.add(chunk);
+        if (large) {
+          yield* this.flush();
+          yield chunk;
+        } else yield* this.add(chunk);
         left -= chunk.length;
       }
     } finally {
