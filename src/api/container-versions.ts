@@ -9,11 +9,13 @@ import type {
 import type { EndpointSettings } from '../core/wire/network.ts';
 import { compareVersions } from './http/version.ts';
 
+const ENDPOINT_SYSCTLS = 'com.docker.network.endpoint.sysctls';
+
 /** A create request as the version it was written for meant it: what that version did not know counts as not said. */
 export function createRequestFor(version: string, request: ContainerCreateRequest): ContainerCreateRequest {
   const before = (v: string) => compareVersions(version, v) < 0;
-  const { Healthcheck, NetworkingConfig, HostConfig: host = {}, ...config } = request;
-  const endpoints = NetworkingConfig?.EndpointsConfig ?? {};
+  const { Healthcheck, NetworkingConfig, HostConfig: asked = {}, ...config } = request;
+  const { host, endpoints } = interfaceSysctls(before('1.47'), asked, NetworkingConfig?.EndpointsConfig ?? {});
   const names = Object.keys(endpoints);
   if (before('1.44') && names.length > 1) {
     throw invalidParameter({
@@ -30,6 +32,36 @@ export function createRequestFor(version: string, request: ContainerCreateReques
       EndpointsConfig: before('1.44') ? mapValues(endpoints, (e) => e && withoutMac(e)) : endpoints,
     },
   };
+}
+
+/**
+ * Kernel settings of the interface eth0, which is there only once the network is: until 1.46 they could stand among the
+ * container's own. @throws {WharfError} `INVALID_PARAMETER` for clients that should know
+ */
+function interfaceSysctls(
+  isOld: boolean,
+  asked: HostConfig,
+  endpoints: Readonly<Record<string, EndpointSettings | null>>,
+): { readonly host: HostConfig; readonly endpoints: Readonly<Record<string, EndpointSettings | null>> } {
+  const names = Object.keys(asked.Sysctls ?? {}).filter((name) => /^net\.[^.]+\.[^.]+\.eth0\./.test(name));
+  const [first] = names;
+  const mode = asked.NetworkMode || 'default';
+  if (first === undefined || mode === 'host' || mode === 'none' || mode.startsWith('container:')) {
+    return { host: asked, endpoints };
+  }
+  if (!isOld) {
+    throw invalidParameter({
+      message: `interface specific sysctl setting ${JSON.stringify(first)} must be supplied using driver option '${ENDPOINT_SYSCTLS}'`,
+    });
+  }
+  const moved = names.map((name) => `${name.replace('.eth0.', '.IFNAME.')}=${asked.Sysctls?.[name] ?? ''}`);
+  const rest = Object.fromEntries(Object.entries(asked.Sysctls ?? {}).filter(([name]) => !names.includes(name)));
+  const known = Object.keys(endpoints);
+  const network = known.includes(mode) || known.length === 0 ? mode : (known[0] ?? mode);
+  const endpoint = endpoints[network] ?? {};
+  const all = [endpoint.DriverOpts?.[ENDPOINT_SYSCTLS], ...moved].filter(Boolean).join(',');
+  const DriverOpts = { ...endpoint.DriverOpts, [ENDPOINT_SYSCTLS]: all };
+  return { host: { ...asked, Sysctls: rest }, endpoints: { ...endpoints, [network]: { ...endpoint, DriverOpts } } };
 }
 
 /** What a client should know about its request beside what the engine says of it. */

@@ -24,6 +24,11 @@ export const invalidJson = defineError(
   'invalid',
   (f: { reason: string }) => `invalid JSON: ${f.reason}`,
 );
+export const notANumber = defineError(
+  'NOT_A_NUMBER',
+  'internal',
+  (f: { value: string }) => `strconv.Atoi: parsing ${JSON.stringify(f.value)}: invalid syntax`,
+);
 export const noSwarm = defineError(
   'NO_SWARM',
   'unavailable',

@@ -1,6 +1,6 @@
 import { ENDPOINT } from './network-shapes.ts';
 
-const TEXT_MAP = { map: 'text' } as const;
+const TEXT_MAP = { map: 'text', absent: '' } as const;
 const ANY_MAP = { map: 'any' } as const;
 
 const HEALTHCHECK = {
@@ -44,6 +44,7 @@ const CONFIG_FIELDS = {
 } as const;
 
 const MOUNT = {
+  isFilled: true,
   struct: {
     Type: 'text',
     Source: 'text',
@@ -72,7 +73,7 @@ const MOUNT = {
   },
 } as const;
 
-const THROTTLE_DEVICES = { list: { struct: { Path: 'text', Rate: 'integer' } } } as const;
+const THROTTLE_DEVICES = { list: { isFilled: true, struct: { Path: 'text', Rate: 'integer' } } } as const;
 
 const RESOURCE_FIELDS = {
   CpuShares: 'integer',
@@ -80,7 +81,7 @@ const RESOURCE_FIELDS = {
   NanoCpus: 'integer',
   CgroupParent: 'text',
   BlkioWeight: 'integer',
-  BlkioWeightDevice: { list: { struct: { Path: 'text', Weight: 'integer' } } },
+  BlkioWeightDevice: { list: { isFilled: true, struct: { Path: 'text', Weight: 'integer' } } },
   BlkioDeviceReadBps: THROTTLE_DEVICES,
   BlkioDeviceWriteBps: THROTTLE_DEVICES,
   BlkioDeviceReadIOps: THROTTLE_DEVICES,
@@ -91,7 +92,9 @@ const RESOURCE_FIELDS = {
   CpuRealtimeRuntime: 'integer',
   CpusetCpus: 'text',
   CpusetMems: 'text',
-  Devices: { list: { struct: { PathOnHost: 'text', PathInContainer: 'text', CgroupPermissions: 'text' } } },
+  Devices: {
+    list: { isFilled: true, struct: { PathOnHost: 'text', PathInContainer: 'text', CgroupPermissions: 'text' } },
+  },
   DeviceCgroupRules: { list: 'text' },
   DeviceRequests: {
     list: {
@@ -109,7 +112,7 @@ const RESOURCE_FIELDS = {
   MemorySwappiness: 'integer',
   OomKillDisable: 'flag',
   PidsLimit: 'integer',
-  Ulimits: { list: { struct: { Name: 'text', Soft: 'integer', Hard: 'integer' } } },
+  Ulimits: { list: { isFilled: true, struct: { Name: 'text', Soft: 'integer', Hard: 'integer' } } },
 } as const;
 
 const RESTART_POLICY = { struct: { Name: 'text', MaximumRetryCount: 'integer' } } as const;

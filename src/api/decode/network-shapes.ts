@@ -1,4 +1,4 @@
-const TEXT_MAP = { map: 'text' } as const;
+const TEXT_MAP = { map: 'text', absent: '' } as const;
 
 export const ENDPOINT = {
   struct: {

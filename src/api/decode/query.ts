@@ -1,5 +1,6 @@
 import { invalidParameter } from '../../core/errors.ts';
 import type { Filters } from '../../engine/index.ts';
+import { notANumber } from '../errors.ts';
 import { parseFilters } from './filters.ts';
 import { parseTime } from './time.ts';
 
@@ -39,6 +40,13 @@ export class Query {
     if (!/^[+-]?\d+$/.test(value) || !Number.isSafeInteger(Number(value)))
       throw invalidParameter({ message: `invalid ${name} "${value}": a whole number is expected` });
     return Number(value);
+  }
+
+  /** As `integer`, refused as Docker refuses `t` and `limit`: with status 500. @throws {WharfError} `NOT_A_NUMBER` */
+  number(name: string): number | undefined {
+    const value = this.text(name);
+    if (value !== '' && !/^[+-]?\d{1,15}$/.test(value)) throw notANumber({ value });
+    return value === '' ? undefined : Number(value);
   }
 
   /** JSON in a parameter, e.g. `buildargs`. @throws {WharfError} `INVALID_PARAMETER` */

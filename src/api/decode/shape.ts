@@ -12,8 +12,20 @@ export type Shape =
   | 'texts'
   | 'any'
   | { readonly list: Shape }
-  | { readonly map: Shape }
-  | { readonly struct: Readonly<Record<string, Shape>> };
+  | MapShape
+  | StructShape;
+
+interface StructShape {
+  readonly struct: Readonly<Record<string, Shape>>;
+  /** Texts and numbers that are not given are `''` and 0, as in Go. */
+  readonly isFilled?: true;
+}
+
+interface MapShape {
+  readonly map: Shape;
+  /** What `null` is taken for. */
+  readonly absent?: string;
+}
 
 /**
  * Checks a document against its shape. That `T` describes the same is for the caller to see to.
@@ -27,7 +39,7 @@ function decodeValue(shape: Shape, value: unknown, path: string): unknown {
   if (typeof shape === 'object') {
     if ('list' in shape) return decodeList(shape.list, value, path);
     if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong('an object', value, path);
-    return 'map' in shape ? decodeMap(shape.map, value, path) : decodeStruct(shape.struct, value, path);
+    return 'map' in shape ? decodeMap(shape, value, path) : decodeStruct(shape, value, path);
   }
   switch (shape) {
     case 'any':
@@ -51,13 +63,15 @@ function decodeList(item: Shape, value: unknown, path: string): unknown[] {
   return value.map((v, i) => decodeValue(item, v, `${path}[${i}]`));
 }
 
-function decodeMap(item: Shape, value: object, path: string): Record<string, unknown> {
+function decodeMap({ map: item, absent }: MapShape, value: object, path: string): Record<string, unknown> {
   const entries = Object.entries(value);
-  return Object.fromEntries(entries.map(([k, v]) => [k, v === null ? null : decodeValue(item, v, join(path, k))]));
+  return Object.fromEntries(
+    entries.map(([k, v]) => [k, v === null ? (absent ?? null) : decodeValue(item, v, join(path, k))]),
+  );
 }
 
-function decodeStruct(fields: Readonly<Record<string, Shape>>, value: object, path: string): Record<string, unknown> {
-  const result: Record<string, unknown> = {};
+function decodeStruct({ struct: fields, isFilled }: StructShape, value: object, path: string): Record<string, unknown> {
+  const result: Record<string, unknown> = isFilled ? zeros(fields) : {};
   let byLowerCase: Map<string, string> | undefined;
   for (const [key, v] of Object.entries(value)) {
     if (v === null) continue;
@@ -84,4 +98,9 @@ function wrong(expected: string, value: unknown, path: string) {
 
 function describe(value: unknown): string {
   return typeof value === 'object' ? 'an object' : JSON.stringify(value);
+}
+
+function zeros(fields: StructShape['struct']): Record<string, unknown> {
+  const given = Object.entries(fields).filter(([, shape]) => shape === 'text' || shape === 'integer');
+  return Object.fromEntries(given.map(([name, shape]) => [name, shape === 'text' ? '' : 0]));
 }

@@ -31,7 +31,7 @@ export const containerRoutes: readonly Route[] = [
 ];
 
 async function list({ query, engine, version }: Exchange) {
-  const limit = query.integer('limit');
+  const limit = query.number('limit');
   const found = await engine.containers.list({
     all: query.flag('all'),
     size: query.flag('size'),
@@ -100,7 +100,7 @@ async function start(exchange: Exchange) {
 /** `t` and `signal` of stop and restart; older clients do not know the signal. */
 function stopOptions({ query, speaks }: { query: Exchange['query']; speaks: (version: string) => boolean }) {
   return {
-    timeoutSeconds: query.integer('t'),
+    timeoutSeconds: query.number('t'),
     signal: speaks('1.42') ? query.text('signal') || undefined : undefined,
   };
 }

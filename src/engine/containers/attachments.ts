@@ -3,6 +3,7 @@ import type { ContainerConfig, HostConfig } from '../../core/wire/container.ts';
 import type { EndpointSettings, NetworkingConfig } from '../../core/wire/network.ts';
 import type { NetworkBook, NetworkRecord } from '../networks/book.ts';
 import type { Attachment } from './record.ts';
+import { checkEndpoint } from './validate-texts.ts';
 
 /**
  * The networks of a new container: that of its mode and those named beside it. Whether they exist is asked at the start;
@@ -46,8 +47,9 @@ export function plannedAttachments(
   return list;
 }
 
-/** Only what a user decides of an endpoint; what the engine finds out is not taken from a request. */
+/** Only what a user decides of an endpoint; what the engine finds out is not taken from a request. @throws {WharfError} `INVALID_PARAMETER` */
 export function requestedSettings(given: EndpointSettings): EndpointSettings {
+  checkEndpoint(given);
   return {
     IPAMConfig: given.IPAMConfig ?? null,
     Links: given.Links ?? null,

@@ -18,12 +18,14 @@ import { argvOf, mergeConfig } from './merge-config.ts';
 import type { ContainerMount, MountPlan } from './mounts.ts';
 import { planMounts } from './mounts.ts';
 import { checkName, randomName } from './names.ts';
-import { portRequests } from './ports.ts';
+import { exposedPorts, portRequests } from './ports.ts';
 import type { ContainerRecord } from './record.ts';
 import { resolveInRoot } from './rootfs-path.ts';
 import { findInit } from './spec-input.ts';
+import { prepareWorkingDirectory } from './working-directory.ts';
 import { nowRfc3339 } from './time.ts';
 import { checkConfig, checkHostConfig } from './validate.ts';
+import { checkEndpoints, checkNames, refuseNul } from './validate-texts.ts';
 
 export interface CreateRequest {
   readonly name?: string | undefined;
@@ -43,6 +45,9 @@ export async function create(
 ): Promise<{ readonly id: string; readonly warnings: string[] }> {
   // Mostly the start follows at once.
   ctx.options.runtime.anticipate();
+  refuseNul({ ...request.config, HostConfig: request.hostConfig, NetworkingConfig: request.networking });
+  checkNames(request.config, request.hostConfig);
+  checkEndpoints(request.config, request.networking);
   const image = request.config.Image ? ctx.images.get(request.config.Image) : undefined;
   checkPlatform(request, image);
   const config = mergeConfig(request.config, image?.config.config);
@@ -61,6 +66,7 @@ export async function create(
   checkRuntime(ctx, host);
   logSettings(host);
   checkLogExpressions(host);
+  exposedPorts(config, host);
   portRequests(config, host);
   const plans = planMounts(config, host, inheritedMounts(ctx, host));
   checkBindSources(plans);
@@ -78,7 +84,7 @@ export async function create(
   const directory = containerDirectory(ctx, id);
   undo.defer(() => rmSync(directory, { recursive: true, force: true }));
   mkdirSync(directory, { recursive: true, mode: 0o710 });
-  const mounts = await makeVolumes(ctx, id, plans, undo);
+  const mounts = await makeVolumes(ctx, id, plans, undo, newWorkingDirectory(request.config, image));
 
   const record: ContainerRecord = {
     id,
@@ -215,12 +221,16 @@ function shownLink(ctx: Context, name: string, text: string): string {
   return `/${ctx.store.lookup(link.target).name}:/${name}/${link.alias}`;
 }
 
-/** Makes the volumes that are not there and fills empty ones from the image; anonymous ones go again if a later step fails. */
+/**
+ * Makes the volumes that are not there and fills empty ones from the image, and a working directory that the image lacks;
+ * anonymous volumes go again if a later step fails.
+ */
 async function makeVolumes(
   ctx: Context,
   id: string,
   plans: readonly MountPlan[],
   undo: AsyncDisposableStack,
+  workingDirectory: string | undefined,
 ): Promise<ContainerMount[]> {
   const { snapshots, volumes } = ctx.options.storage;
   const mounts: ContainerMount[] = [];
@@ -247,9 +257,12 @@ async function makeVolumes(
     mounts.push({ ...mount, name });
     if (copyUp) toFill.push({ name, target: plan.target });
   }
-  if (toFill.length === 0) return mounts;
+  if (toFill.length === 0 && workingDirectory === undefined) return mounts;
   const root = await snapshots.mount(id);
   try {
+    if (workingDirectory !== undefined && !mounts.some((m) => isWithin(workingDirectory, m.target))) {
+      prepareWorkingDirectory(root, workingDirectory);
+    }
     for (const { name, target } of toFill) {
       const source = resolveInRoot(root, target);
       if (statSync(source, { throwIfNoEntry: false })?.isDirectory()) await volumes.copyUp(name, source);
@@ -258,6 +271,16 @@ async function makeVolumes(
     await snapshots.unmount(id);
   }
   return mounts;
+}
+
+/** The working directory, if it is not the image's own, which has been there all along. */
+function newWorkingDirectory({ WorkingDir = '' }: ContainerConfig, image: Image | undefined): string | undefined {
+  const isKnown = WorkingDir === '' || WorkingDir === '/' || WorkingDir === image?.config.config?.WorkingDir;
+  return isKnown ? undefined : WorkingDir;
+}
+
+function isWithin(path: string, parent: string): boolean {
+  return path === parent || path.startsWith(`${parent}/`);
 }
 
 function warningsFor(host: HostConfig): string[] {

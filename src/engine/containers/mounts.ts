@@ -93,7 +93,7 @@ export function planMounts(
     add({
       kind: 'tmpfs',
       target: cleanTarget(target, 'tmpfs'),
-      options: options.split(',').filter(Boolean),
+      options: checkedTmpfs(options.split(',').filter(Boolean)),
       readOnly: false,
       listed: false,
     });
@@ -229,12 +229,12 @@ function parseMount(request: MountRequest): MountPlan {
     target,
     readOnly,
     listed: true,
-    options: [
+    options: checkedTmpfs([
       ...(tmpfs?.SizeBytes ? [`size=${tmpfs.SizeBytes}`] : []),
       ...(tmpfs?.Mode ? [`mode=${tmpfs.Mode.toString(8)}`] : []),
       ...(tmpfs?.Options ?? []).map((option) => option.join('=')),
       ...(readOnly ? ['ro'] : []),
-    ],
+    ]),
   };
 }
 
@@ -273,6 +273,24 @@ function anonymousVolume(target: string, driver: string): MountPlan {
     labels: null,
     options: null,
   };
+}
+
+const TMPFS_FLAGS = new Set(
+  'defaults ro rw suid nosuid dev nodev exec noexec sync async dirsync mand nomand atime noatime diratime nodiratime relatime norelatime strictatime nostrictatime private rprivate shared rshared slave rslave unbindable runbindable'.split(
+    ' ',
+  ),
+);
+const TMPFS_VALUES =
+  /^(size|nr_blocks)=\d+(\.\d+)?[kmgtp%]?(i?b)?$|^nr_inodes=\d+[kmg]?$|^mode=[0-7]{1,5}$|^[ug]id=\d+$|^mpol=[\w:,=-]+$/i;
+
+/** @throws {WharfError} `INVALID_PARAMETER` at what tmpfs(5) does not know */
+function checkedTmpfs(options: readonly string[]): readonly string[] {
+  for (const option of options) {
+    if (!TMPFS_FLAGS.has(option) && !TMPFS_VALUES.test(option)) {
+      throw bad(`invalid tmpfs option ${JSON.stringify(option)}`);
+    }
+  }
+  return options;
 }
 
 /** Docker's base options for a tmpfs with the user's on top: a word replaces its opposite, a `key=` the same key. */

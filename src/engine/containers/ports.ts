@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { invalidParameter } from '../../core/errors.ts';
 import type { ContainerConfig, HostConfig, PortMap, PortSummary } from '../../core/wire/container.ts';
 import type { PortRequest, PublishedPort } from '../../network/index.ts';
@@ -12,7 +13,7 @@ export function parsePortKey(key: string): ContainerPort[] {
   const [range = '', protocol = 'tcp'] = key.split('/', 2);
   const proto = protocol.toLowerCase();
   if (proto !== 'tcp' && proto !== 'udp' && proto !== 'sctp') {
-    throw invalidParameter({ message: `invalid proto: ${protocol}` });
+    throw invalidParameter({ message: `invalid port specification: "${key}": invalid proto: ${protocol}` });
   }
   const [from, to] = parseRange(range, `invalid port specification: "${key}"`);
   return Array.from({ length: to - from + 1 }, (_, i) => ({ port: from + i, protocol: proto }));
@@ -42,7 +43,7 @@ export function portRequests(config: ContainerConfig, host: HostConfig): PortReq
         requests.push({
           containerPort: port,
           protocol,
-          hostIp: binding.HostIp ?? '',
+          hostIp: checkHostIp(binding.HostIp ?? ''),
           hostPort: parseHostPort(binding.HostPort ?? ''),
         });
       }
@@ -82,6 +83,11 @@ export function summaryPorts(exposed: readonly ContainerPort[], published: reado
     }
   }
   return summary;
+}
+
+function checkHostIp(text: string): string {
+  if (text !== '' && isIP(text) === 0) throw invalidParameter({ message: `invalid IP address: ${text}` });
+  return text;
 }
 
 function parseHostPort(text: string): number | readonly [number, number] {

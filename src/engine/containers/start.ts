@@ -1,7 +1,7 @@
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { hostname as machineName } from 'node:os';
 import { join } from 'node:path';
-import { errnoOf, messageOf, WharfError } from '../../core/errors.ts';
+import { messageOf, WharfError } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
 import type { HostConfig } from '../../core/wire/container.ts';
 import type { MountInput, NamespaceInput, OciSpec, SpecInput } from '../../runtime/index.ts';
@@ -37,13 +37,13 @@ import { mergeEnv } from './merge-config.ts';
 import { mountInputs } from './mount-inputs.ts';
 import type { ContainerRecord } from './record.ts';
 import { isOwnNetworkMode } from './record.ts';
-import { resolveInRoot } from './rootfs-path.ts';
 import { SIGKILL } from './signals.ts';
 import { specInput } from './spec-input.ts';
 
 import type { VolumeSources } from './volume-holds.ts';
 import { acquireVolumes, releaseVolumes } from './volume-holds.ts';
 import { nowRfc3339 } from './time.ts';
+import { prepareWorkingDirectory } from './working-directory.ts';
 
 const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -308,20 +308,6 @@ function pidOf(ctx: Context, mode: string): NamespaceInput {
   if (mode === 'host') return 'host';
   if (!mode.startsWith('container:')) return 'own';
   return { path: `/proc/${namespaceOwner(ctx, mode.slice('container:'.length), 'PID').pid}/ns/pid` };
-}
-
-/** A missing working directory is made, 0755 and root's (Docker does so even for another user). */
-function prepareWorkingDirectory(rootfs: string, path: string): void {
-  if (path === '/') return;
-  try {
-    const host = resolveInRoot(rootfs, path);
-    if (statSync(host, { throwIfNoEntry: false })?.isDirectory()) return;
-    mkdirSync(host, { recursive: true, mode: 0o755 });
-  } catch (cause) {
-    const code = errnoOf(cause);
-    if (code !== 'ENOTDIR' && code !== 'EEXIST') throw cause;
-    throw new StartError('invalid', `Cannot mkdir: ${path} is not a directory`, 127, { cause });
-  }
 }
 
 function attachedByName(joined: readonly Joined[]): Connected {

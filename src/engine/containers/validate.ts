@@ -10,11 +10,7 @@ export function checkConfig(config: ContainerConfig): void {
   if (config.WorkingDir && !config.WorkingDir.startsWith('/')) {
     throw bad(`the working directory '${config.WorkingDir}' is invalid, it needs to be an absolute path`);
   }
-  refuseNul('the working directory', config.WorkingDir ?? '');
-  refuseNul('the user', config.User ?? '');
-  for (const word of [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])]) refuseNul('an argument', word);
   for (const entry of config.Env ?? []) {
-    refuseNul('an environment variable', entry);
     if (entry === '' || entry.startsWith('=')) throw bad(`invalid environment variable: ${entry}`);
   }
   if (config.StopSignal && parseSignal(config.StopSignal) === undefined) {
@@ -31,11 +27,6 @@ export function checkConfig(config: ContainerConfig): void {
     if (value !== 0 && value < 1_000_000) throw bad(`${field} in Healthcheck cannot be less than 1ms`);
   }
   if ((health.Retries ?? 0) < 0) throw bad('Retries in Healthcheck cannot be negative');
-}
-
-/** The kernel would take what stands before it for the whole. @throws {WharfError} `INVALID_PARAMETER` */
-function refuseNul(what: string, text: string): void {
-  if (text.includes('\0')) throw bad(`${what} cannot contain NUL: ${JSON.stringify(text)}`);
 }
 
 /** @throws {WharfError} `INVALID_PARAMETER` */
@@ -67,10 +58,11 @@ export function checkHostConfig(host: HostConfig, config: ContainerConfig): void
   if (score < -1000 || score > 1000) {
     throw bad(`Invalid value ${score}, range for oom score adj is [-1000, 1000]`);
   }
-  if ((host.ShmSize ?? 0) < 0) throw bad('SHM size can not be less than 0');
-  for (const entry of host.ExtraHosts ?? []) {
-    if (!/^[^:=]+[:=].+$/.test(entry)) throw bad(`bad format for add-host: "${entry}"`);
+  checkPaths(host);
+  if ((host.ConsoleSize ?? []).some((n) => n < 0 || n > 0xffff)) {
+    throw bad(`invalid console size: ${host.ConsoleSize?.join('x')}`);
   }
+  if ((host.ShmSize ?? 0) < 0) throw bad('SHM size can not be less than 0');
   for (const option of host.SecurityOpt ?? []) checkSecurityOpt(option);
 }
 
@@ -124,6 +116,22 @@ function checkNamespaces(host: HostConfig): void {
   if (Isolation !== '' && Isolation !== 'default') throw bad(`invalid isolation '${Isolation}' on linux`);
 }
 
+/** Paths in the container, and in the tree of cgroups. */
+function checkPaths(host: HostConfig): void {
+  for (const [field, paths] of [
+    ['MaskedPaths', host.MaskedPaths],
+    ['ReadonlyPaths', host.ReadonlyPaths],
+  ] as const) {
+    for (const path of paths ?? []) {
+      if (!path.startsWith('/') || path.split('/').includes('..')) throw bad(`invalid path in ${field}: '${path}'`);
+    }
+  }
+  const parent = host.CgroupParent ?? '';
+  const isOdd =
+    parent.split('/').some((name) => name === '..' || Buffer.byteLength(name) > 255) || parent.length > 2000;
+  if (isOdd || parent.includes('\n')) throw bad(`invalid cgroup parent: ${JSON.stringify(parent.slice(0, 100))}`);
+}
+
 function checkSysctls(host: HostConfig): void {
   const hostIpc = host.IpcMode === 'host';
   for (const name of Object.keys(host.Sysctls ?? {})) {
@@ -149,12 +157,13 @@ function checkDevices(host: HostConfig): void {
     if (CgroupPermissions && !/^[rwm]{1,3}$/.test(CgroupPermissions)) {
       throw bad(`invalid device mode: ${CgroupPermissions}`);
     }
-    if (PathOnHost.includes('\0')) throw bad(`invalid device path: ${JSON.stringify(PathOnHost)}`);
+    if (!PathOnHost.startsWith('/')) throw bad(`invalid device path: ${JSON.stringify(PathOnHost)}`);
   }
 }
 
 function checkNetworkMode(host: HostConfig, config: ContainerConfig): void {
   const mode = host.NetworkMode ?? '';
+  if (host.UTSMode === 'host' && config.Hostname) throw bad('conflicting options: hostname and the UTS mode');
   const hasLinks = (host.Links?.length ?? 0) > 0;
   if (mode === 'host' && hasLinks) {
     throw bad(

@@ -21,6 +21,8 @@ import { execNotFound, requestFailed, stateConflict } from '../errors.ts';
 const KEPT_MS = 5 * 60_000;
 /** How long the word of an exit may take behind the end of the output, in milliseconds. */
 const EXIT_DEADLINE_MS = 2_000;
+/** How long a resize waits for the process, in milliseconds; Docker's number. */
+const BEGIN_DEADLINE_MS = 10_000;
 
 interface Exec {
   readonly id: string;
@@ -30,6 +32,8 @@ interface Exec {
   phase: 'created' | 'starting' | 'running' | 'ended';
   pid: number;
   exitCode: number | null;
+  /** `false`: it could not be started. */
+  readonly begun: PromiseWithResolvers<boolean>;
   readonly ended: PromiseWithResolvers<number>;
   /** Its output has come to an end, which it does only when the process has ended. */
   drained: boolean;
@@ -145,7 +149,10 @@ export class ExecTable implements Execs, ExecHooks {
   async resize(execId: string, size: { readonly rows: number; readonly columns: number }): Promise<void> {
     const exec = this.#get(execId);
     if (exec.phase === 'ended') throw stateConflict({ message: `exec command ${execId} has already run` });
-    if (exec.phase === 'created') throw requestFailed({ message: 'timeout waiting for exec session ready' });
+    // Clients ask for the size of their terminal right behind the start, and are often faster.
+    const { promise: begun } = exec.begun;
+    const isTold = exec.phase === 'running' || (await within(begun, BEGIN_DEADLINE_MS));
+    if (!isTold || !(await begun)) throw requestFailed({ message: 'timeout waiting for exec session ready' });
     await this.#ctx().options.runtime.resize(exec.containerId, execId, size);
   }
 
@@ -208,6 +215,7 @@ export class ExecTable implements Execs, ExecHooks {
       phase: 'created',
       pid: 0,
       exitCode: null,
+      begun: Promise.withResolvers<boolean>(),
       ended: Promise.withResolvers<number>(),
       drained: false,
     };
@@ -247,6 +255,7 @@ export class ExecTable implements Execs, ExecHooks {
       exec.pid = pid;
       // A short process may have ended, and said so, before this returned.
       if (exec.phase === 'starting') exec.phase = 'running';
+      exec.begun.resolve(true);
       publish(ctx, record, `exec_start: ${(request.Cmd ?? []).join(' ')}`, { execID: exec.id });
     } catch (error) {
       this.#end(exec, startFailureOf(error));
@@ -258,6 +267,7 @@ export class ExecTable implements Execs, ExecHooks {
   #end(exec: Exec, code: number): void {
     if (exec.phase === 'ended') return;
     exec.phase = 'ended';
+    exec.begun.resolve(false);
     exec.exitCode = code;
     exec.ended.resolve(code);
     setTimeout(() => this.#execs.delete(exec.id), KEPT_MS).unref();

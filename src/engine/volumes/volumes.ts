@@ -7,6 +7,8 @@ import { pruneRunning, volumeDriverNotFound, volumeInUse, volumeNotFound, volume
 /** Marks a volume that nobody gave a name, as Docker's clients look for it. */
 const ANONYMOUS_LABEL = 'com.docker.volume.anonymous';
 const DRIVER = 'local';
+/** A volume is a directory of its name. */
+const MOST_NAME = 255;
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
 export interface VolumesDependencies {
@@ -125,6 +127,11 @@ function validate(request: VolumeCreateRequest, name: string): void {
     throw volumeRefused({
       name,
       reason: 'volume name is too short, names should be at least two alphanumeric characters',
+    });
+  if (name.length > MOST_NAME)
+    throw volumeRefused({
+      name: `${name.slice(0, 40)}...`,
+      reason: `volume name is too long, names should be at most ${MOST_NAME} characters`,
     });
   if (name !== '' && !NAME.test(name))
     throw volumeRefused({

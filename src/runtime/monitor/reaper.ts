@@ -1,5 +1,8 @@
 import { ownChildren, type ProcessExit, reap, spawnProgram } from '../../linux/index.ts';
 
+/** A run of the OCI runtime takes some 10 ms; one that hangs must not hold its container up for ever. */
+const PROGRAM_MS = 120_000;
+
 /**
  * Waits for all children of this process: OCI runtimes, and the containers and execs that they leave behind as orphans.
  * None is started by Node, which would wait for its own.
@@ -14,11 +17,15 @@ export class Reaper {
     process.on('SIGCHLD', () => this.sweep());
   }
 
-  /** Runs a program to its end. What it leaves running becomes a child of this process. Gives its exit code. */
+  /** Runs a program to its end, or until it has had its time. What it leaves running becomes a child of this process. Gives its exit code. */
   run(path: string, args: readonly string[], stdio: readonly (number | 'ignore')[]): Promise<number> {
     return new Promise((resolve) => {
       const pid = spawnProgram(path, args, stdio);
-      this.wait(pid, ({ code }) => resolve(code));
+      const late = setTimeout(() => process.kill(pid, 'SIGKILL'), PROGRAM_MS);
+      this.wait(pid, ({ code }) => {
+        clearTimeout(late);
+        resolve(code);
+      });
     });
   }
 
