@@ -349,7 +349,7 @@ test('content discovery: referrers of a subject, whether it is there or not, of 
       assert.equal(all.headers.get('content-type'), OCI_INDEX);
       const found = jsonOf(all)['manifests'] as Record<string, unknown>[];
       assert.deepEqual(
-        found.map(({ artifactType }) => artifactType).sort(),
+        found.map(({ artifactType }) => String(artifactType)).sort(),
         [
           'application/vnd.example+list',
           'application/vnd.example+other',

@@ -155,8 +155,12 @@ test('wharf registry serve has TLS flags', { timeout: 60_000 }, async () => {
     const only = await run(wharfPath, ['registry', 'serve', '--tls-cert', certPath, '--data', join(directory, 'd')]);
     assert.match(only.stderr, /--tls-cert and --tls-key belong together/);
     const missing = await run(wharfPath, [
-      ...['registry', 'serve', '--listen', '127.0.0.1:0', '--data', join(directory, 'd')],
-      ...['--tls-cert', `${certPath}x`, '--tls-key', keyPath],
+      'registry',
+      'serve',
+      '--listen=127.0.0.1:0',
+      `--data=${directory}/d`,
+      `--tls-cert=${certPath}x`,
+      `--tls-key=${keyPath}`,
     ]);
     assert.equal(missing.code, 1);
     assert.match(missing.stderr, /^wharf registry: .*no such file/);

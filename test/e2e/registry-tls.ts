@@ -22,11 +22,23 @@ export class Authority {
   static async create(directory: string): Promise<Authority> {
     mkdirSync(directory, { recursive: true });
     const authority = new Authority(directory);
-    await openssl(
-      directory,
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-      ...['-subj', '/CN=authority of a test', '-keyout', 'ca.key', '-out', 'ca.crt'],
-    );
+    await openssl(directory, [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-days',
+      '2',
+      '-subj',
+      '/CN=authority of a test',
+      '-keyout',
+      'ca.key',
+      '-out',
+      'ca.crt',
+    ]);
     return authority;
   }
 
@@ -39,35 +51,44 @@ export class Authority {
     const name = `signed-${this.#count++}`;
     const kind = /^[\d.]+$|:/.test(host) ? 'IP' : 'DNS';
     writeFileSync(join(this.#directory, `${name}.ext`), `subjectAltName=${kind}:${host}\n`);
-    await openssl(
-      this.#directory,
-      ...['req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-      ...['-subj', `/CN=${host}`, '-keyout', `${name}.key`, '-out', `${name}.csr`],
-    );
-    await openssl(
-      this.#directory,
-      ...[
-        'x509',
-        '-req',
-        '-in',
-        `${name}.csr`,
-        '-CA',
-        'ca.crt',
-        '-CAkey',
-        'ca.key',
-        '-CAcreateserial',
-        '-days',
-        String(days),
-      ],
-      ...['-extfile', `${name}.ext`, '-out', `${name}.crt`],
-    );
+    await openssl(this.#directory, [
+      'req',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-subj',
+      `/CN=${host}`,
+      '-keyout',
+      `${name}.key`,
+      '-out',
+      `${name}.csr`,
+    ]);
+    await openssl(this.#directory, [
+      'x509',
+      '-req',
+      '-in',
+      `${name}.csr`,
+      '-CA',
+      'ca.crt',
+      '-CAkey',
+      'ca.key',
+      '-CAcreateserial',
+      '-days',
+      String(days),
+      '-extfile',
+      `${name}.ext`,
+      '-out',
+      `${name}.crt`,
+    ]);
     const certPath = join(this.#directory, `${name}.crt`);
     const keyPath = join(this.#directory, `${name}.key`);
     return { certPath, keyPath, cert: readFileSync(certPath, 'utf8'), key: readFileSync(keyPath, 'utf8') };
   }
 }
 
-async function openssl(cwd: string, ...args: string[]): Promise<void> {
+async function openssl(cwd: string, args: readonly string[]): Promise<void> {
   const { code, stderr } = await run('openssl', args, { cwd });
   if (code !== 0) throw new Error(`openssl ${args.join(' ')}: ${stderr}`);
 }
