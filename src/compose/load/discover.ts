@@ -16,6 +16,13 @@ export interface Found {
   readonly projectDirectory: string;
 }
 
+/** Whether a file is said to be in a git repository or a registry. */
+export function isRemoteFile(path: string): boolean {
+  return /^(oci|git|https?|ssh):\/\/|^git@|^github\.com\//.test(path);
+}
+
+export const REMOTE_HINT = 'fetch it first, and name the file on this machine';
+
 /**
  * Finds the Compose files: those named, those of `COMPOSE_FILE`, else the first known name here or in a parent folder with
  * the override file beside it. Source: compose-go, cli/options.go.
@@ -32,6 +39,12 @@ export function discover(
   const fromEnv = (lookup('COMPOSE_FILE') ?? '').split(separator).filter((f) => f !== '');
   const given = named.length > 0 ? named : fromEnv;
   if (given.length > 0) {
+    const remote = given.find(isRemoteFile);
+    if (remote !== undefined)
+      throw composeInputMissing(
+        { message: `remote Compose files are not supported: ${remote}` },
+        { hint: REMOTE_HINT },
+      );
     const files = given.map((f) => (f === '-' ? f : posix.resolve(s.cwd, f)));
     for (const file of files) {
       if (file === '-') continue;

@@ -38,6 +38,8 @@ export function interpolate(
         const value = substitute(tree.value, { lookup, missing });
         return { ...tree, value, source: value };
       } catch (e) {
+        if (e instanceof RangeError)
+          throw composeFileInvalid({ message: `${path}: ${'${}'} nested too deeply` }, { at: tree.at });
         if (!(e instanceof TemplateError)) throw e;
         const message =
           e.kind === 'required'

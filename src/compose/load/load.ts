@@ -18,6 +18,7 @@ import type { Where } from './shape.ts';
 import { shown } from './shown.ts';
 import { usedResources } from './used-resources.ts';
 import type { Surroundings } from './surroundings.ts';
+import { whyUnread } from './surroundings.ts';
 import type { MapTree, Tree } from './tree.ts';
 import { child, isNull } from './tree.ts';
 
@@ -205,7 +206,11 @@ function resolveEnvironment(
   const reading = files ? { ...service, env_file: files } : service;
   const environment = serviceEnvironment(reading, lookup, s, (file) =>
     composeInputMissing(
-      { message: `env file ${file.path} not found: stat ${file.path}: no such file or directory` },
+      {
+        message: s.files.isDirectory(file.path)
+          ? `env file ${file.path} is a directory`
+          : `env file ${file.path} not found: stat ${file.path}: no such file or directory`,
+      },
       {
         at: positions.get(`services.${name}.env_file:${file.path}`) ?? positions.get(`services.${name}.env_file`),
         hint: 'make it, or write {path: FILE, required: false} if it may be missing',
@@ -338,7 +343,7 @@ class Loader {
           { at: at.at },
         );
       if (this.#s.files.read(file) === undefined)
-        throw composeInputMissing({ message: `open ${file}: no such file or directory` }, { at: at.at });
+        throw composeInputMissing({ message: whyUnread(file, this.#s.files) }, { at: at.at });
       for (const tree of parseFile(file, this.#s)) model = this.add(model, file, tree, directory, inner, trail);
     }
     const { name: _ignored, ...rest } = model;
@@ -351,7 +356,7 @@ class Loader {
     services: Readonly<Record<string, Service>>,
     file: string,
     environment: Readonly<Record<string, string>>,
-    trail: readonly { readonly service: string; readonly file: string }[],
+    trail: readonly { readonly service: string; readonly file: string; readonly at: Position | undefined }[],
     tree?: MapTree,
   ): Service {
     const service = services[name];
@@ -361,7 +366,7 @@ class Loader {
     const place = `services.${name}.extends`;
     const at =
       this.#positions.get(`${place}.${from.file === undefined ? 'service' : 'file'}`) ?? this.#positions.get(place);
-    const here = [...trail, { service: name, file }];
+    const here = [...trail, { service: name, file, at: at ?? trail[0]?.at }];
     const source = from.file ?? file;
     if (here.some((t) => t.service === from.service && t.file === source)) {
       const chain = here.map((t, i) => `${i === 0 ? '' : 'extends '}${t.service} in ${shown(t.file, this.#s.cwd)}`);
@@ -369,7 +374,7 @@ class Loader {
         {
           message: `Circular reference: ${chain.join(', ')}, extends ${from.service} in ${shown(source, this.#s.cwd)}`,
         },
-        { at },
+        { at: at ?? trail[0]?.at },
       );
     }
     const others =
@@ -380,7 +385,7 @@ class Loader {
           message: `cannot extend service "${name}" in ${shown(source, this.#s.cwd)}: service "${from.service}" not found`,
         },
         {
-          at: this.#positions.get(`${place}.service`) ?? at,
+          at: this.#positions.get(`${place}.service`) ?? at ?? trail[0]?.at,
           hint: didYouMean(from.service, Object.keys(others)).replace(/^; /, '') || undefined,
         },
       );
@@ -403,7 +408,7 @@ class Loader {
     at: Position | undefined,
   ): Readonly<Record<string, Service>> {
     if (this.#s.files.read(file) === undefined)
-      throw composeInputMissing({ message: `open ${file}: no such file or directory` }, { at });
+      throw composeInputMissing({ message: whyUnread(file, this.#s.files) }, { at });
     let model = EMPTY;
     for (const tree of parseFile(file, this.#s)) {
       const read = readModel(

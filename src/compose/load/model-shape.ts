@@ -9,6 +9,7 @@ import type {
 import type { Json, Service } from '../model/service.ts';
 import { composeFileInvalid } from '../errors.ts';
 import { nearest } from '../../core/nearest.ts';
+import { isRemoteFile, REMOTE_HINT } from './discover.ts';
 import { withoutDashes } from './hints.ts';
 import { SERVICE_KEYS, TOP_KEYS } from './known-keys.ts';
 import { resolveHostPath } from './short-volumes.ts';
@@ -107,13 +108,21 @@ const file = withExternal<FileDefinition>(
   ),
 );
 
+const localPath: Shape<string> = {
+  read(tree, where) {
+    if (tree.kind === 'scalar' && isRemoteFile(tree.source))
+      throw invalidAt(tree, `${where.path}: remote Compose files are not supported: ${tree.source}`, REMOTE_HINT);
+    return path.read(tree, where);
+  },
+};
 const includeItem = object<Omit<IncludeItem, 'path'> & { path: string[] }>(
-  { path: oneOrMany(path), project_directory: path, env_file: oneOrMany(path) },
+  { path: oneOrMany(localPath), project_directory: path, env_file: oneOrMany(path) },
   ['path'],
 );
 /** Reads the top-level `include`. */
 export const includeShape: Shape<IncludeItem[]> = list({
-  read: (tree, where) => (tree.kind === 'scalar' ? { path: [path.read(tree, where)] } : includeItem.read(tree, where)),
+  read: (tree, where) =>
+    tree.kind === 'scalar' ? { path: [localPath.read(tree, where)] } : includeItem.read(tree, where),
 });
 
 /** Reads a map of named things; `null` entries are empty ones. */

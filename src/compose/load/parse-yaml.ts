@@ -20,6 +20,12 @@ const SCHEMA = new Schema({ schema: 'core', resolveKnownTags: true });
 export function parseYaml(text: string, file: string): Tree[] {
   const lines = new LineCounter();
   const clean = text.startsWith('\uFEFF') ? text.slice(1) : text;
+  // Reading takes seconds for what would be refused afterwards: each line that is not blank is a value at least.
+  if (clean.length > MAX_NODES * 20 && (clean.match(/\n[^\S\n]*[^\s#]/g)?.length ?? 0) > 2 * MAX_NODES)
+    throw composeFileInvalid(
+      { message: `more than ${MAX_NODES} values are too many for a Compose file` },
+      { at: { file, line: 1, column: 1 } },
+    );
   const documents = parseAllDocuments(clean, {
     lineCounter: lines,
     uniqueKeys: false,
@@ -32,11 +38,24 @@ export function parseYaml(text: string, file: string): Tree[] {
   const trees: Tree[] = [];
   for (const document of documents) {
     const error = document.errors[0];
+    if (error?.message.includes('Maximum call stack')) throw tooDeep(file, lines.linePos(error.pos[0]).line);
     if (error) throw syntaxError(error, clean, file, lines);
     if (document.contents === null) continue;
-    trees.push(new Converter(document, file, lines).convert(document.contents));
+    try {
+      trees.push(new Converter(document, file, lines).convert(document.contents));
+    } catch (e) {
+      if (e instanceof RangeError) throw tooDeep(file, 1);
+      throw e;
+    }
   }
   return trees;
+}
+
+function tooDeep(file: string, line: number): Error {
+  return composeFileInvalid(
+    { message: 'nested too deeply: lists and maps within each other end at some hundred levels' },
+    { at: { file, line, column: 1 } },
+  );
 }
 
 class Converter {
@@ -44,6 +63,8 @@ class Converter {
   readonly #file: string;
   readonly #lines: LineCounter;
   #nodes = 0;
+  /** The alias that is being replaced, not those within it. */
+  #outermost: Position | undefined;
   /** Anchored nodes within which the converter is at the moment. */
   readonly #open = new Set<Node>();
 
@@ -56,7 +77,12 @@ class Converter {
   convert(node: Node | null, fallback?: Position): Tree {
     const at = this.#at(node) ?? fallback ?? { file: this.#file, line: 1, column: 1 };
     if (++this.#nodes > MAX_NODES) {
-      throw composeFileInvalid({ message: `more than ${MAX_NODES} values: does an alias grow without end?` }, { at });
+      throw this.#outermost
+        ? composeFileInvalid(
+            { message: `more than ${MAX_NODES} values: this alias stands for others, which stand for others` },
+            { at: this.#outermost },
+          )
+        : composeFileInvalid({ message: `more than ${MAX_NODES} values are too many for a Compose file` }, { at });
     }
     if (node === null) return { kind: 'scalar', value: null, source: '', at };
     if (isAlias(node)) return this.#alias(node, at);
@@ -95,7 +121,11 @@ class Converter {
     if (this.#open.has(target)) {
       throw composeFileInvalid({ message: `anchor "${node.source}" contains itself` }, { at });
     }
-    return this.convert(target);
+    const before = this.#outermost;
+    this.#outermost ??= at;
+    const tree = this.convert(target);
+    this.#outermost = before;
+    return tree;
   }
 
   #anchors(): string[] {

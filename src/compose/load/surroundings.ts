@@ -5,6 +5,11 @@ export interface FileReader {
   isDirectory(path: string): boolean;
 }
 
+/** Why a file that was named could not be read, in docker compose's words. */
+export function whyUnread(path: string, files: FileReader): string {
+  return files.isDirectory(path) ? `read ${path}: is a directory` : `open ${path}: no such file or directory`;
+}
+
 /** Everything that decides what is loaded. */
 export interface Surroundings {
   readonly files: FileReader;
