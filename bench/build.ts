@@ -1,6 +1,7 @@
 import { lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestDaemon, wharfPath } from '../test/e2e/support/daemon.ts';
+import type { TestDaemon } from '../test/e2e/support/daemon.ts';
+import { wharfPath } from './installed.ts';
 import { prepareBundle } from './run.ts';
 import { medians, report, timed } from './support.ts';
 

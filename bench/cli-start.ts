@@ -1,4 +1,4 @@
-import { wharfPath } from '../test/e2e/support/daemon.ts';
+import { wharfPath } from './installed.ts';
 import { medians, report, timed } from './support.ts';
 
 /** Start-up of the command line: `wharf --version` against the same Node with nothing to do. */

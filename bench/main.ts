@@ -1,4 +1,4 @@
-// npm run bench [-- run|build|cli|engine|logs|memory|pull]: timings as ratios to a bare floor of the same minute. Nothing here fails a build.
+// npm run bench [-- run|build|cli|engine|logs|memory|network|pull|scale]: timings as ratios to a bare floor of the same minute. Nothing here fails a build.
 import { benchBuild } from './build.ts';
 import { benchCliStart } from './cli-start.ts';
 import { benchEngine } from './engine.ts';
@@ -7,6 +7,7 @@ import { benchMemory } from './memory.ts';
 import { benchNetwork } from './network.ts';
 import { benchPull } from './pull.ts';
 import { benchRun } from './run.ts';
+import { benchScale } from './scale.ts';
 import { withBenchDaemon } from './support.ts';
 
 const asked = process.argv.slice(2);
@@ -20,7 +21,8 @@ if (
   wants('logs') ||
   wants('memory') ||
   wants('network') ||
-  wants('pull')
+  wants('pull') ||
+  wants('scale')
 ) {
   await withBenchDaemon(async (daemon) => {
     if (wants('run')) await benchRun(daemon);
@@ -30,5 +32,6 @@ if (
     if (wants('memory')) await benchMemory(daemon);
     if (wants('network')) await benchNetwork(daemon);
     if (wants('pull')) await benchPull(daemon);
+    if (wants('scale')) await benchScale(daemon);
   });
 }

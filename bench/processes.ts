@@ -9,10 +9,16 @@ export function processesOf(daemon: TestDaemon): { readonly name: string; readon
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
       if (!command.includes(daemon.directory)) continue;
       const pss = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
-      found.push({ name: command.includes('monitor') ? 'monitor' : 'wharfd', pssKib: Number(pss?.[1] ?? 0) });
+      const name = /wharf[a-z-]*(?=\.[jt]s)/.exec(command)?.[0] ?? 'other';
+      found.push({ name, pssKib: Number(pss?.[1] ?? 0) });
     } catch {
       // It has ended meanwhile.
     }
   }
   return found;
+}
+
+/** Proportional memory of all of them, in MiB: what they have alone, and their share of what several have. */
+export function pssMib(daemon: TestDaemon): number {
+  return processesOf(daemon).reduce((sum, process) => sum + process.pssKib, 0) / 1024;
 }

@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { createReadStream, type ReadStream, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { type TestDaemon, wharfPath } from '../test/e2e/support/daemon.ts';
+import type { TestDaemon } from '../test/e2e/support/daemon.ts';
+import { wharfPath } from './installed.ts';
 import { report, timed } from './support.ts';
 
 /** What the layers are made of: programs, libraries, many small files; some hundred MB to a GB. */

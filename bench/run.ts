@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { busyboxTar } from '../test/e2e/support/busybox.ts';
-import { type TestDaemon, wharfPath } from '../test/e2e/support/daemon.ts';
+import type { TestDaemon } from '../test/e2e/support/daemon.ts';
+import { wharfPath } from './installed.ts';
 import { medians, report, timed } from './support.ts';
 
 /** `run --rm busybox true` with the docker CLI and with ours, against the bare OCI runtime on a prepared bundle. */

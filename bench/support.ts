@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { importBusybox } from '../test/e2e/support/busybox.ts';
 import { TestDaemon } from '../test/e2e/support/daemon.ts';
+import { wharfdPath } from './installed.ts';
 
 /** A daemon of the benchmark's own, with busybox in it. */
 export async function withBenchDaemon(body: (daemon: TestDaemon) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'wharf-bench-'));
-  const daemon = new TestDaemon(directory, ['--default-address-pool', 'base=10.214.0.0/16,size=24']);
+  const daemon = new TestDaemon(directory, ['--default-address-pool', 'base=10.214.0.0/16,size=20'], {}, wharfdPath);
   await daemon.start();
   try {
     await importBusybox(daemon.socket);
@@ -52,4 +53,10 @@ export function report(what: string, ms: number, floor: number, floorName: strin
   console.log(
     `${what}: ${ms.toFixed(0)} ms, ${ratio.toFixed(2)} x ${floorName} (${floor.toFixed(0)} ms); target at most ${target} x: ${verdict}`,
   );
+}
+
+/** One line: what, and how much of it against a fixed number. */
+export function absolute(what: string, value: number, most: number, unit: string): void {
+  const verdict = value <= most ? 'ok' : 'MISSED';
+  console.log(`${what}: ${value.toFixed(0)} ${unit}; target at most ${most.toFixed(0)} ${unit}: ${verdict}`);
 }

@@ -1,12 +1,12 @@
-// Bundles the programs into dist/, split so that each loads only what it uses. Run by `npm run build`.
+// Bundles the programs into dist/ (or the directory named), split so that each loads only what it uses. Run by `npm run build`.
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const out = `${root}dist`;
+const out = process.argv[2] ?? `${root}dist`;
 const programs = ['wharf', 'wharfd', 'wharf-monitor', 'wharf-registry'];
-const next = `${root}dist.new`;
+const next = `${out}.new`;
 
 rmSync(next, { recursive: true, force: true });
 mkdirSync(next);

@@ -24,15 +24,25 @@ export class TestDaemon {
   #log: string[] = [];
   readonly #extra: readonly string[];
   readonly #variables: NodeJS.ProcessEnv;
+  readonly #program: string;
 
-  /** @param variables of the daemon's environment, beside the test's own */
-  constructor(directory: string, extra: readonly string[], variables: NodeJS.ProcessEnv = {}) {
+  /**
+   * @param variables of the daemon's environment, beside the test's own
+   * @param program another launcher than that of the sources
+   */
+  constructor(
+    directory: string,
+    extra: readonly string[],
+    variables: NodeJS.ProcessEnv = {},
+    program: string = wharfdPath,
+  ) {
     this.directory = directory;
     this.dataRoot = join(directory, 'data');
     this.execRoot = join(directory, 'exec');
     this.socket = join(directory, 'wharf.sock');
     this.host = `unix://${this.socket}`;
     this.#extra = extra;
+    this.#program = program;
     this.#variables = variables;
   }
 
@@ -63,7 +73,7 @@ export class TestDaemon {
   async start(): Promise<void> {
     const args = ['--host', this.host, '--data-root', this.dataRoot, '--exec-root', this.execRoot, '--group', 'root'];
     const env = { ...process.env, ...this.#variables };
-    const child = spawn(wharfdPath, [...args, ...this.#extra], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(this.#program, [...args, ...this.#extra], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     const ready = Promise.withResolvers<void>();
     for (const stream of [child.stdout, child.stderr]) {

@@ -1,0 +1,56 @@
+import { execFileSync } from 'node:child_process';
+import type { TestDaemon } from '../test/e2e/support/daemon.ts';
+import { pssMib } from './processes.ts';
+import { absolute, report, timed } from './support.ts';
+
+const FEW = 10;
+const MANY = 500;
+/** What one container may cost among many, compared with one among few. */
+const GROWTH = 1.3;
+
+/** Costs with 500 containers against those with 10: start, `ps`, removal, memory, start of the daemon. */
+export async function benchScale(daemon: TestDaemon): Promise<void> {
+  const docker = (...args: string[]) => timed('docker', args, daemon.env);
+  const names: string[] = [];
+  const start = (count: number): number[] =>
+    Array.from({ length: count }, () => {
+      const name = `scale-${names.length}`;
+      names.push(name);
+      return docker('run', '-d', '--name', name, 'busybox', 'sleep', '100000');
+    });
+  start(1);
+  const startFew = median(start(FEW - 1));
+  const psFew = median(Array.from({ length: 10 }, () => docker('ps')));
+  const version = median(Array.from({ length: 10 }, () => docker('version')));
+  const removeFew = median(names.splice(0, FEW).map((name) => docker('rm', '-f', name)));
+
+  start(MANY - FEW);
+  const startMany = median(start(FEW));
+  report(`start of one among ${MANY}`, startMany, startFew, `start of one among ${FEW}`, GROWTH);
+  const psMany = median(Array.from({ length: 10 }, () => docker('ps')));
+  report(
+    `docker ps, each of ${MANY} containers`,
+    (psMany - version) / MANY,
+    Math.max(psFew - version, 0.1) / FEW,
+    `each of ${FEW} (docker version: ${version.toFixed(0)} ms)`,
+    GROWTH,
+  );
+  console.log(`docker ps of ${MANY} containers: ${psMany.toFixed(0)} ms`);
+  absolute(`all processes of Wharf with ${MANY} idle containers`, pssMib(daemon), 400, 'MiB PSS');
+
+  await daemon.crash();
+  const begin = performance.now();
+  await daemon.start();
+  console.log(`start of the daemon with ${MANY} running containers: ${(performance.now() - begin).toFixed(0)} ms`);
+
+  const removeMany = median(names.splice(0, FEW).map((name) => docker('rm', '-f', name)));
+  report(`rm -f of one among ${MANY}`, removeMany, removeFew, `rm -f of one among ${FEW}`, GROWTH);
+  const rest = timed('docker', ['rm', '-f', ...names.splice(0)], daemon.env);
+  console.log(`rm -f of the other ${MANY - FEW} at once: ${(rest / (MANY - FEW)).toFixed(1)} ms each`);
+  const left = execFileSync('docker', ['ps', '-aq'], { env: daemon.env, encoding: 'utf8' }).trim();
+  if (left !== '') throw new Error('containers are left');
+}
+
+function median(list: readonly number[]): number {
+  return list.toSorted((a, b) => a - b)[list.length >> 1] ?? 0;
+}
