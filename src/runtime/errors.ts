@@ -12,7 +12,7 @@ export const monitorFailed = defineError('MONITOR_FAILED', 'internal', (f: { mes
 /** Exit code for a failed start, as the shell has it: 127 program not found, 126 not executable, else 128. */
 export function startFailureOf(error: unknown): 126 | 127 | 128 {
   const text = error instanceof Error ? error.message : String(error);
-  if (/executable file not found|no such file or directory/i.test(text)) return 127;
+  if (/executable file not found|no such file or directory|onto a file \(or vice-versa\)/i.test(text)) return 127;
   if (/permission denied|is a directory|not a directory/i.test(text)) return 126;
   return 128;
 }

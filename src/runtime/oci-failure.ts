@@ -2,6 +2,9 @@ import type { WharfError } from '../core/errors.ts';
 import { runtimeFailed } from './errors.ts';
 import type { Failure } from './monitor/protocol.ts';
 
+const ODD_MOUNT =
+  'Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type';
+
 /**
  * What an OCI runtime said, in the words that containerd and Docker wrap around runc's: scripts look for
  * `executable file not found in $PATH`. crun's own wording of the same mistakes is translated.
@@ -31,6 +34,8 @@ function reasonOf(said: string, program: string, during: string): string {
       : during + missing;
   }
   if (bare.startsWith('exec: ')) return during + bare;
+  if (/mount.*: not a directory$/i.test(bare))
+    return `${during}${bare.replace(/Not a directory$/, 'not a directory')}: ${ODD_MOUNT}`;
   // crun: open executable: Permission denied; stat /x: No such file or directory
   const stat = /^(?:open executable|stat|exec(?:ve)?|open)\b.*?: ([A-Z][a-z ]+)$/.exec(bare);
   if (stat !== null && stat[1] !== undefined) {

@@ -109,7 +109,9 @@ test('every field of create, with every kind of wrong value: an answer with a re
         assert.doesNotMatch(started.text, UNFORESEEN, where);
       }
       const removed = await call(daemon, 'DELETE', `/containers/${answer.Id}?force=1&v=1`);
-      assert.equal(removed.status, 204, `${where}: ${removed.text}`);
+      // With AutoRemove it may have gone by itself.
+      const isGone = where.includes('AutoRemove') && [404, 409].includes(removed.status);
+      assert.ok(removed.status === 204 || isGone, `${where}: ${removed.text}`);
     }
     const expected500 = counts.get(500) ?? 0;
     assert.ok(expected500 < (counts.get(400) ?? 0) / 10, JSON.stringify([...counts]));

@@ -1,3 +1,4 @@
+import { BlockList, isIP, isIPv6 } from 'node:net';
 import { invalidParameter } from '../../core/errors.ts';
 import type { ContainerConfig, HostConfig } from '../../core/wire/container.ts';
 import type { EndpointSettings, NetworkingConfig } from '../../core/wire/network.ts';
@@ -75,8 +76,22 @@ export function checkSettings(network: NetworkRecord, settings: EndpointSettings
         'user specified IP address is supported only when connecting to networks with user configured subnets',
       );
     }
+    for (const address of [IPv4Address, IPv6Address]) {
+      if (network.hasOwnSubnet && address !== '' && !isWithin(network, address)) {
+        faults.push(`no configured subnet contains IP address ${address}`);
+      }
+    }
   }
   if (faults.length > 0) throw invalidParameter({ message: `invalid endpoint settings:\n${faults.join('\n')}` });
+}
+
+function isWithin({ ipam }: NetworkRecord, address: string): boolean {
+  const subnets = new BlockList();
+  for (const { Subnet = '' } of ipam.config) {
+    const [base = '', length = ''] = Subnet.split('/');
+    if (isIP(base) !== 0) subnets.addSubnet(base, Number(length), isIPv6(base) ? 'ipv6' : 'ipv4');
+  }
+  return subnets.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }
 
 function knownNetwork(book: NetworkBook, ref: string): NetworkRecord | undefined {

@@ -16,6 +16,7 @@ import {
 import { StartError, stateConflict } from '../errors.ts';
 import type { Context } from './context.ts';
 import { containerDirectory, logPath, publish } from './context.ts';
+import { namingDirectory } from './directory-failure.ts';
 import type { Connected, Joined } from './endpoints.ts';
 import {
   connectAll,
@@ -149,26 +150,30 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
   const log = logSettings(host);
   const attributes = logAttributes(record);
   const [created, connected] = await both(
-    runtime.create({
-      id,
-      bundleDir: containerDirectory(ctx, id),
-      spec,
-      runtime: host.Runtime || undefined,
-      tty: record.config.Tty ?? false,
-      consoleSize: spec.process?.consoleSize && {
-        rows: spec.process.consoleSize.height,
-        columns: spec.process.consoleSize.width,
-      },
-      openStdin: record.config.OpenStdin ?? false,
-      stdinOnce: record.config.StdinOnce ?? false,
-      log: {
-        path: log.driver === 'none' ? null : logPath(ctx, id),
-        maxSizeBytes: log.maxSizeBytes,
-        maxFiles: log.maxFiles,
-        ...(attributes === undefined ? {} : { attrs: attributes }),
-        forward,
-      },
-    }),
+    runtime
+      .create({
+        id,
+        bundleDir: containerDirectory(ctx, id),
+        spec,
+        runtime: host.Runtime || undefined,
+        tty: record.config.Tty ?? false,
+        consoleSize: spec.process?.consoleSize && {
+          rows: spec.process.consoleSize.height,
+          columns: spec.process.consoleSize.width,
+        },
+        openStdin: record.config.OpenStdin ?? false,
+        stdinOnce: record.config.StdinOnce ?? false,
+        log: {
+          path: log.driver === 'none' ? null : logPath(ctx, id),
+          maxSizeBytes: log.maxSizeBytes,
+          maxFiles: log.maxFiles,
+          ...(attributes === undefined ? {} : { attrs: attributes }),
+          forward,
+        },
+      })
+      .catch((e: unknown) => {
+        throw namingDirectory(e, spec.process?.args[0] ?? '', rootfs);
+      }),
     ownSandbox ? connectAll(ctx, record, joined) : Promise.resolve(attachedByName(joined)),
   );
   if (peer === undefined) writeHosts(ctx, record, connected.attachments, links);

@@ -11,6 +11,7 @@ import type { Execs } from '../contract.ts';
 import type { Context, ExecHooks } from '../containers/context.ts';
 import { containerDirectory, publish } from '../containers/context.ts';
 import { DEFAULT_DETACH_KEYS, parseDetachKeys, withDetachKeys } from '../containers/detach-keys.ts';
+import { namingDirectory } from '../containers/directory-failure.ts';
 import { mergeEnv } from '../containers/merge-config.ts';
 import type { ContainerRecord } from '../containers/record.ts';
 import { isLive } from '../containers/state.ts';
@@ -260,7 +261,7 @@ export class ExecTable implements Execs, ExecHooks {
     } catch (error) {
       this.#end(exec, startFailureOf(error));
       await ctx.options.runtime.abandon(record.id, exec.id).catch(() => undefined);
-      throw error;
+      throw namingDirectory(error, request.Cmd?.[0] ?? '', ctx.options.storage.snapshots.mountpoint(record.id));
     }
   }
 
