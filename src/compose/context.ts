@@ -76,6 +76,11 @@ export class Context {
     return this.#client;
   }
 
+  /** The client, if the engine was needed already. */
+  get connected(): Client | undefined {
+    return this.#client;
+  }
+
   get ansi(): boolean {
     const { ansi, noAnsi } = this.globals;
     if (ansi === 'never' || noAnsi) return false;

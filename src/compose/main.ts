@@ -2,6 +2,7 @@ import { ApiError } from '../client/index.ts';
 import { excerpt } from './excerpt.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { messageOf, WharfError } from '../core/errors.ts';
+import { whileAnswering } from './apply/answering.ts';
 import type { Command } from './context.ts';
 import type { GlobalFlags } from './context.ts';
 import { Context, GLOBAL_FLAGS } from './context.ts';
@@ -194,7 +195,7 @@ async function call(name: string, argv: readonly string[], context: Context): Pr
     if (NOT_DRY.has(name)) throw composeUsage({ message: `--dry-run is not supported for ${name}` });
     context.dry = true;
   }
-  return await command.run(context, parsed);
+  return await whileAnswering(() => context.connected, command.run(context, parsed));
 }
 
 async function find(name: string): Promise<Command> {
