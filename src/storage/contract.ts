@@ -145,6 +145,8 @@ export interface LayerStore {
   compressed(chainId: ChainId, onProgress: (tarBytes: number) => void): AsyncIterable<Buffer>;
   /** The bytes of the blob that was kept, if there is one. */
   blob(chainId: ChainId): Readable | undefined;
+  /** Bytes it takes on the disk: its files, what is needed to make its tar again, the kept blob. The first time costs a walk. */
+  diskBytes(chainId: ChainId): Promise<number>;
   /** What the layer itself has, without what is below it: directories before what is in them. */
   contents(chainId: ChainId): Iterable<LayerFile>;
   /** Directories of the stack for overlayfs, topmost first. */
@@ -194,6 +196,8 @@ export interface SnapshotStore {
   changes(key: string): Promise<readonly Change[]>;
   /** Bytes and inodes of the changes alone. */
   usage(key: string): Promise<{ readonly sizeBytes: number; readonly inodes: number }>;
+  /** Bytes that the changes take on the disk. */
+  diskBytes(key: string): Promise<number>;
   /** Unmounts and deletes. Success means "it is not there". */
   remove(key: string): Promise<void>;
 }
@@ -238,6 +242,8 @@ export interface VolumeStore {
   copyUp(name: string, fromDirectory: string): Promise<void>;
   /** -1 for one with driver options: its data is somewhere else. */
   sizeBytes(name: string): Promise<number>;
+  /** Bytes it takes on the disk; -1 for one with driver options. */
+  diskBytes(name: string): Promise<number>;
   /** Success means "it is not there". Whether it is in use is the engine's to know. */
   remove(name: string): Promise<void>;
 }

@@ -1,5 +1,6 @@
 export type * from './contract.ts';
 export { scratchDirectory, unpackArchive } from './archive.ts';
+export { diskUsageOf } from './disk-usage.ts';
 export { digestMismatch, layerInUse } from './errors.ts';
 export { openStorage } from './open.ts';
 export { decompress } from './tar/decompress.ts';

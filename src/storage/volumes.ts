@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { newId } from '../core/ids.ts';
 import type { Database, HeldPath, Volume, VolumeStore } from './contract.ts';
+import { diskUsageOf } from './disk-usage.ts';
 import { invalidVolume, volumeNotFound, volumeStillMounted } from './errors.ts';
 import { type Layout, shortName } from './layout.ts';
 import { usageOf } from './snapshots/changes.ts';
@@ -133,6 +134,11 @@ export class DirectoryVolumeStore implements VolumeStore {
   async sizeBytes(name: string): Promise<number> {
     if (volumeMount(this.#require(name).options) !== undefined) return -1;
     return usageOf(this.dataPath(name)).sizeBytes;
+  }
+
+  async diskBytes(name: string): Promise<number> {
+    if (volumeMount(this.#require(name).options) !== undefined) return -1;
+    return diskUsageOf(join(this.#layout.volumes, name));
   }
 
   async remove(name: string): Promise<void> {

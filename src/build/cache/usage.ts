@@ -4,6 +4,7 @@ import { WharfError } from '../../core/errors.ts';
 import type { LayerStore } from '../../storage/index.ts';
 import type { CacheEntry } from '../../core/wire/build.ts';
 import type { PruneOptions } from '../contract.ts';
+import type { KnownDirectories } from '../files/known-files.ts';
 import type { CacheMounts } from '../solve/cache-mounts.ts';
 import type { BuildCache } from './cache.ts';
 import type { StepMemory } from './ingredients.ts';
@@ -11,7 +12,7 @@ import type { LayerLeases } from './leases.ts';
 
 const NEVER = '0001-01-01T00:00:00Z';
 
-/** Every layer and every cache mount that the cache holds. `used`: layers that images have; they are shared. */
+/** Every layer and every cache mount that the cache holds, with what they take on the disk. `used`: layers that images have; they are shared. */
 export async function cacheEntries(
   cache: BuildCache,
   mounts: CacheMounts,
@@ -19,25 +20,23 @@ export async function cacheEntries(
   layers: LayerStore,
 ): Promise<CacheEntry[]> {
   const uses = cache.uses();
-  const regular = cache.layers().flatMap((id): CacheEntry[] => {
-    const layer = layers.find(id);
+  const regular: CacheEntry[] = [];
+  for (const id of cache.layers()) {
     const use = uses.get(id);
     // Layers of base images are not the cache's.
-    if (layer === undefined || (use === undefined && used.has(id))) return [];
-    return [
-      {
-        ID: hexOf(id).slice(0, 25),
-        Type: 'regular',
-        Description: use?.description ?? '',
-        InUse: used.has(id),
-        Shared: used.has(id),
-        Size: layer.sizeBytes,
-        CreatedAt: use?.createdAt ?? NEVER,
-        LastUsedAt: use?.lastUsedAt ?? null,
-        UsageCount: use?.count ?? 0,
-      },
-    ];
-  });
+    if (layers.find(id) === undefined || (use === undefined && used.has(id))) continue;
+    regular.push({
+      ID: hexOf(id).slice(0, 25),
+      Type: 'regular',
+      Description: use?.description ?? '',
+      InUse: used.has(id),
+      Shared: used.has(id),
+      Size: await layers.diskBytes(id),
+      CreatedAt: use?.createdAt ?? NEVER,
+      LastUsedAt: use?.lastUsedAt ?? null,
+      UsageCount: use?.count ?? 0,
+    });
+  }
   const cacheMounts = (await mounts.list()).map(
     (mount): CacheEntry => ({
       ID: mount.name.slice(0, 25),
@@ -59,6 +58,7 @@ export interface PruneContext {
   readonly cacheMounts: CacheMounts;
   readonly leases: LayerLeases;
   readonly memory: StepMemory;
+  readonly known: KnownDirectories;
   readonly layers: LayerStore;
   /** Layers that images have. */
   readonly used: ReadonlySet<string>;
@@ -68,7 +68,7 @@ export interface PruneContext {
 
 /** Removes what the cache holds for itself, the longest unused first; without options all of it. Bytes are those of the disk. */
 export async function pruneCache(
-  { cache, cacheMounts, leases, memory, layers, used, idle }: PruneContext,
+  { cache, cacheMounts, leases, memory, known, layers, used, idle }: PruneContext,
   options: PruneOptions,
 ): Promise<{ CachesDeleted: string[] | null; SpaceReclaimed: number }> {
   const { unusedForSeconds, keepBytes } = options;
@@ -116,7 +116,10 @@ export async function pruneCache(
   }
   const forgotten =
     all && unusedForSeconds === undefined && keepBytes === undefined ? cache.clear() : cache.forget(gone);
-  if (all) memory.clear();
+  if (all) {
+    memory.clear();
+    known.clear();
+  }
   for (const id of own) if (!gone.has(id)) await leases.keep(id).catch(() => undefined);
   if (deleted.length === 0 && forgotten.length > 0 && all)
     deleted.push(...forgotten.map((key) => hexOf(key as ChainId).slice(0, 25)));

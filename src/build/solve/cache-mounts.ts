@@ -1,6 +1,7 @@
 import { chmod, chown, mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hexOf, sha256 } from '../../core/digest.ts';
+import { diskUsageOf } from '../../storage/index.ts';
 
 /** Directories of `RUN --mount=type=cache`: they stay from build to build and are in no layer. */
 export class CacheMounts {
@@ -43,7 +44,7 @@ export class CacheMounts {
         const id = await readFile(`${path}.id`, 'utf8').catch(() => name);
         const { birthtime } = await stat(path);
         const used = await stat(`${path}.id`).catch(() => undefined);
-        return { name, id, sizeBytes: await bytesBelow(path), createdAt: birthtime, usedAt: used?.mtime ?? birthtime };
+        return { name, id, sizeBytes: await diskUsageOf(path), createdAt: birthtime, usedAt: used?.mtime ?? birthtime };
       }),
     );
   }
@@ -65,16 +66,4 @@ export class CacheMounts {
     await before;
     return { [Symbol.dispose]: resolve };
   }
-}
-
-async function bytesBelow(path: string): Promise<number> {
-  let sum = 0;
-  for (const entry of await readdir(path, { withFileTypes: true, recursive: true }).catch(() => [])) {
-    if (!entry.isFile()) continue;
-    sum += await stat(join(entry.parentPath, entry.name)).then(
-      (s) => s.size,
-      () => 0,
-    );
-  }
-  return sum;
 }

@@ -7,6 +7,7 @@ import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { chainIds, type ChainId, type DiffId, digestFromHex, sha256 } from '../../core/digest.ts';
 import type { Database, KeptBlob, Layer, LayerFile, LayerStore, StagedLayer } from '../contract.ts';
 import { digestMismatch, layerInUse, layerNotFound } from '../errors.ts';
+import { diskUsageOf } from '../disk-usage.ts';
 import { type Layout, shortName } from '../layout.ts';
 import { syncFileSystem } from '../../linux/index.ts';
 import { compressionOf } from '../tar/decompress.ts';
@@ -44,6 +45,8 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
   readonly #db: Database;
   readonly #records: ReturnType<typeof records>;
   readonly #pool = new ThreadPool();
+  /** By directory. Layers do not change. */
+  readonly #diskBytes = new Map<string, number>();
 
   constructor(layout: Layout, db: Database) {
     this.#layout = layout;
@@ -167,6 +170,15 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
     return createReadStream(join(this.#layout.layers, record.directory, BLOB), { highWaterMark: 512 * 1024 });
   }
 
+  async diskBytes(chainId: ChainId): Promise<number> {
+    const { directory } = this.#require(chainId);
+    const known = this.#diskBytes.get(directory);
+    if (known !== undefined) return known;
+    const bytes = await diskUsageOf(join(this.#layout.layers, directory));
+    if (this.find(chainId)) this.#diskBytes.set(directory, bytes);
+    return bytes;
+  }
+
   contents(chainId: ChainId): Iterable<LayerFile> {
     return layerContents(join(this.#layout.layers, this.#require(chainId).directory, 'fs'));
   }
@@ -193,6 +205,7 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
       }
       this.#records.delete(chainId);
     });
+    this.#diskBytes.delete(record.directory);
     const gone = join(this.#layout.tmp, `gone-${shortName()}`);
     renameSync(join(this.#layout.layers, record.directory), gone);
     await rm(gone, { recursive: true, force: true });

@@ -7,6 +7,7 @@ import { errnoOf } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import { mountinfo, umountAll, umountAsync } from '../../linux/index.ts';
 import type { Change, Database, Layer, SnapshotStore } from '../contract.ts';
+import { diskUsageOf } from '../disk-usage.ts';
 import { layerNotFound, snapshotExists, snapshotNotFound } from '../errors.ts';
 import { LowerView } from '../layers/lower-view.ts';
 import type { DirectoryLayerStore } from '../layers/store.ts';
@@ -161,6 +162,10 @@ export class OverlaySnapshotStore implements SnapshotStore {
 
   async usage(key: string): Promise<{ readonly sizeBytes: number; readonly inodes: number }> {
     return usageOf(this.directories(key).upper);
+  }
+
+  async diskBytes(key: string): Promise<number> {
+    return diskUsageOf(this.directories(key).upper);
   }
 
   async remove(key: string): Promise<void> {
