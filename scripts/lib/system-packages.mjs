@@ -22,6 +22,8 @@ const PACKAGES = {
     { name: 'libcap2-bin', proof: '/usr/sbin/setcap' },
     { name: 'python3-docker', proof: '/usr/lib/python3/dist-packages/docker' },
     { name: 'git', proof: '/usr/bin/git' },
+    { name: 'zsh', proof: '/usr/bin/zsh' },
+    { name: 'fish', proof: '/usr/bin/fish' },
     // The stock engine cannot do without.
     { name: 'iptables', proof: '/usr/sbin/iptables' },
   ],

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -45,8 +47,58 @@ test('the command line in a shell: completion, configuration, aliases, the names
         ['wharf compose up --force', ['--force-recreate']],
         [`wharf -H ${daemon.host} stop `, ['web']],
         ['wharf -H unix:///nonexistent stop ', []],
+        ['wharf ps -f status=ru', ['running']],
       ];
       for (const [line, wanted] of cases) assert.deepEqual((await completed(line)).toSorted(), wanted, line);
+    });
+
+    await t.test('zsh completes at a prompt', async () => {
+      const folder = join(daemon.directory, 'zsh');
+      mkdirSync(folder);
+      const start = ['autoload -Uz compinit; compinit -u', 'PROMPT="ready> "', `source <(${wharfPath} completion zsh)`];
+      writeFileSync(join(folder, '.zshrc'), `${start.join('\n')}\nwharf() { ${wharfPath} "$@" }\n`);
+      const zsh = { ...env, ZDOTDIR: folder, TERM: 'dumb', PATH: `${join(wharfPath, '..')}:${env['PATH']}` };
+      const child = spawn('script', ['-qec', 'zsh -i', '/dev/null'], { env: zsh, cwd: home });
+      const cases = [
+        ['wharf network disc\t', 'onnect '],
+        ['wharf exec w\t', 'eb '],
+        ['wharf run --restart un\t', 'less-stopped'],
+        ['wharf cp w\t', 'eb:'],
+      ] as const;
+      let said = '';
+      const appears = async (text: string) => {
+        while (!said.includes(text)) {
+          const [piece] = (await once(child.stdout, 'data')) as [Buffer];
+          said += piece.toString();
+        }
+      };
+      try {
+        await appears('ready> ');
+        for (const [typed, added] of cases) {
+          said = '';
+          child.stdin.write(typed);
+          await appears(added);
+          said = '';
+          child.stdin.write('\x15'); // the line is taken back
+        }
+        child.stdin.write('\x15exit\n');
+        await once(child, 'close');
+      } finally {
+        child.kill();
+      }
+    });
+
+    await t.test('fish completes, and says what things are', async () => {
+      const fish = { ...env, PATH: `${join(wharfPath, '..')}:${env['PATH']}` };
+      const completed = async (line: string) => {
+        const script = `wharf completion fish | source; complete -C "${line}"`;
+        const { stdout } = await run('fish', ['-c', script], { env: fish, cwd: home });
+        return stdout.split('\n').filter(Boolean);
+      };
+      assert.deepEqual(await completed('wharf resta'), ['restart\tRestart one or more containers']);
+      assert.match((await completed('wharf stop w')).join(), /^web\tbusybox, Up/);
+      assert.deepEqual(await completed('wharf run --network=ho'), ['--network=host\tnetwork, host']);
+      assert.deepEqual(await completed('wharf ps --filter status=ru'), ['status=running']);
     });
 
     await t.test('config.json: formats, detach keys, proxies; what is unknown in it is kept', async () => {
@@ -94,6 +146,11 @@ test('the command line in a shell: completion, configuration, aliases, the names
       const more = { PATH: `${bin}:${env['PATH']}` };
       const out = await wharf(['logout', 'registry.example'], undefined, more);
       assert.equal(out.stdout, 'Removing login credentials for registry.example\n');
+      assert.equal(existsSync(kept), false);
+      configure({ credsStore: 'test' });
+      // The engine asks the registry, and there is none: what it says is said, and nothing is kept.
+      const none = await wharf(['login', '-u', 'me', '--password-stdin', '127.0.0.1:1'], 's3cret\n', more);
+      assert.equal(none.code, 1);
       assert.equal(existsSync(kept), false);
       configure({});
     });
