@@ -1,6 +1,7 @@
-// npm run bench [-- run|build|cli|engine|logs|memory|network|pull|scale]: timings as ratios to a bare floor of the same minute. Nothing here fails a build.
+// npm run bench [-- run|build|cli|compose|engine|logs|memory|network|pull|scale]: timings as ratios to a bare floor of the same minute. Nothing here fails a build.
 import { benchBuild } from './build.ts';
 import { benchCliStart } from './cli-start.ts';
+import { benchCompose } from './compose.ts';
 import { benchEngine } from './engine.ts';
 import { benchLogs } from './logs.ts';
 import { benchMemory } from './memory.ts';
@@ -16,6 +17,7 @@ const wants = (name: string) => asked.length === 0 || asked.includes(name);
 if (wants('cli')) await benchCliStart();
 if (
   wants('build') ||
+  wants('compose') ||
   wants('run') ||
   wants('engine') ||
   wants('logs') ||
@@ -26,6 +28,7 @@ if (
 ) {
   await withBenchDaemon(async (daemon) => {
     if (wants('run')) await benchRun(daemon);
+    if (wants('compose')) await benchCompose(daemon);
     if (wants('engine')) await benchEngine(daemon);
     if (wants('logs')) await benchLogs(daemon);
     if (wants('build')) await benchBuild(daemon);
