@@ -20,7 +20,7 @@ import { pullImage } from './pull.ts';
 import { pushImage } from './push.ts';
 import { pushIndex } from './push-index.ts';
 import { inspectRemote, searchImages, tryLogin } from './remote.ts';
-import { removeImage, removeOrphanLayers, type RemoveParts } from './remove.ts';
+import { removeImage, removeLayers, removeOrphanLayers, type RemoveParts } from './remove.ts';
 import { saveImages } from './save.ts';
 import type { MakeParts, PullParts } from './transfer.ts';
 import { historyOf, inspectOf, sharedSize, summaryOf } from './views.ts';
@@ -39,7 +39,7 @@ export interface ImagesDeps {
 /** Opens the images of a data root, and removes layers that no image and no container has. */
 export async function openImages(deps: ImagesDeps): Promise<Images> {
   const catalog = new Catalog(deps.storage.db, deps.storage.layers);
-  await removeOrphanLayers(catalog, deps.storage.layers);
+  await removeOrphanLayers({ catalog, layers: deps.storage.layers, isHeld: () => false });
   return new ImageService(deps, catalog);
 }
 
@@ -63,6 +63,7 @@ class ImageService implements Images {
       arrivals: new Arrivals(),
       log,
       publish,
+      release: async (chain) => void (await removeLayers(this.#remove, chain)),
       register: (text, chain) => catalog.add(text, { chain }),
       make: (text, chain, parent) => this.#register(text, chain, parent),
       tag: (name, id) => this.#tag(name, id),

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { type ChainId, type DiffId, isDigest } from '../../core/digest.ts';
+import { type ChainId, chainIds, type DiffId, isDigest } from '../../core/digest.ts';
 import { shortId } from '../../core/ids.ts';
 import { familiar } from '../../core/reference.ts';
 import { digestMismatch, scratchDirectory, unpackArchive } from '../../storage/index.ts';
@@ -41,38 +41,45 @@ async function loadOne(
   onMessage: OnMessage,
   signal: AbortSignal,
 ): Promise<Image> {
-  using hold = parts.holds.open();
-  const chain: ChainId[] = [];
-  for (const [i, layer] of layers.entries()) {
-    const diffId = config.rootfs.diff_ids[i] ?? '';
-    if (!isDigest(diffId)) throw badArchive({ why: `invalid archive: malformed diffID "${diffId}"` });
-    try {
-      const chainId = await applyLayer(parts, chain.at(-1) ?? null, layer, diffId as DiffId, onMessage, signal);
-      hold.add(chainId);
-      chain.push(chainId);
-    } catch (e) {
-      if (!digestMismatch.is(e)) throw e;
-      const got = /got (\S+)/.exec(e.message)?.[1] ?? '';
-      throw badArchive({ why: `invalid diffID for layer ${i}: expected "${diffId}", got "${got}"` }, { cause: e });
+  const bad = config.rootfs.diff_ids.find((diffId) => !isDigest(diffId));
+  if (bad !== undefined) throw badArchive({ why: `invalid archive: malformed diffID "${bad}"` });
+  const diffIds = config.rootfs.diff_ids as readonly DiffId[];
+  const chain = chainIds(diffIds);
+  try {
+    using hold = parts.holds.open();
+    for (const chainId of chain) hold.add(chainId);
+    for (const [i, layer] of layers.entries()) {
+      const diffId = diffIds[i];
+      if (diffId !== undefined) await applyLayer(parts, i, chain[i - 1] ?? null, layer, diffId, onMessage, signal);
     }
+    const image = parts.register(configText, chain);
+    if (manifest) parts.catalog.manifests.record(image.id, manifest);
+    return image;
+  } catch (e) {
+    await parts.release(chain);
+    throw e;
   }
-  const image = parts.register(configText, chain);
-  if (manifest) parts.catalog.manifests.record(image.id, manifest);
-  return image;
 }
 
 async function applyLayer(
   { storage }: PullParts,
+  index: number,
   parent: ChainId | null,
   layer: ArchivedLayer,
   diffId: DiffId,
   onMessage: OnMessage,
   signal: AbortSignal,
-): Promise<ChainId> {
+): Promise<void> {
   const id = shortId(diffId);
   const bytes = counted(layer.open(), (current) =>
     onMessage({ id, status: 'Loading layer', progressDetail: { current, total: layer.sizeBytes } }),
   );
   const blob = layer.digest === undefined ? {} : { blob: layer.digest };
-  return (await storage.layers.apply(parent, bytes, { expect: diffId, signal, ...blob })).chainId;
+  try {
+    await storage.layers.apply(parent, bytes, { expect: diffId, signal, ...blob });
+  } catch (e) {
+    if (!digestMismatch.is(e)) throw e;
+    const got = /got (\S+)/.exec(e.message)?.[1] ?? '';
+    throw badArchive({ why: `invalid diffID for layer ${index}: expected "${diffId}", got "${got}"` }, { cause: e });
+  }
 }

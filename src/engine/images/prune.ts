@@ -1,7 +1,7 @@
 import type { ImageDeleteItem } from '../../core/wire/resources.ts';
 import type { Filters } from '../contract.ts';
 import { ageFilter, checkFilters, flagFilter, labelsMatch } from './filters.ts';
-import { deleteImage, type RemoveParts } from './remove.ts';
+import { deleteImage, removeOrphanLayers, type RemoveParts } from './remove.ts';
 
 /** `docker image prune`: images without a name, or (`dangling=false`) all that no container has. */
 export async function pruneImages(parts: RemoveParts, filters: Filters) {
@@ -17,6 +17,7 @@ export async function pruneImages(parts: RemoveParts, filters: Filters) {
     if (!labelsMatch(image.config.config?.Labels, filters) || !fitsAge(image)) continue;
     await deleteImage(parts, image.id, items, { force: true, prune: true, quiet: true });
   }
+  await removeOrphanLayers(parts);
   const SpaceReclaimed = Math.max(0, before - diskBytes(parts));
   parts.publish({ type: 'image', action: 'prune', id: '', attributes: { reclaimed: String(SpaceReclaimed) } });
   return { ImagesDeleted: items.length === 0 ? null : items, SpaceReclaimed };

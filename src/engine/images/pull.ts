@@ -1,4 +1,4 @@
-import { type DiffId, type Digest, isDigest, sha256 } from '../../core/digest.ts';
+import { chainIds, type DiffId, type Digest, isDigest, sha256 } from '../../core/digest.ts';
 import { type Descriptor, type ImageConfig, type ImageIndex, type Manifest, MEDIA_TYPES } from '../../core/oci.ts';
 import { formatPlatform, hostPlatform, type Platform } from '../../core/platform.ts';
 import { familiar, familiarName, parseReference, type Reference } from '../../core/reference.ts';
@@ -148,9 +148,14 @@ async function fetchImage(
   if (diffIds.length !== layers.length) {
     throw badManifest({ why: `image config has ${diffIds.length} layers, its manifest ${layers.length}` });
   }
-  using hold = parts.holds.open();
-  const chain = await fetchLayers(parts, client, reference, layers, diffIds, hold, onMessage, signal);
-  return parts.register(configText, chain);
+  try {
+    using hold = parts.holds.open();
+    const chain = await fetchLayers(parts, client, reference, layers, diffIds, hold, onMessage, signal);
+    return parts.register(configText, chain);
+  } catch (e) {
+    await parts.release(chainIds(diffIds));
+    throw e;
+  }
 }
 
 /** @throws {WharfError} `BAD_MANIFEST` */

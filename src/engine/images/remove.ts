@@ -83,8 +83,11 @@ export async function deleteImage(
   await deleteImage(parts, parent, items, { force: false, prune: true, quiet: true });
 }
 
-/** Removes layers from the top down, until one is needed by an image, a snapshot or another layer. */
-async function removeLayers({ catalog, layers, isHeld }: RemoveParts, chain: readonly ChainId[]): Promise<ChainId[]> {
+/** Removes layers from the top down, until one is needed by an image, a snapshot or another layer; those that are not there are passed over. */
+export async function removeLayers(
+  { catalog, layers, isHeld }: Pick<RemoveParts, 'catalog' | 'layers' | 'isHeld'>,
+  chain: readonly ChainId[],
+): Promise<ChainId[]> {
   const needed = new Set(catalog.all().flatMap((image) => image.chain));
   const removed: ChainId[] = [];
   for (const chainId of chain.toReversed()) {
@@ -100,13 +103,17 @@ async function removeLayers({ catalog, layers, isHeld }: RemoveParts, chain: rea
   return removed;
 }
 
-/** Layers of no image: left when an image went before its last container did. Only while nothing is being made. */
-export async function removeOrphanLayers(catalog: Catalog, layers: LayerStore): Promise<void> {
+/** Removes layers of no image on which nothing stands: left when an image went before its last container did. */
+export async function removeOrphanLayers({
+  catalog,
+  layers,
+  isHeld,
+}: Pick<RemoveParts, 'catalog' | 'layers' | 'isHeld'>): Promise<void> {
   const needed = new Set(catalog.all().flatMap((image) => image.chain));
   for (let again = true; again; ) {
     again = false;
     for (const { chainId } of layers.list()) {
-      if (needed.has(chainId)) continue;
+      if (needed.has(chainId) || isHeld(chainId)) continue;
       try {
         await layers.remove(chainId);
         again = true;

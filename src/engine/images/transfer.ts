@@ -16,6 +16,8 @@ export interface ImageParts {
   readonly arrivals: Arrivals;
   readonly log: Logger;
   readonly publish: Events['publish'];
+  /** Removes layers that were brought for an image that will not be, as far as nobody else needs them. */
+  readonly release: (chain: readonly ChainId[]) => Promise<void>;
 }
 
 export interface PullParts extends ImageParts {
