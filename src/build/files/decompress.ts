@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { createReadStream } from 'node:fs';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { throughProgram } from '../../storage/index.ts';
 import { badContext } from '../errors.ts';
 
 export type Compression = 'none' | 'gzip' | 'bzip2' | 'xz' | 'zstd';
@@ -49,7 +49,7 @@ export async function* decompressed(source: Readable): AsyncGenerator<Buffer> {
       return;
     case 'bzip2':
     case 'xz':
-      yield* throughProgram(whole(), kind);
+      yield* throughProgram(whole(), kind, (reason) => badContext({ reason }));
   }
 }
 
@@ -62,23 +62,6 @@ async function* through(source: AsyncIterable<Buffer>, filter: NodeJS.ReadWriteS
     await pumping;
   } finally {
     aborter.abort();
-  }
-}
-
-async function* throughProgram(source: AsyncIterable<Buffer>, program: 'bzip2' | 'xz'): AsyncGenerator<Buffer> {
-  const child = spawn(program, ['-dc'], { stdio: ['pipe', 'pipe', 'ignore'] });
-  const ended = new Promise<string | undefined>((resolve) => {
-    child.once('error', (e) => resolve(`${program} is needed to read this: ${e.message}`));
-    child.once('close', (code) => resolve(code === 0 ? undefined : `${program} cannot read it`));
-  });
-  const feeding = pipeline(Readable.from(source), child.stdin).catch(() => undefined);
-  try {
-    yield* child.stdout as AsyncIterable<Buffer>;
-    await feeding;
-    const reason = await ended;
-    if (reason !== undefined) throw badContext({ reason });
-  } finally {
-    child.kill('SIGKILL');
   }
 }
 

@@ -3,6 +3,7 @@ import type { Digest } from '../../core/digest.ts';
 import type { ImageConfig } from '../../core/oci.ts';
 import { hostPlatform } from '../../core/platform.ts';
 import { familiar } from '../../core/reference.ts';
+import { withoutRareCompression } from '../../storage/index.ts';
 import type { Images } from '../contract.ts';
 import { applyChanges } from './config-changes.ts';
 import { requestedName } from './names.ts';
@@ -20,7 +21,7 @@ export async function importImage(
   const config = applyChanges({}, request.changes);
   const { os, architecture, variant } = request.platform ? parsePlatform(request.platform) : hostPlatform();
   using hold = parts.holds.open();
-  const layer = await parts.storage.layers.apply(null, tar, { signal });
+  const layer = await parts.storage.layers.apply(null, withoutRareCompression(tar), { signal });
   hold.add(layer.chainId);
   const created = new Date().toISOString();
   const document: ImageConfig = {

@@ -1,29 +1,26 @@
 import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { Readable, type Transform } from 'node:stream';
+import { Readable } from 'node:stream';
 import { messageOf, type WharfError } from '../../core/errors.ts';
 import { badLayer } from '../errors.ts';
+import { throughProgram } from './program.ts';
 
 const CHUNK = 256 * 1024;
 
 /**
- * Undoes gzip (of several members too) and zstd, told by the first bytes; anything else passes as it is.
- * @throws {WharfError} `BAD_LAYER` at bzip2 and xz, and at damaged streams
+ * Undoes gzip (of several members too), zstd, bzip2 and xz, told by the first bytes; anything else passes as it is.
+ * @throws {WharfError} `BAD_LAYER` at damaged streams, and if the program for bzip2 or xz is not there
  */
 export async function* decompress(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer, void, undefined> {
-  const iterator = source[Symbol.asyncIterator]();
-  let head: Buffer = Buffer.alloc(0);
-  let ended = false;
-  while (head.length < 6 && !ended) {
-    const next = await iterator.next();
-    if (next.done) ended = true;
-    else head = head.length === 0 ? asBuffer(next.value) : Buffer.concat([head, next.value]);
+  const { kind, whole } = await beginningOf(source);
+  if (kind === 'bzip2' || kind === 'xz') {
+    yield* throughProgram(whole, kind, (why) => badLayer({ why }));
+    return;
   }
-  const whole = rejoin(head, iterator, ended);
-  const transform = decompressorFor(head);
-  if (!transform) {
+  if (kind === 'none') {
     yield* whole;
     return;
   }
+  const transform = kind === 'gzip' ? createGunzip({ chunkSize: CHUNK }) : createZstdDecompress({ chunkSize: CHUNK });
   const input = Readable.from(whole, { objectMode: false, highWaterMark: CHUNK });
   input.on('error', (e) => transform.destroy(e));
   input.pipe(transform);
@@ -40,6 +37,31 @@ export async function* decompress(source: AsyncIterable<Uint8Array>): AsyncGener
     input.destroy();
     transform.destroy();
   }
+}
+
+/**
+ * Undoes bzip2 and xz only, which layers do not have; all else passes as it is.
+ * @throws {WharfError} `BAD_LAYER` as `decompress`
+ */
+export async function* withoutRareCompression(
+  source: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Buffer, void, undefined> {
+  const { kind, whole } = await beginningOf(source);
+  if (kind === 'bzip2' || kind === 'xz') yield* throughProgram(whole, kind, (why) => badLayer({ why }));
+  else yield* whole;
+}
+
+/** How a stream is compressed, and all of it again. */
+async function beginningOf(source: AsyncIterable<Uint8Array>) {
+  const iterator = source[Symbol.asyncIterator]();
+  let head: Buffer = Buffer.alloc(0);
+  let ended = false;
+  while (head.length < 6 && !ended) {
+    const next = await iterator.next();
+    if (next.done) ended = true;
+    else head = head.length === 0 ? asBuffer(next.value) : Buffer.concat([head, next.value]);
+  }
+  return { kind: compressionOf(head), whole: rejoin(head, iterator, ended) };
 }
 
 async function* rejoin(
@@ -71,21 +93,6 @@ export function compressionOf(head: Uint8Array): 'gzip' | 'zstd' | 'bzip2' | 'xz
   if (a === 0x42 && b === 0x5a && c === 0x68) return 'bzip2';
   if (a === 0xfd && b === 0x37 && c === 0x7a && d === 0x58) return 'xz';
   return 'none';
-}
-
-function decompressorFor(head: Buffer): Transform | undefined {
-  const kind = compressionOf(head);
-  switch (kind) {
-    case 'gzip':
-      return createGunzip({ chunkSize: CHUNK });
-    case 'zstd':
-      return createZstdDecompress({ chunkSize: CHUNK });
-    case 'bzip2':
-    case 'xz':
-      throw refuseCompression(kind);
-    case 'none':
-      return undefined;
-  }
 }
 
 /** What is said of compressions that layers do not have. */
