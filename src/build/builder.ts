@@ -11,6 +11,7 @@ import { cacheEntries, pruneCache } from './cache/usage.ts';
 import type { BuildRecord, CacheEntry } from '../core/wire/build.ts';
 import type { Builder, BuildKitServices, BuilderOptions, BuildRequest, PruneOptions } from './contract.ts';
 import { KnownDirectories } from './files/known-files.ts';
+import { KeptContexts } from './context/kept-contexts.ts';
 import { contextNotHere } from './errors.ts';
 import { tarOf } from './files/tar-of.ts';
 import { BuildHistory } from './records.ts';
@@ -32,6 +33,7 @@ export class LocalBuilder implements Builder {
   readonly #options: BuilderOptions;
   readonly #parts: BuildParts;
   readonly #history: BuildHistory;
+  readonly #contexts: KeptContexts;
   readonly buildKit: BuildKitServices;
   readonly #running = new Set<{ readonly abort: AbortController; readonly done: Promise<unknown> }>();
 
@@ -40,7 +42,9 @@ export class LocalBuilder implements Builder {
     const { storage, runtime } = engine.parts;
     this.#options = options;
     this.#history = new BuildHistory(storage.db);
-    this.buildKit = new BuildKit({ engine, builder: this, instance, log: log.child({ part: 'buildkit' }) });
+    this.#contexts = new KeptContexts(join(dataRoot, 'build', 'contexts'));
+    const contexts = this.#contexts;
+    this.buildKit = new BuildKit({ engine, builder: this, instance, contexts, log: log.child({ part: 'buildkit' }) });
     this.#parts = {
       run: { engine, exits: new BuildExits(runtime), execRoot, instance },
       cache: new BuildCache(storage.db, storage.layers),
@@ -75,6 +79,7 @@ export class LocalBuilder implements Builder {
     this.#parts.memory.trim();
     this.#history.trim();
     this.#parts.known.trim();
+    await this.#contexts.trim();
     await rm(this.#parts.temporary, { recursive: true, force: true });
     await rm(join(execRoot, 'build'), { recursive: true, force: true });
   }
@@ -127,7 +132,12 @@ export class LocalBuilder implements Builder {
   async prune(options: PruneOptions = {}): Promise<{ CachesDeleted: string[] | null; SpaceReclaimed: number }> {
     const { layers } = this.#options.engine.parts.storage;
     const context = { ...this.#parts, layers, used: await this.#layersOfImages(), idle: this.#running.size === 0 };
-    return pruneCache(context, options);
+    const pruned = await pruneCache(context, options);
+    if (options.unusedForSeconds === undefined && options.keepBytes === undefined) {
+      this.#parts.known.clear();
+      await this.#contexts.clear();
+    }
+    return pruned;
   }
 
   async files(image: string, signal: AbortSignal): Promise<Readable> {

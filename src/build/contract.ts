@@ -105,11 +105,8 @@ export interface BuildKitServices {
   serve(socket: Duplex, signal: AbortSignal): Promise<void>;
   /** @throws {WharfError} `INVALID_PARAMETER` unless a session of this ID may be opened */
   checkSession(id: string): void;
-  /**
-   * Takes up a connection on which the client answers gRPC, until it is over.
-   * @param methods what the client serves: `/package.Service/Method`
-   */
-  openSession(id: string, methods: readonly string[], socket: Duplex, signal: AbortSignal): Promise<void>;
+  /** Takes up a connection on which the client answers gRPC, until it is over. */
+  openSession(facts: SessionFacts, socket: Duplex, signal: AbortSignal): Promise<void>;
   /**
    * A build as older clients ask for it over `POST /build`: what happens is told as `moby.buildkit.trace`, the image at the
    * end as `moby.image.id`.
@@ -118,6 +115,15 @@ export interface BuildKitServices {
   build(request: TracedBuildRequest, onMessage: (m: ProgressMessage) => void, signal: AbortSignal): Promise<void>;
   /** Takes a context that is sent by a request of its own, for the build of this ID. Resolves when it was taken. */
   upload(buildId: string, context: Readable, signal: AbortSignal): Promise<void>;
+}
+
+/** What a client says of the session that it opens. */
+export interface SessionFacts {
+  readonly id: string;
+  /** The same in each of its sessions, and in nobody else's; `''`: it says none. */
+  readonly sharedKey: string;
+  /** What it serves: `/package.Service/Method`. */
+  readonly methods: readonly string[];
 }
 
 export interface TracedBuildRequest extends BuildRequest {

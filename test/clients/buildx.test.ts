@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import {
   copyFileSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -100,6 +101,57 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
       assert.match(again, /\[2\/3\] COPY a \/a\n#\d+ CACHED/);
       assert.match(again, /\[3\/3\] COPY b \/b\n#\d+ DONE/);
     });
+
+    await t.test(
+      'of a context that was sent before only what changed is sent, and nothing else stays of it',
+      async () => {
+        using files = directory({
+          Dockerfile: 'FROM busybox\nCOPY . /app\n',
+          large: 'x'.repeat(3_000_000),
+          'turns/into/file': '1',
+          turned: '1',
+          first: 'one',
+          gone: '1',
+        });
+        const at = (name: string) => join(files.path, name);
+        linkSync(at('first'), at('linked'));
+        symlinkSync('first', at('soft'));
+        const sent = async () => {
+          const { stderr } = await good(files.path, 'build', '-t', 'kept', '.');
+          const sizes = stderr.matchAll(/transferring context: ([\d.]+)([kM]?)B/g);
+          return Math.max(
+            ...[...sizes].map(([, n, unit]) => Number(n) * (unit === 'M' ? 1e6 : unit === 'k' ? 1e3 : 1)),
+          );
+        };
+        assert.ok((await sent()) > 2.9e6);
+        assert.ok((await sent()) < 10_000);
+        rmSync(at('turns'), { recursive: true });
+        writeFileSync(at('turns'), 'file');
+        rmSync(at('turned'));
+        mkdirSync(at('turned'));
+        writeFileSync(at('turned/deep'), 'deep');
+        rmSync(at('gone'));
+        writeFileSync(at('first'), 'two');
+        rmSync(at('soft'));
+        symlinkSync('linked', at('soft'));
+        assert.ok((await sent()) < 10_000);
+        const shown = await good(
+          '/',
+          'run',
+          '--rm',
+          'kept',
+          'sh',
+          '-c',
+          'cd /app; cat turns turned/deep soft first; ls',
+        );
+        assert.equal(shown.stdout, 'filedeeptwotwoDockerfile\nfirst\nlarge\nlinked\nsoft\nturned\nturns\n');
+        await daemon.crash();
+        await daemon.start();
+        assert.ok((await sent()) < 10_000);
+        await good('/', 'builder', 'prune', '-f');
+        assert.ok((await sent()) > 2.9e6);
+      },
+    );
 
     await t.test(
       'arguments, target, labels, secrets by file and environment, -q, --iidfile, --metadata-file',

@@ -20,7 +20,8 @@ async function session(exchange: Exchange) {
   const methods = headersDistinct['x-docker-expose-session-grpc-method'] ?? [];
   const { buildKit } = exchange.builder;
   buildKit.checkSession(id);
-  await buildKit.openSession(id, methods, upgrade(exchange), exchange.signal);
+  const sharedKey = String(headers['x-docker-expose-session-sharedkey'] ?? '');
+  await buildKit.openSession({ id, sharedKey, methods }, upgrade(exchange), exchange.signal);
   return undefined;
 }
 

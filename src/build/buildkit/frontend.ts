@@ -6,6 +6,7 @@ import { hostPlatform } from '../../core/platform.ts';
 import { parseReference } from '../../core/reference.ts';
 import type { ProgressMessage, RegistryAuth } from '../../core/wire/resources.ts';
 import type { BuildEvent, BuildWarning } from '../../core/wire/build.ts';
+import type { KeptContexts, KeptDirectory } from '../context/kept-contexts.ts';
 import type { BuildExtras, Builder } from '../contract.ts';
 import type { Dockerfile } from '../dockerfile/instructions.ts';
 import { parseDockerfile } from '../dockerfile/parse.ts';
@@ -18,6 +19,7 @@ import { CODE, RpcError } from './grpc/status.ts';
 import type { Job } from './job.ts';
 import { askCredentials, askSecret, pullUpload } from './session/ask.ts';
 import { type TarPart, tarOf } from './session/context-tar.ts';
+import { syncDirectory } from './session/directory-sync.ts';
 import { syncFiles } from './session/file-sync.ts';
 import type { Session, Sessions } from './session/sessions.ts';
 import { forwardAgent, hasAgent } from './session/ssh-agent.ts';
@@ -35,6 +37,8 @@ export interface FrontendResult {
 export interface FrontendParts {
   readonly builder: Pick<Builder, 'build'>;
   readonly sessions: Sessions;
+  /** Directories of clients, kept from build to build. */
+  readonly contexts: KeptContexts;
   /** A tar with context and Dockerfile, instead of the client's directories. */
   readonly upload?: Readable | undefined;
   /** Images that named contexts of the form `input:KEY` mean. */
@@ -48,7 +52,7 @@ export interface FrontendParts {
 export async function runDockerfile(
   job: Job,
   attrs: Readonly<Record<string, string>>,
-  { builder, sessions, upload, inputs = new Map() }: FrontendParts,
+  { builder, sessions, contexts, upload, inputs = new Map() }: FrontendParts,
   signal: AbortSignal,
 ): Promise<FrontendResult> {
   const options = readFrontendOptions(attrs);
@@ -74,6 +78,8 @@ export async function runDockerfile(
   try {
     const { named, parts } = namedContexts(options, inputs, session, all);
     const { request, checkOnly } = options;
+    const kept = isSent || checkOnly ? undefined : undo.use(await contexts.open(contextKey(session, options, attrs)));
+    if (kept !== undefined) await loadContext(job, session, options, definition?.ignore ?? '', kept, all);
     const extras: BuildExtras = {
       events: true,
       checkOnly,
@@ -83,9 +89,10 @@ export async function runDockerfile(
       namedContexts: named,
       sideDirectory: SIDE,
       keepInCache: !exportsImage(job),
+      ...(kept && { ownDirectory: kept.path }),
       ...(definition && { dockerfileText: definition.text, ignoreText: definition.ignore }),
     };
-    const context = upload ?? openContext(job, session, options, definition?.ignore ?? '', parts, all);
+    const context = upload ?? openSent(session, options, checkOnly ? [] : parts, all);
     const registryConfig = await credentialsOf(file, options, session, all);
     const image = await builder.build({ ...request, tags: [], context, registryConfig, extras }, onMessage, all);
     return { image, dockerfile: { filename, text: definition?.text ?? '' }, warnings };
@@ -240,43 +247,51 @@ function namedContexts(
   return { named, parts };
 }
 
-function openContext(
+/** The directory is the same one as before if its client, its name there and its Dockerfile are. `''`: that cannot be told. */
+function contextKey({ sharedKey }: Session, options: FrontendOptions, attrs: Readonly<Record<string, string>>): string {
+  const { contextDirectory, request } = options;
+  const path = attrs['vcs:localdir:context'] ?? '';
+  return sharedKey === '' ? '' : JSON.stringify([sharedKey, contextDirectory, path, request.dockerfile]);
+}
+
+/** What is sent as a tar: the context by URL, and named ones. */
+function openSent(
+  session: Session,
+  { contextUrl: url }: FrontendOptions,
+  parts: readonly TarPart[],
+  signal: AbortSignal,
+): Readable {
+  if (url === undefined) return tarOf(parts);
+  if (!url.startsWith('http://buildkit-session/')) {
+    throw new RpcError(CODE.unimplemented, `building from ${url} is not supported: give a directory or a tar`);
+  }
+  return pullUpload(session, new URL(url), signal);
+}
+
+async function loadContext(
   job: Job,
   session: Session,
   options: FrontendOptions,
   ignore: string,
-  parts: readonly TarPart[],
+  kept: KeptDirectory,
   signal: AbortSignal,
-): Readable {
-  const { contextUrl: url } = options;
-  if (options.checkOnly && url === undefined) return tarOf([]);
-  if (url !== undefined) {
-    if (!url.startsWith('http://buildkit-session/')) {
-      throw new RpcError(CODE.unimplemented, `building from ${url} is not supported: give a directory or a tar`);
-    }
-    return pullUpload(session, new URL(url), signal);
-  }
-  const vertex = job.progress.begin('[internal] load build context');
+): Promise<void> {
   const exclude = ignore
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
-  let bytes = 0;
-  let shown = 0;
-  const onBytes = (n: number): void => {
-    bytes = n;
-    if (n - shown < 1024 * 1024) return;
-    shown = n;
-    vertex.status('transferring context:', { current: n });
-  };
   const request = { directory: options.contextDirectory, exclude: normalised(exclude) };
-  const tar = tarOf([{ below: '', files: syncFiles(session, request, signal, onBytes) }, ...parts]);
-  tar.once('end', () => {
+  await job.progress.during('[internal] load build context', async (vertex) => {
+    let bytes = 0;
+    let shown = 0;
+    await syncDirectory(session, request, kept, signal, (n) => {
+      bytes = n;
+      if (n - shown < 1024 * 1024) return;
+      shown = n;
+      vertex.status('transferring context:', { current: n });
+    });
     vertex.status('transferring context:', { current: bytes, done: true });
-    vertex.end();
   });
-  tar.once('error', (e: Error) => vertex.end({ error: e.message }));
-  return tar;
 }
 
 /** Patterns as fsutil wants them: relative, without slashes at either end. */

@@ -3,7 +3,8 @@ import type { Duplex, Readable } from 'node:stream';
 import type { Logger } from '../../core/log.ts';
 import type { ProgressMessage } from '../../core/wire/resources.ts';
 import type { Engine } from '../../engine/index.ts';
-import type { Builder, BuildKitServices, TracedBuildRequest } from '../contract.ts';
+import type { Builder, BuildKitServices, SessionFacts, TracedBuildRequest } from '../contract.ts';
+import type { KeptContexts } from '../context/kept-contexts.ts';
 import { cacheMethods } from './cache-methods.ts';
 import { buildkitVersion, frontendCapabilities, graphCapabilities, workerOf } from './capabilities.ts';
 import { definitionOfImage, imageOfDefinition, refuseDefinition } from './definition.ts';
@@ -26,6 +27,7 @@ export interface BuildKitOptions {
   readonly engine: Engine;
   readonly builder: Pick<Builder, 'build' | 'files' | 'usage' | 'prune'>;
   readonly instance: string;
+  readonly contexts: KeptContexts;
   readonly log: Logger;
 }
 
@@ -82,8 +84,8 @@ export class BuildKit implements BuildKitServices {
     this.#sessions.check(id);
   }
 
-  openSession(id: string, methods: readonly string[], socket: Duplex, signal: AbortSignal): Promise<void> {
-    return this.#sessions.serve(id, methods, socket, signal);
+  openSession(facts: SessionFacts, socket: Duplex, signal: AbortSignal): Promise<void> {
+    return this.#sessions.serve(facts, socket, signal);
   }
 
   build(request: TracedBuildRequest, onMessage: (m: ProgressMessage) => void, signal: AbortSignal): Promise<void> {
@@ -144,7 +146,8 @@ export class BuildKit implements BuildKitServices {
       const what = frontend === 'gateway.v0' ? `frontend ${attrs['source'] ?? frontend}` : `frontend ${frontend}`;
       throw new RpcError(CODE.unimplemented, `${what} is not supported: the builder reads Dockerfiles itself`);
     }
-    const parts = { builder: this.#options.builder, sessions: this.#sessions, inputs };
+    const { builder, contexts } = this.#options;
+    const parts = { builder, contexts, sessions: this.#sessions, inputs };
     return runDockerfile(job, attrs, parts, AbortSignal.any([job.signal, signal]));
   }
 

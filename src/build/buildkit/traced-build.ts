@@ -4,6 +4,7 @@ import { newId } from '../../core/ids.ts';
 import type { Logger } from '../../core/log.ts';
 import type { ProgressMessage } from '../../core/wire/resources.ts';
 import type { Engine } from '../../engine/index.ts';
+import type { KeptContexts } from '../context/kept-contexts.ts';
 import type { Builder, TracedBuildRequest } from '../contract.ts';
 import { stepFailed } from '../errors.ts';
 import { checkExporters, dropResults, exportResult } from './export.ts';
@@ -20,6 +21,7 @@ interface TracedOptions {
   readonly engine: Engine;
   readonly builder: Pick<Builder, 'build' | 'files'>;
   readonly sessions: Sessions;
+  readonly contexts: KeptContexts;
   readonly jobs: Jobs;
   readonly log: Logger;
 }

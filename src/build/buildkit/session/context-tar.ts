@@ -55,13 +55,14 @@ async function write(entry: Writable, chunk: Buffer, closed: AbortSignal): Promi
 
 function headerOf(below: string, stat: FileStat): (Partial<Header> & { name: string }) | undefined {
   const { mode } = stat;
-  const bits =
-    (mode & 0o777) |
-    (mode & GO_MODE.setuid ? 0o4000 : 0) |
-    (mode & GO_MODE.setgid ? 0o2000 : 0) |
-    (mode & GO_MODE.sticky ? 0o1000 : 0);
   const name = `${below}${stat.path}`;
-  const header = { name, mode: bits, uid: 0, gid: 0, mtime: new Date(Number(stat.modTime / 1_000_000n)) };
+  const header = {
+    name,
+    mode: permissionsOf(mode),
+    uid: 0,
+    gid: 0,
+    mtime: new Date(Number(stat.modTime / 1_000_000n)),
+  };
   if (mode & GO_MODE.directory) return { ...header, name: `${name}/`, type: 'directory' };
   if (mode & GO_MODE.symlink) return { ...header, type: 'symlink', linkname: stat.linkname };
   if (mode & GO_MODE.pipe) return { ...header, type: 'fifo' };
@@ -72,4 +73,14 @@ function headerOf(below: string, stat: FileStat): (Partial<Header> & { name: str
   if (mode & GO_MODE.socket) return undefined;
   if (stat.linkname !== '') return { ...header, type: 'link', linkname: `${below}${stat.linkname}` };
   return { ...header, type: 'file', size: stat.size };
+}
+
+/** Go's mode in the bits of chmod(2). */
+export function permissionsOf(mode: number): number {
+  return (
+    (mode & 0o777) |
+    (mode & GO_MODE.setuid ? 0o4000 : 0) |
+    (mode & GO_MODE.setgid ? 0o2000 : 0) |
+    (mode & GO_MODE.sticky ? 0o1000 : 0)
+  );
 }

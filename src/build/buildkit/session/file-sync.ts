@@ -49,30 +49,35 @@ export async function* syncFiles(
   signal: AbortSignal,
   onBytes: (bytes: number) => void = () => undefined,
 ): AsyncGenerator<SyncedFile, void, undefined> {
-  if (!session.supports(DIFF_COPY)) throw new RpcError(CODE.unimplemented, 'the client has no local directories');
-  using call = session.client.call(DIFF_COPY, metadataOf(request), signal);
-  const transfer = new Transfer(call, onBytes);
+  using transfer = openTransfer(session, request, signal, onBytes);
   const stats = await transfer.stats();
-  const files = stats.map((stat, id) => ({ id, stat })).filter(({ stat }) => hasContent(stat));
-  let next = 0;
-  for (const [id, stat] of stats.entries()) {
+  const contents = transfer.contents(stats.flatMap((stat, id) => (hasContent(stat) ? [{ id, size: stat.size }] : [])));
+  for (const stat of stats) {
     if (!hasContent(stat)) {
       yield { stat };
       continue;
     }
-    for (; next < files.length; next++) {
-      const file = files[next];
-      if (file === undefined || (file.id !== id && !transfer.hasRoom(file.stat.size))) break;
-      await transfer.ask(file.id, file.stat.size);
-    }
-    const content = transfer.read(id);
+    const { value: content } = await contents.next();
+    if (content === undefined) throw new Error('fewer contents than files');
     yield { stat, content };
     for await (const _ of content); // what was not read
   }
   await transfer.finish();
 }
 
-function hasContent({ mode, linkname }: FileStat): boolean {
+/** Begins the transfer of a directory. @throws {RpcError} if the client has none */
+export function openTransfer(
+  session: Session,
+  request: SyncRequest,
+  signal: AbortSignal,
+  onBytes: (bytes: number) => void,
+): Transfer {
+  if (!session.supports(DIFF_COPY)) throw new RpcError(CODE.unimplemented, 'the client has no local directories');
+  return new Transfer(session.client.call(DIFF_COPY, metadataOf(request), signal), onBytes);
+}
+
+/** Whether a file has bytes of its own: a regular one that is no link to an earlier one. */
+export function hasContent({ mode, linkname }: FileStat): boolean {
   return (mode & GO_MODE.type) === 0 && linkname === '';
 }
 
@@ -88,8 +93,8 @@ function metadataOf({ directory, exclude = [], follow = [] }: SyncRequest): Reco
   return metadata;
 }
 
-/** The receiving end of one transfer. */
-class Transfer {
+/** The receiving end of one transfer: first `stats`, then any `contents`, then `finish`. Disposing it breaks it off. */
+class Transfer implements Disposable {
   readonly #call: ClientCall;
   readonly #onBytes: (bytes: number) => void;
   readonly #coming = new Map<number, { readonly chunks: Buffer[]; ended: boolean; readonly size: number }>();
@@ -111,17 +116,32 @@ class Transfer {
     }
   }
 
-  hasRoom(size: number): boolean {
+  /** The contents of files, in the order given, each to be read before the next one; they are asked for ahead. */
+  async *contents(
+    files: readonly { readonly id: number; readonly size: number }[],
+  ): AsyncGenerator<AsyncIterable<Buffer>, void, undefined> {
+    let next = 0;
+    for (const [i, { id }] of files.entries()) {
+      for (; next < files.length; next++) {
+        const file = files[next];
+        if (file === undefined || (next > i && !this.#hasRoom(file.size))) break;
+        await this.#ask(file.id, file.size);
+      }
+      yield this.#read(id);
+    }
+  }
+
+  #hasRoom(size: number): boolean {
     return this.#asked + size <= AHEAD_BYTES && this.#coming.size < AHEAD_FILES;
   }
 
-  async ask(id: number, size: number): Promise<void> {
+  async #ask(id: number, size: number): Promise<void> {
     this.#coming.set(id, { chunks: [], ended: false, size });
     this.#asked += size;
     await this.#call.send(Packet.encode({ type: PACKET.req, id }));
   }
 
-  async *read(id: number): AsyncGenerator<Buffer, void, undefined> {
+  async *#read(id: number): AsyncGenerator<Buffer, void, undefined> {
     const file = this.#coming.get(id);
     if (file === undefined) return;
     for (;;) {
@@ -139,6 +159,10 @@ class Transfer {
     while ((await this.#next()).type !== PACKET.fin);
     this.#call.end();
     for await (const _ of this.#call.messages); // its status
+  }
+
+  [Symbol.dispose](): void {
+    this.#call[Symbol.dispose]();
   }
 
   async #receive(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { invalidParameter } from '../../../core/errors.ts';
 import type { Logger } from '../../../core/log.ts';
+import type { SessionFacts } from '../../contract.ts';
 import { GrpcClient } from '../grpc/client.ts';
 import { CODE, RpcError } from '../grpc/status.ts';
 import { Empty } from '../wire/messages.ts';
@@ -14,6 +15,8 @@ const HEALTH = '/grpc.health.v1.Health/Check';
 /** A client that waits to be asked: for files, secrets, credentials. */
 export interface Session {
   readonly id: string;
+  /** What tells this client's directories from those of others; `''`: nothing does. */
+  readonly sharedKey: string;
   /** Of use for what is supported. */
   readonly client: Pick<GrpcClient, 'call' | 'unary'>;
   /** Whether the client serves a method: `/package.Service/Method`. */
@@ -23,6 +26,7 @@ export interface Session {
 /** For a build without one: answers nothing. */
 const NO_SESSION: Session = {
   id: '',
+  sharedKey: '',
   client: { call: absent, unary: absent },
   supports: () => false,
 };
@@ -48,10 +52,10 @@ export class Sessions {
   }
 
   /** Takes up a client's connection as its session; resolves when it is over. */
-  async serve(id: string, methods: readonly string[], socket: Duplex, signal: AbortSignal): Promise<void> {
+  async serve({ id, sharedKey, methods }: SessionFacts, socket: Duplex, signal: AbortSignal): Promise<void> {
     const client = new GrpcClient(socket);
     const supported = new Set(methods.map((m) => m.toLowerCase()));
-    const session: Session = { id, client, supports: (method) => supported.has(method.toLowerCase()) };
+    const session: Session = { id, sharedKey, client, supports: (method) => supported.has(method.toLowerCase()) };
     this.#open.set(id, session);
     for (const resolve of this.#awaited.get(id) ?? []) resolve(session);
     const cut = (): void => client.destroy();

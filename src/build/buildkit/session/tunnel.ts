@@ -31,7 +31,8 @@ export function sessionTunnel(sessions: Sessions): Method {
       }
     };
     socket.on('error', () => undefined);
-    await sessions.serve(id, methods, socket, signal);
+    const sharedKey = String(metadata['x-docker-expose-session-sharedkey'] ?? '');
+    await sessions.serve({ id, sharedKey, methods }, socket, signal);
     socket.destroy();
   };
 }
