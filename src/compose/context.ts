@@ -82,10 +82,18 @@ export class Context {
   }
 
   get ansi(): boolean {
-    const { ansi, noAnsi } = this.globals;
+    const { noAnsi } = this.globals;
+    const ansi = this.globals.ansi ?? this.io.env['COMPOSE_ANSI'];
     if (ansi === 'never' || noAnsi) return false;
     if (ansi === 'always') return true;
     return !this.io.env['NO_COLOR'];
+  }
+
+  /** Whether what goes to stdout is coloured: on a terminal, or always if that was asked for. */
+  get colour(): boolean {
+    return (
+      this.ansi && (this.io.stdout.isTTY === true || (this.globals.ansi ?? this.io.env['COMPOSE_ANSI']) === 'always')
+    );
   }
 
   /** Loads the project; services named on the command line have their profiles activated and must exist. */
@@ -131,7 +139,9 @@ export class Context {
 
   /** How many engine calls at a time: `--parallel`, `COMPOSE_PARALLEL_LIMIT`; -1: any number. */
   get parallel(): number {
-    return wholeNumber(this.globals.parallel ?? this.io.env['COMPOSE_PARALLEL_LIMIT'], '--parallel') ?? -1;
+    return (
+      wholeNumber(this.globals.parallel ?? (this.io.env['COMPOSE_PARALLEL_LIMIT'] || undefined), '--parallel') ?? -1
+    );
   }
 
   /** Rows as a Go template says. */

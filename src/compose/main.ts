@@ -148,7 +148,7 @@ export async function runCompose(argv: readonly string[], io: ComposeIo): Promis
     json = globals.progress === 'json';
     // Commands that were once tried out live on under their own names.
     const [first, ...rest] = args[0] === 'alpha' && args.length > 1 ? args.slice(1) : args;
-    checkGlobals(globals);
+    checkGlobals(globals, io.env);
     if (globals.version) return await call('version', [], new Context(io, globals));
     if (first === undefined || (globals.help && first === undefined)) return help(io);
     if (first === 'help') return rest[0] === undefined ? help(io) : await commandHelp(rest[0], io);
@@ -170,15 +170,19 @@ export async function runCompose(argv: readonly string[], io: ComposeIo): Promis
 }
 
 /** What is wrong with the flags that stand before every command, also where the command would not look at them. */
-function checkGlobals(globals: GlobalFlags): void {
-  const { ansi, progress, parallel } = globals;
+function checkGlobals(globals: GlobalFlags, env: ComposeIo['env']): void {
+  const ansi = globals.ansi ?? env['COMPOSE_ANSI'];
+  const progress = globals.progress ?? env['COMPOSE_PROGRESS'];
   if (progress !== undefined && !['auto', 'tty', 'plain', 'json', 'quiet', 'none', ''].includes(progress))
     throw composeUsage({ message: `unsupported --progress value "${progress}"` });
   if (ansi === 'never' && progress === 'tty')
     throw composeUsage({ message: "can't use --progress tty while ANSI support is disabled" });
   if (ansi === 'always' && progress === 'plain')
     throw composeUsage({ message: "can't use --progress plain while ANSI support is forced" });
-  wholeNumber(parallel, '--parallel');
+  wholeNumber(globals.parallel, '--parallel');
+  const limit = env['COMPOSE_PARALLEL_LIMIT'] ?? '';
+  if (!/^(-?\d+)?$/.test(limit))
+    throw composeUsage({ message: `COMPOSE_PARALLEL_LIMIT must be an integer (found: ${JSON.stringify(limit)})` });
 }
 
 async function call(name: string, argv: readonly string[], context: Context): Promise<number> {

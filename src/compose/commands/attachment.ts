@@ -79,7 +79,7 @@ export function attachmentFor(
     : undefined;
   const printer = new LogPrinter(menu?.stdout ?? io.stdout, menu?.stderr ?? io.stderr, {
     prefix: !flags.noLogPrefix,
-    colour: !flags.noColor && context.ansi && io.stdout.isTTY === true,
+    colour: !flags.noColor && context.colour,
     timestamps: flags.timestamps,
   });
   const aborts = flags.abortOnContainerExit || flags.exitCodeFrom !== undefined;

@@ -42,7 +42,7 @@ export default command({
     );
     const printer = new LogPrinter(io.stdout, io.stdout, {
       prefix: !flags.noLogPrefix,
-      colour: !flags.noColor && context.ansi && io.stdout.isTTY === true,
+      colour: !flags.noColor && context.colour,
     });
     for (const c of containers) printer.register(displayName(name, nameOf(c)));
     const following = new Map<string, Promise<void>>();

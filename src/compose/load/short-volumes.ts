@@ -19,8 +19,10 @@ export interface PathRules {
  */
 export function parseVolume(text: string, rules: PathRules): ServiceVolume {
   if (text === '') throw new VolumeError('invalid empty volume spec');
-  const parts = text.split(':');
-  // Single letters read as Windows drives in docker compose; here a one-letter volume name is what it says.
+  // A letter alone is a drive only with a path of Windows behind it: `C:\x:/x`, `C:/x:/x`. `v:/data` is a volume.
+  const drive = /^[A-Za-z]:(?=\\|\/[^:]*:\/)/.exec(text)?.[0] ?? '';
+  const parts = text.slice(drive.length).split(':');
+  parts[0] = `${drive}${parts[0] ?? ''}`;
   if (parts.length > 3 || parts.some((p) => p === ''))
     throw new VolumeError(`invalid spec: ${text}: empty section between colons`);
   const options = parts.length === 3 ? (parts[2] ?? '').split(',') : [];
@@ -44,12 +46,22 @@ export function parseVolume(text: string, rules: PathRules): ServiceVolume {
 
 /** Whether a short volume's source means a path on the host. */
 function isHostPath(source: string): boolean {
-  return /^[./~\\]/.test(source);
+  return /^[./~\\]/.test(source) || isWindowsPath(source);
+}
+
+/** `C:\x`, `C:/x`: absolute as it is. */
+function isWindowsPath(path: string): boolean {
+  return /^[A-Za-z]:[\\/]/.test(path);
+}
+
+/** `/c/x` for `C:\x`, as `COMPOSE_CONVERT_WINDOWS_PATHS` wants it; other paths as they are. */
+export function convertWindowsPath(path: string): string {
+  return isWindowsPath(path) ? `/${path.slice(0, 1).toLowerCase()}${path.slice(2).replaceAll('\\', '/')}` : path;
 }
 
 /** An absolute path for what a file says: relative to `baseDirectory`, `~` is the home directory. */
 export function resolveHostPath(path: string, rules: PathRules): string {
-  if (rules.keepPaths) return path;
+  if (rules.keepPaths || isWindowsPath(path)) return path;
   if (path === '~' || path.startsWith('~/')) {
     if (rules.home === undefined) throw new VolumeError(`cannot expand "${path}": HOME is not set`);
     return posix.join(rules.home, path.slice(1));

@@ -9,6 +9,8 @@ import type {
 import type { EndpointSettings } from '../../core/wire/network.ts';
 import type { HealthConfig } from '../../core/oci.ts';
 import { composeFailed } from '../errors.ts';
+import { isTrue } from '../flags.ts';
+import { convertWindowsPath } from '../load/short-volumes.ts';
 import type { Project } from '../model/project.ts';
 import type { FileReference, Healthcheck, Service, ServiceVolume } from '../model/service.ts';
 import { deviceRequests, isNamedDevice, rates } from './device-requests.ts';
@@ -291,7 +293,12 @@ function mountsOf(wish: ContainerWish): { binds: string[]; mounts: MountRequest[
   const binds: string[] = [];
   const mounts: MountRequest[] = [];
   const declared = new Set<string>();
-  for (const volume of service.volumes ?? []) {
+  const converts = isTrue(project.environment['COMPOSE_CONVERT_WINDOWS_PATHS']);
+  for (const said of service.volumes ?? []) {
+    const volume =
+      converts && said.type === 'bind' && said.source !== undefined
+        ? { ...said, source: convertWindowsPath(said.source) }
+        : said;
     const carried =
       volume.type === 'volume' && volume.source === undefined ? carriedOver(volume.target, wish) : undefined;
     declared.add(volume.target);
