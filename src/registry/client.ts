@@ -178,6 +178,14 @@ export class RegistryClient implements Disposable {
     return answer.statusCode === 200;
   }
 
+  /** @throws {WharfError} `REGISTRY_NOT_FOUND` */
+  async blobSize(digest: Digest): Promise<number | undefined> {
+    const answer = await this.#good(await this.#send(`blobs/${digest}`, { method: 'HEAD' }), [200]);
+    answer.resume();
+    const length = answer.headers['content-length'];
+    return length === undefined ? undefined : Number(length);
+  }
+
   /** Lets the registry take a blob over from another repository of its own. `false`: it would rather have it uploaded. */
   async mount(digest: Digest, from: string): Promise<boolean> {
     const path = `blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;

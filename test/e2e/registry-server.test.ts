@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readdirSync, utimesSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { descriptor, digestOf, OCI_INDEX, OCI_MANIFEST, withRegistry } from './registry-lab.ts';
 
-// The checks of the OCI distribution specification's conformance categories, written anew.
+// What a registry does beyond the steps of registry-conformance.test.ts, and how it survives.
 
 test('an empty registry answers the ping, knows no repository, and lists no referrers', async () => {
   await withRegistry(async (r) => {
@@ -347,4 +349,48 @@ test('a pull-through cache fetches once, follows moved tags, and serves what it 
       { proxy: upstream.server.url },
     );
   });
+});
+
+test('a pull-through cache passes a blob on while it comes, and never a wrong one for whole', async () => {
+  const bytes = randomBytes(2_000_000);
+  const digest = digestOf(bytes);
+  const lie = digestOf('something else');
+  const go = Promise.withResolvers<void>();
+  let asked = 0;
+  const upstream = createServer((request, response) => {
+    if (request.url === '/v2/') return void response.end('{}');
+    asked++;
+    response.writeHead(200, { 'content-length': bytes.length });
+    if (request.method === 'HEAD') return void response.end();
+    response.write(bytes.subarray(0, 1_000_000));
+    void go.promise.then(() => response.end(bytes.subarray(1_000_000)));
+  });
+  upstream.listen(0, '127.0.0.1');
+  await once(upstream, 'listening');
+  try {
+    await withRegistry(
+      async (cache) => {
+        assert.equal((await cache.ask('HEAD', `a/blobs/${digest}`)).headers.get('content-length'), '2000000');
+        const first = await fetch(new URL(`/v2/a/blobs/${digest}`, cache.server.url));
+        const reader = first.body?.getReader();
+        let got = 0;
+        while (got < 999_999) got += (await reader?.read())?.value?.length ?? 0;
+        assert.equal(got, 999_999); // upstream has sent no more by now, and the last byte waits
+        const second = cache.ask('GET', `a/blobs/${digest}`);
+        const wrong = assert.rejects(cache.ask('GET', `a/blobs/${lie}`), /terminated|aborted|closed/);
+        go.resolve();
+        for (let next = await reader?.read(); next?.done === false; next = await reader?.read())
+          got += next.value.length;
+        assert.equal(got, bytes.length);
+        assert.deepEqual((await second).body, bytes);
+        await wrong;
+        assert.equal((await cache.ask('GET', `a/blobs/${digest}`)).body.length, bytes.length);
+        assert.equal(asked, 3); // one HEAD, one GET, and one of the lie
+      },
+      { proxy: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}` },
+    );
+  } finally {
+    upstream.closeAllConnections();
+    upstream.close();
+  }
 });

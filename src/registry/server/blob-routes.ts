@@ -17,7 +17,21 @@ export async function blobRoute(exchange: Exchange): Promise<void> {
   if (method !== 'GET' && method !== 'HEAD') throw unsupportedHere(`${method} is not for blobs`);
   if (parts.upstream && !isHere(exchange, digest)) {
     parts.metrics.add('wharf_registry_proxy_misses_total');
-    await BlobFetch.into(parts, parts.upstream, repository, digest);
+    const { upstream } = parts;
+    const known = method === 'HEAD' ? await upstream.blobSize(repository, digest) : undefined;
+    if (known !== undefined) {
+      reply(exchange, 200, { ...blobHeaders(digest), 'content-length': known });
+      return;
+    }
+    const fetch = BlobFetch.of(parts, upstream, repository, digest);
+    await fetch.begun;
+    const whole = method === 'GET' && exchange.request.headers.range === undefined;
+    const coming = whole && !isHere(exchange, digest) ? await fetch.read() : undefined;
+    if (coming) {
+      await passOn(exchange, digest, coming);
+      return;
+    }
+    await fetch.done;
   } else if (parts.upstream) parts.metrics.add('wharf_registry_proxy_hits_total');
   const sizeBytes = isHere(exchange, digest) ? parts.files.size(digest) : undefined;
   if (sizeBytes === undefined) throw blobUnknown();
@@ -28,16 +42,32 @@ function isHere({ parts, repository }: Exchange, digest: Digest): boolean {
   return parts.catalog.hasBlob(repository, digest);
 }
 
-async function sendBlob(exchange: Exchange, digest: Digest, sizeBytes: number): Promise<void> {
-  const { parts, request, response, method } = exchange;
-  const range = rangeFrom(request.headers.range, sizeBytes);
-  const headers = {
+function blobHeaders(digest: Digest): Record<string, string> {
+  return {
     'content-type': 'application/octet-stream',
     'docker-content-digest': digest,
     etag: `"${digest}"`,
     'accept-ranges': 'bytes',
     'cache-control': 'max-age=31536000',
   };
+}
+
+/** Sends a blob while it comes from upstream. */
+async function passOn({ parts, response }: Exchange, digest: Digest, coming: AsyncIterable<Buffer>): Promise<void> {
+  response.writeHead(200, blobHeaders(digest));
+  const counted = async function* (): AsyncGenerator<Buffer> {
+    for await (const piece of coming) {
+      parts.metrics.add('wharf_registry_sent_bytes_total', {}, piece.length);
+      yield piece;
+    }
+  };
+  await pipeline(counted(), response);
+}
+
+async function sendBlob(exchange: Exchange, digest: Digest, sizeBytes: number): Promise<void> {
+  const { parts, request, response, method } = exchange;
+  const range = rangeFrom(request.headers.range, sizeBytes);
+  const headers = blobHeaders(digest);
   if (request.headers['if-none-match'] === `"${digest}"`) {
     response.writeHead(304, headers).end();
     return;

@@ -38,6 +38,10 @@ export class Upstream implements Disposable {
   blob(repository: string, digest: Digest): Promise<AsyncIterable<Buffer>> {
     return this.#ask(repository, blobUnknown, async (client) => begun(client.blob(digest)));
   }
+  /** Its size, if the upstream tells. @throws {Refusal} `BLOB_UNKNOWN` */
+  async blobSize(repository: string, digest: Digest): Promise<number | undefined> {
+    return this.#ask(repository, blobUnknown, (client) => client.blobSize(digest));
+  }
   tags(repository: string): Promise<string[]> {
     return this.#ask(
       repository,
