@@ -5,6 +5,7 @@ import { createClient, type Client } from '../client/index.ts';
 import { VERSION } from '../core/version.ts';
 import { CATALOG, findCommand, GROUPS, type Entry } from './catalog.ts';
 import type { CliIo, CommandContext } from './command.ts';
+import { hoistRootFlags } from './compose-words.ts';
 import { readConfig, type ConfigFile } from './config/config-file.ts';
 import { endpointOf, type Endpoint } from './connection.ts';
 import { errorText, ExitError, UsageError } from './errors.ts';
@@ -48,6 +49,11 @@ export async function runCli(argv: readonly string[], given: CliIo): Promise<num
     const first = words[0];
     if (first === undefined || (parsed.help && words.length === 0)) return await printHelp(print, []);
     if (first === 'help') return await printHelp(print, words.slice(1));
+    if (first === 'compose') {
+      const { root, rest } = hoistRootFlags(words.slice(1));
+      if (root.length > 0)
+        return await runCli([...argv.slice(0, argv.length - words.length), ...root, 'compose', ...rest], given);
+    }
     const config = configReader(io, warn);
     const completes = first === '__complete';
     const flags = completes ? optionsWithin(words.slice(1)) : parsed.options;

@@ -220,5 +220,6 @@ export class Context {
 }
 
 export function noSuchService(name: string, known: readonly string[]): Error {
-  return composeFailed({ message: `no such service: ${name}${didYouMean(name, known)}` });
+  const hint = /^(\/\/|#)/.test(name) ? 'on the command line a comment begins with # after a space' : undefined;
+  return composeFailed({ message: `no such service: ${name}${didYouMean(name, known)}` }, { hint });
 }

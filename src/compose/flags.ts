@@ -72,7 +72,7 @@ export function parseFlags<F extends Flags>(argv: readonly string[], flags: F, s
     }
     if (/^[\u2012-\u2015]/.test(arg)) {
       throw composeUsage({
-        message: `"${arg}" begins with a typographic dash, not a hyphen; did you mean "--${arg.replace(/^[\u2012-\u2015]+/, '')}"?`,
+        message: `"${arg}" begins with a typographic dash, not a hyphen; did you mean "${hyphenated(arg)}"?`,
       });
     }
     if (!arg.startsWith('-') || arg === '-') {
@@ -116,6 +116,11 @@ export function parseFlags<F extends Flags>(argv: readonly string[], flags: F, s
     }
   }
   return { flags: values as Parsed<F>, args, given };
+}
+
+function hyphenated(arg: string): string {
+  const word = arg.replace(/^[\u2012-\u2015]+-?/, '');
+  return `${word.length === 1 ? '-' : '--'}${word}`;
 }
 
 /** A count or number of seconds. @throws {WharfError} `COMPOSE_USAGE` */
