@@ -3,7 +3,7 @@ import { invalidParameter } from '../../core/errors.ts';
 import { familiar, familiarName, type Reference } from '../../core/reference.ts';
 import type { Filters, Image } from '../contract.ts';
 import type { Catalog } from './catalog.ts';
-import { createdSeconds } from './views.ts';
+import { createdMs } from './views.ts';
 
 /** @throws {WharfError} `INVALID_PARAMETER` at a filter that is not among `known` */
 export function checkFilters(filters: Filters, known: readonly string[]): void {
@@ -43,11 +43,11 @@ export function ageFilter(catalog: Catalog, filters: Filters): (image: Image) =>
   const since = (filters['since'] ?? []).map((ref) => catalog.get(ref));
   const until = (filters['until'] ?? []).map(untilSeconds);
   return (image) => {
-    const at = createdSeconds(image);
+    const at = createdMs(image);
     return (
-      before.every((other) => at < createdSeconds(other)) &&
-      since.every((other) => at > createdSeconds(other)) &&
-      until.every((limit) => at < limit)
+      before.every((other) => at < createdMs(other)) &&
+      since.every((other) => at > createdMs(other)) &&
+      until.every((limit) => at < limit * 1000)
     );
   };
 }

@@ -23,7 +23,7 @@ import { inspectRemote, searchImages, tryLogin } from './remote.ts';
 import { removeImage, removeLayers, removeOrphanLayers, type RemoveParts } from './remove.ts';
 import { saveImages } from './save.ts';
 import type { MakeParts, PullParts } from './transfer.ts';
-import { historyOf, inspectOf, sharedSize, summaryOf } from './views.ts';
+import { createdMs, historyOf, inspectOf, sharedSize, summaryOf } from './views.ts';
 
 export interface ImagesDeps {
   readonly storage: Storage;
@@ -89,7 +89,8 @@ class ImageService implements Images {
     const dangling = flagFilter(filters, 'dangling');
     const fitsAge = ageFilter(this.#catalog, filters);
     const patterns = filters['reference'] ?? [];
-    const everything = this.#catalog.all();
+    // The latest first; within a second too, which the answer does not tell any more.
+    const everything = this.#catalog.all().sort((a, b) => createdMs(b) - createdMs(a));
     const rows = [];
     for (const image of everything) {
       const names = this.#catalog.names(image.id);
@@ -108,7 +109,7 @@ class ImageService implements Images {
       if (shared) row.SharedSize = sharedSize(image, everything, this.#deps.storage.layers);
       rows.push(row);
     }
-    return rows.sort((a, b) => b.Created - a.Created);
+    return rows;
   }
 
   async inspect(ref: string) {

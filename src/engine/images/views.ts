@@ -18,10 +18,10 @@ function digestsOf(catalog: Catalog, id: Digest): string[] {
     );
 }
 
-/** Unix seconds; 0 if the image does not tell. */
-export function createdSeconds(image: Image): number {
+/** Milliseconds since the epoch; 0 if the image does not tell. */
+export function createdMs(image: Image): number {
   const at = Date.parse(image.config.created ?? '');
-  return Number.isNaN(at) ? 0 : Math.floor(at / 1000);
+  return Number.isNaN(at) ? 0 : at;
 }
 
 export function summaryOf(catalog: Catalog, image: Image): ImageSummary {
@@ -30,7 +30,7 @@ export function summaryOf(catalog: Catalog, image: Image): ImageSummary {
     ParentId: catalog.parentOf(image.id) ?? '',
     RepoTags: tagsOf(catalog, image.id),
     RepoDigests: digestsOf(catalog, image.id),
-    Created: createdSeconds(image),
+    Created: Math.floor(createdMs(image) / 1000),
     Size: image.sizeBytes,
     SharedSize: -1,
     Labels: image.config.config?.Labels ?? null,
