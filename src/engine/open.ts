@@ -1,7 +1,7 @@
 import { messageOf } from '../core/errors.ts';
 import type { ExitRecord } from '../runtime/index.ts';
-import type { ContainerConfig } from '../core/wire/container.ts';
 import type { Context, EngineSettings } from './containers/context.ts';
+import { publish } from './containers/context.ts';
 import { handleExit } from './containers/exit.ts';
 import { DEFAULTS } from './containers/host-config.ts';
 import { HealthMonitor } from './containers/health-monitor.ts';
@@ -17,7 +17,9 @@ import { Waiters } from './containers/waiters.ts';
 import { within } from './containers/within.ts';
 import type { Engine, EngineOptions } from './contract.ts';
 import { createEvents } from './events/events.ts';
+import { stateConflict } from './errors.ts';
 import { ExecTable } from './exec/execs.ts';
+import type { CommittedContainer } from './images/commit.ts';
 import { openImages } from './images/images.ts';
 import { ensurePredefined, NetworkBook } from './networks/book.ts';
 import { createNetworkService } from './networks/service.ts';
@@ -82,14 +84,13 @@ export async function openEngine(given: EngineOptions): Promise<Engine> {
   };
   const containers = createContainers(ctx);
 
-  function containerForCommit(ref: string): {
-    id: string;
-    imageId: string;
-    config: ContainerConfig;
-    pause(): Promise<() => Promise<void>>;
-  } {
+  function containerForCommit(ref: string): CommittedContainer {
     const record = store.lookup(ref);
+    if (record.state.kind === 'dead' || record.state.kind === 'removing') {
+      throw stateConflict({ message: `You cannot commit container ${record.id} which is Dead or being removed` });
+    }
     return {
+      committed: (image) => publish(ctx, record, 'commit', image),
       id: record.id,
       imageId: record.imageId,
       config: record.config,

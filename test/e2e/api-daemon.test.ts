@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { importBusybox } from './support/busybox.ts';
 import { wharfdPath, withDaemon } from './support/daemon.ts';
@@ -103,6 +105,29 @@ test('TCP without TLS beyond this machine is refused; with certificates only who
       { args: ['--host', 'tcp://127.0.0.1:0', '--tlsverify', ...certificates.split(' ')] },
     );
   } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
+test('fd://: started by a socket that is held for it, as systemd does; the socket stays when it goes', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'wharf-activated-'));
+  const socket = join(directory, 'a.sock');
+  const args = ['--data-root', join(directory, 'd'), '--exec-root', join(directory, 'e'), '--host', 'fd://'];
+  const child = spawn(
+    'systemd-socket-activate',
+    ['-l', socket, '-E', `PATH=${process.env['PATH']}`, wharfdPath, ...args, '--group', 'root'],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  const ended = once(child, 'exit');
+  try {
+    for await (const line of createInterface({ input: child.stderr })) if (line.includes('Listening on')) break;
+    child.stderr.resume();
+    assert.equal(await api(socket, 'GET', '/_ping'), 'OK');
+    child.kill('SIGTERM');
+    await ended;
+    assert.ok(existsSync(socket));
+  } finally {
+    child.kill('SIGKILL');
     rmSync(directory, { recursive: true, force: true });
   }
 });

@@ -35,6 +35,7 @@ async function openBench(storage: Storage): Promise<Bench> {
       imageId: images.get('base:1').id,
       config: { Hostname: 'h', Cmd: ['sh', '-c', 'x'], Env: ['A=1'] },
       pause: async () => async () => undefined,
+      committed: () => undefined,
     }),
     log: silentLogger,
     insecureRegistries: [],

@@ -117,6 +117,11 @@ function containerMatcher(ctx: Context, filters: Filters): (record: ContainerRec
     }
   }
   some('status', (v, c) => c.state.kind === v);
+  for (const value of filters['health'] ?? []) {
+    if (!['none', 'starting', 'healthy', 'unhealthy'].includes(value)) {
+      throw invalidParameter({ message: `Unrecognised filter value for health: ${value}` });
+    }
+  }
   some('health', (v, c) => (ctx.health.of(c.id)?.Status ?? 'none') === v);
   for (const value of filters['exited'] ?? []) {
     if (!/^-?\d+$/.test(value)) throw invalidFilter({ key: 'exited', values: [value] });

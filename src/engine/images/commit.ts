@@ -1,4 +1,5 @@
 import { type ChainId, type DiffId, type Digest, isDigest } from '../../core/digest.ts';
+import { canonical } from '../../core/reference.ts';
 import type { HistoryEntry, ImageConfig, ImageRunConfig } from '../../core/oci.ts';
 import { hostPlatform } from '../../core/platform.ts';
 import type { ContainerConfig } from '../../core/wire/container.ts';
@@ -13,6 +14,8 @@ export interface CommittedContainer {
   readonly imageId: string;
   readonly config: ContainerConfig;
   pause(): Promise<() => Promise<void>>;
+  /** To be told of the new image; `imageRef` is its full name, empty without one. */
+  committed(image: { readonly imageID: string; readonly imageRef: string; readonly comment: string }): void;
 }
 
 /** `docker commit`: a container's changes become a layer on its image. Gives the new image's ID. */
@@ -60,6 +63,7 @@ export async function commitContainer(
   };
   const { id } = parts.make(JSON.stringify(document), layer ? [...chain, layer.chainId] : chain, base?.id);
   if (name) parts.tag(name, id);
+  container.committed({ imageID: id, imageRef: name ? canonical(name) : '', comment });
   return id;
 }
 
