@@ -2,7 +2,7 @@ import type { ContainerInspect } from '../../core/wire/container.ts';
 import { arity, command, type CommandContext } from '../command.ts';
 import { ExitError } from '../errors.ts';
 import { flag } from '../flags.ts';
-import { followSize, openSession, proxySignals } from '../stream/session.ts';
+import { consoleSize, followSize, openSession, proxySignals } from '../stream/session.ts';
 import { detachKeysOf } from '../stream/detach-keys.ts';
 
 export const attach = command({
@@ -70,10 +70,18 @@ export async function attachTo(
   const session = openSession(stream, context, { stdin, tty, detachKeys });
   undo.defer(session.close);
   await begin?.();
-  if (tty) undo.defer(followSize(context, (rows, columns) => client.containers.resize(id, rows, columns)));
+  if (tty) {
+    // Another size for a moment: a program that runs already draws itself anew only at a change.
+    const size = consoleSize(context);
+    if (begin === undefined && size !== undefined) {
+      await client.containers.resize(id, size[0] + 1, size[1] + 1).catch(() => undefined);
+    }
+    undo.defer(followSize(context, (rows, columns) => client.containers.resize(id, rows, columns)));
+  }
   if ((await session.done) === 'detached') {
+    if (begin !== undefined) return 0;
     context.warn('read escape sequence');
-    return 0;
+    return 1;
   }
   const { StatusCode, Error: failure } = await done;
   if (failure?.Message) context.warn(failure.Message);

@@ -69,6 +69,9 @@ async function joined(
   const session = openSession(stream, context, { stdin: interactive, tty, detachKeys });
   undo.defer(session.close);
   if (tty) undo.defer(followSize(context, (rows, columns) => client.execs.resize(id, rows, columns)));
-  if ((await session.done) === 'detached') return 0;
+  if ((await session.done) === 'detached') {
+    context.warn('read escape sequence');
+    return 1;
+  }
   return (await client.execs.inspect(id)).ExitCode ?? 0;
 }

@@ -27,11 +27,12 @@ export const login = command({
       throw new ExitError('the --password-stdin option requires --username to be set', 1);
     }
     const username = options.username ?? (await ask('Username: ', false, context));
+    if (username === '') throw new ExitError('Error: Non-null Username Required', 1);
     let password = options.password;
     if (options.passwordStdin) password = (await text(context.stdin)).replace(/\r?\n$/, '');
     password ??= await ask('Password: ', true, context);
     if (options.passwordStdin && password === '') throw nonInteractive();
-    if (username === '' || password === '') throw new ExitError('Error: Username and password are required', 1);
+    if (password === '') throw new ExitError('Error: Password Required', 1);
     const body = { username, password, serveraddress: server };
     const answer = (await context.client.request('POST', '/auth', { body })) as {
       Status?: string;
@@ -73,20 +74,26 @@ function nonInteractive(): ExitError {
   return new ExitError('Error: Cannot perform an interactive login from a non TTY device', 1);
 }
 
-/** Asks on the terminal; a password is not shown while it is typed. */
+/** Asks on the terminal; a password is not shown while it is typed. Ctrl-C ends the program without a word, as it does docker. */
 async function ask(question: string, secret: boolean, context: CommandContext): Promise<string> {
   if (context.stdin.isTTY !== true) throw nonInteractive();
+  // Raw before the question is seen, so that nothing typed after it is shown.
+  if (secret) context.stdin.setRawMode?.(true);
+  const lines = createInterface({ input: context.stdin, terminal: secret });
+  const left = Promise.withResolvers<string>();
+  const leave = () => left.reject(new ExitError('', 0));
+  using undo = new DisposableStack();
+  undo.defer(() => lines.close());
+  undo.defer(context.onSignals(['SIGINT'], leave));
+  lines.once('SIGINT', leave).once('line', left.resolve);
+  lines.once('close', () => left.resolve(''));
   await context.print(question);
-  const lines = createInterface({
-    input: context.stdin,
-    terminal: true,
-    ...(secret ? {} : { output: context.stdout }),
-  });
   try {
-    for await (const line of lines) return line.trim();
-    return '';
+    return (await left.promise).trim();
+  } catch (e) {
+    if (!secret) await context.print('\n');
+    throw e;
   } finally {
-    lines.close();
     if (secret) await context.print('\n');
   }
 }

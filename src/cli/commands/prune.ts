@@ -128,12 +128,15 @@ async function report({ text, bytes }: Pruned, context: CommandContext): Promise
 async function confirmed(what: string, context: CommandContext): Promise<boolean> {
   await context.print(`WARNING! ${what}\nAre you sure you want to continue? [y/N] `);
   const lines = createInterface({ input: context.stdin });
-  try {
-    for await (const line of lines) return line.trim().toLowerCase() === 'y';
-    return false;
-  } finally {
-    lines.close();
-  }
+  const answer = Promise.withResolvers<string>();
+  using undo = new DisposableStack();
+  undo.defer(() => lines.close());
+  // Ctrl-C is a no.
+  undo.defer(context.onSignals(['SIGINT'], () => answer.resolve('\x03')));
+  lines.once('line', answer.resolve).once('close', () => answer.resolve(''));
+  const said = await answer.promise;
+  if (said === '\x03') await context.print('\n');
+  return said.trim().toLowerCase() === 'y';
 }
 
 function section(title: string, lines: readonly string[]): string {

@@ -67,7 +67,15 @@ async function attachedRun(
   const aborter = new AbortController();
   using undo = new DisposableStack();
   undo.defer(() => aborter.abort());
-  if (options.sigProxy && !tty) undo.defer(proxySignals(context, (signal) => client.containers.kill(id, signal)));
+  const left = Promise.withResolvers<'detached'>();
+  if (!tty) {
+    // Without --sig-proxy Ctrl-C leaves the container alone: it only ends our looking at it.
+    undo.defer(
+      options.sigProxy
+        ? proxySignals(context, (signal) => client.containers.kill(id, signal))
+        : context.onSignals(['SIGINT'], () => left.resolve('detached')),
+    );
+  }
   try {
     const stream = await client.containers.attach(id, {
       stdin: request.AttachStdin ?? false,
@@ -91,7 +99,7 @@ async function attachedRun(
       throw e;
     }
     if (tty) undo.defer(followSize(context, (rows, columns) => client.containers.resize(id, rows, columns)));
-    if ((await session.done) === 'detached') return 0;
+    if ((await Promise.race([session.done, left.promise])) === 'detached') return 0;
     const { StatusCode, Error: failure } = await done;
     if (failure?.Message) context.warn(failure.Message);
     return StatusCode;

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { CliIo } from '../command.ts';
+import { makeRaw } from './raw-terminal.ts';
 import { DetachFilter, parseDetachKeys } from './detach-keys.ts';
 import { copyOutput } from './output.ts';
 
@@ -38,8 +39,7 @@ export function openSession(stream: Duplex, io: CliIo, { stdin, tty, detachKeys 
   if (stdin) {
     const input = io.stdin;
     if (tty && input.isTTY === true) {
-      input.setRawMode?.(true);
-      restore = () => void input.setRawMode?.(false);
+      restore = makeRaw(input);
     }
     const onData = (chunk: Uint8Array) => {
       const typed = filter?.push(chunk);
