@@ -14,6 +14,9 @@ export async function withBenchDaemon(body: (daemon: TestDaemon) => Promise<void
   try {
     await importBusybox(daemon.socket);
     await body(daemon);
+  } catch (e) {
+    console.error(daemon.log.split('\n').slice(-20).join('\n'));
+    throw e;
   } finally {
     await daemon.stop();
     rmSync(directory, { recursive: true, force: true });

@@ -131,9 +131,10 @@ export function umount(target: string, options: { readonly detach?: boolean } = 
 }
 
 /** As `umount`, on a thread of the pool: the kernel writes back what the file system holds, which takes its time. */
-export function umountAsync(target: string): Promise<void> {
+export function umountAsync(target: string, options: { readonly detach?: boolean } = {}): Promise<void> {
   return new Promise((resolve, reject) => {
-    umountCall.async(target, UMOUNT_NOFOLLOW, (problem: Error | null, result: number) => {
+    const flags = UMOUNT_NOFOLLOW | (options.detach ? MNT_DETACH : 0);
+    umountCall.async(target, flags, (problem: Error | null, result: number) => {
       if (problem !== null) reject(problem);
       else if (result < 0) reject(new SystemCallError('umount', koffi.errno(), target));
       else resolve();

@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, unlinkSync, writeFileSync } from 'node:
 import path from 'node:path';
 import { errnoOf } from '../core/errors.ts';
 import { check, libc } from './ffi.ts';
-import { bindMount, umountAll } from './mount.ts';
+import { bindMount, umountAll, umountAsync } from './mount.ts';
 
 const CLONE_NEWNET = 0x40000000;
 const OWN_NAMESPACE = '/proc/thread-self/ns/net';
@@ -39,6 +39,17 @@ export function removeNetns(file: string): void {
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;
   }
+}
+
+/** As `removeNetns`, of one that was made once, on a thread of the pool: among many mounts unmounting takes milliseconds. */
+export async function removeNetnsAsync(file: string): Promise<void> {
+  try {
+    await umountAsync(file, { detach: true });
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code !== 'EINVAL' && code !== 'ENOENT') throw error;
+  }
+  removeNetns(file);
 }
 
 /**

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { errnoOf, messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
-import { RouteSocket, createNetns, inNetns, removeNetns } from '../linux/index.ts';
+import { RouteSocket, createNetns, inNetns, removeNetns, removeNetnsAsync } from '../linux/index.ts';
 import { overlap, parsePrefix } from './addresses.ts';
 import { markOf } from './bridge.ts';
 import type {
@@ -66,6 +66,8 @@ class KernelNetworks implements Networks {
   readonly #sandboxes = new Map<string, Sandbox>();
   /** What is still being done of what was taken away. */
   readonly #pending = new Set<Promise<void>>();
+  /** Namespaces that are on their way out, by container. */
+  readonly #leaving = new Map<string, Promise<void>>();
 
   constructor(options: NetworksOptions, keeper: Keeper) {
     const { instance, log } = options;
@@ -120,6 +122,7 @@ class KernelNetworks implements Networks {
     const { containerId } = request;
     const open = this.#sandboxes.get(containerId);
     if (open !== undefined) return { path: open.path };
+    await this.#leaving.get(containerId)?.catch(() => undefined);
     const file = this.#netnsPath(containerId);
     // One left by a run that went wrong has nobody in it who is ours.
     removeNetns(file);
@@ -243,7 +246,9 @@ class KernelNetworks implements Networks {
       this.#forget(sandbox, networkId);
     }
     await attempt(async () => (sandbox.hasResolver ? this.#keeper.dropResolver(containerId) : undefined));
-    await attempt(() => removeNetns(sandbox.path));
+    const gone = removeNetnsAsync(sandbox.path).finally(() => this.#leaving.delete(containerId));
+    this.#leaving.set(containerId, gone);
+    this.#later(() => gone);
     if (failures.length > 0) throw new AggregateError(failures);
   }
 
