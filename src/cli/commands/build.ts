@@ -8,6 +8,7 @@ import { parseOutput, staysInEngine, writeOutput, type Output } from '../build/o
 import { checkReport, progressMode, showBuild } from '../build/show.ts';
 import { sideOf } from '../build/side-context.ts';
 import { arity, command, type CommandContext } from '../command.ts';
+import { proxyVariables } from '../config/config-file.ts';
 import { ExitError } from '../errors.ts';
 import { flag, type Values } from '../flags.ts';
 import { allAuths } from '../registry-auth.ts';
@@ -71,7 +72,7 @@ export const build = command({
     const fetched = outputs.filter((o) => !staysInEngine(o));
     const temporary = fetched.length > 0 && fetched.length === outputs.length && given.tag.length === 0;
     const query: BuildQuery = {
-      ...queryOf(given, context.env),
+      ...queryOf(given, context),
       tags,
       dockerfile: source.dockerfile,
       registryConfig: await allAuths(context.env),
@@ -171,13 +172,17 @@ function fullName(tag: string): string {
   return `${full.startsWith(ref.registry) ? full : `${ref.registry}/${full}`}:${ref.tag ?? 'latest'}`;
 }
 
-function queryOf(given: Values<typeof options>, env: CommandContext['env']): BuildQuery {
+function queryOf(given: Values<typeof options>, { env, config, client }: CommandContext): BuildQuery {
   const buildArgs: Record<string, string | null> = Object.fromEntries(
     given.buildArg.map((arg) => {
       const equals = arg.indexOf('=');
       return equals < 0 ? [arg, env[arg] ?? null] : [arg.slice(0, equals), arg.slice(equals + 1)];
     }),
   );
+  for (const proxy of proxyVariables(config, client.host, given.buildArg)) {
+    const equals = proxy.indexOf('=');
+    buildArgs[proxy.slice(0, equals)] = proxy.slice(equals + 1);
+  }
   const epoch = env['SOURCE_DATE_EPOCH'];
   if (epoch && buildArgs['SOURCE_DATE_EPOCH'] === undefined) buildArgs['SOURCE_DATE_EPOCH'] = epoch;
   return {

@@ -79,8 +79,9 @@ const EVENT_TYPES = ['builder', 'container', 'daemon', 'image', 'network', 'volu
 /** What `--filter` takes, by the command's first spelling. */
 export const FILTERS: Readonly<Record<string, readonly string[]>> = {
   'container ls': [
-    ...['ancestor=', 'before=', 'exited=', 'expose=', 'id=', 'label=', 'name=', 'network=', 'publish=', 'since='],
-    ...['volume=', ...STATES, ...HEALTH],
+    ...'ancestor= before= exited= expose= id= label= name= network= publish= since= volume='.split(' '),
+    ...STATES,
+    ...HEALTH,
   ],
   'container prune': ['until=', ...LABELS],
   'image ls': ['before=', 'dangling=false', 'dangling=true', 'label=', 'reference=', ...TIMES],
