@@ -1,6 +1,7 @@
 import { mkdtemp } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { messageOf } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
 import type { Logger } from '../../core/log.ts';
 import { hostPlatform } from '../../core/platform.ts';
@@ -22,6 +23,7 @@ import type { NamedContexts, Source } from '../graph/plan.ts';
 import { planBuild } from '../graph/plan.ts';
 import { globalScope, platformArgs, unusedBuildArgs } from '../graph/variables.ts';
 import { checkDockerfile, refuseIfAsked } from '../check/check.ts';
+import { BuildNetworks } from './build-networks.ts';
 import { findBaseImage, findCacheImage, parsePlatform } from './base-images.ts';
 import type { CacheMounts } from './cache-mounts.ts';
 import { StackHold } from './hold.ts';
@@ -103,6 +105,9 @@ export async function build(
   const images = new Map<string, Promise<Image>>();
   const trees = new Map<string, Promise<SourceTree>>();
   let cacheImages: Promise<readonly Image[]> | undefined;
+  const networks = undo.use(new BuildNetworks(parts.run.engine));
+  const unfinished: Promise<void>[] = [];
+  undo.defer(async () => void (await Promise.all(unfinished)));
   const slots = new Slots(Math.max(LEAST_SLOTS, availableParallelism()));
 
   const session: Session = {
@@ -167,6 +172,13 @@ export async function build(
       if (top !== null) await parts.leases.keep(top);
     },
     scratchDirectory: () => mkdtemp(join(context.scratch, 'scratch-')),
+    networks,
+    later: (work) => {
+      const done = work().catch((e: unknown) => {
+        parts.log.warn('what a build step left could not be removed', { error: messageOf(e) });
+      });
+      unfinished.push(done);
+    },
     limited: (work) => slots.run(work),
   };
 

@@ -1,11 +1,11 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { hostname as machineName } from 'node:os';
 import { join } from 'node:path';
 import { FrameParser, STREAM } from '../../core/frames.ts';
-import { newId } from '../../core/ids.ts';
 import type { Engine } from '../../engine/index.ts';
-import type { MountInput, NamespaceInput } from '../../runtime/index.ts';
+import type { MountInput } from '../../runtime/index.ts';
 import { buildSpec, resolveUser } from '../../runtime/index.ts';
+import type { BuildNetworks, CommandNetwork } from './build-networks.ts';
 import type { BuildExits } from './exits.ts';
 import type { CommandOutput } from './output.ts';
 
@@ -35,15 +35,25 @@ export interface RunParts {
   readonly instance: string;
 }
 
+/** What commands of one build share. */
+export interface RunSurroundings {
+  readonly networks: BuildNetworks;
+  /** Another command with such a network is expected next. */
+  readonly moreToCome: boolean;
+  /** Takes work that must be done before the build ends. */
+  later(work: () => Promise<void>): void;
+}
+
 /**
- * Runs a command in a container of its own, which the engine does not list, and gives its exit code. Aborted or failed, it
- * leaves no process, namespace or file.
+ * Runs a command in a container of its own, which the engine does not list, and gives its exit code. Nothing runs in it any more then;
+ * namespaces and files go `later`. Aborted or failed, it leaves nothing.
  * @throws {WharfError} `RUNTIME_FAILED`, `UNKNOWN_USER`; whatever the abort's reason is
  */
 export async function runContainer(
   request: RunRequest,
   output: CommandOutput,
   parts: RunParts,
+  around: RunSurroundings,
   signal: AbortSignal,
 ): Promise<number> {
   const { runtime } = parts.engine.parts;
@@ -54,7 +64,9 @@ export async function runContainer(
   undo.defer(() => rm(bundleDir, { recursive: true, force: true }));
 
   const hostname = request.networkMode === 'host' ? machineName() : id.slice(-32, -20);
-  const { network, files } = await openNetwork(request, hostname, parts, undo);
+  const network = await around.networks.take(request.networkMode);
+  undo.defer(() => network.close());
+  const files = filesOf(request, hostname, network);
   const etc: MountInput[] = [];
   for (const [name, text] of Object.entries(files)) {
     await writeFile(join(bundleDir, name), text, { mode: 0o644 });
@@ -73,7 +85,7 @@ export async function runContainer(
     domainname: '',
     tty: false,
     mounts: [...etc, ...request.mounts],
-    network,
+    network: network.namespace,
     ipc: 'own',
     pid: 'own',
     uts: 'own',
@@ -115,6 +127,7 @@ export async function runContainer(
   signal.throwIfAborted();
   running = true;
   await runtime.start(id);
+  if (around.moreToCome) around.networks.prepare(request.networkMode);
   const ended = (async () => {
     const frames = new FrameParser();
     for await (const chunk of stream) {
@@ -127,52 +140,26 @@ export async function runContainer(
   })();
   const exit = await abortable(ended, signal);
   running = false;
+  // It has ended, and nothing of it is in the way of what comes next: that need not wait until all is cleared away.
+  const rest = undo.move();
+  around.later(() => rest.disposeAsync());
   return exit.code;
 }
 
-/** The network namespace of a step, and the files below /etc that depend on it. */
-async function openNetwork(
-  request: RunRequest,
+/** The files below /etc that say who and where the command is. */
+function filesOf(
+  { extraHosts }: RunRequest,
   hostname: string,
-  { engine }: RunParts,
-  undo: AsyncDisposableStack,
-): Promise<{ network: NamespaceInput; files: Readonly<Record<string, string>> }> {
-  const { networks } = engine.parts;
-  const { id, networkMode: mode } = request;
-  const files = (own: string | undefined, resolv: string) => ({
-    'resolv.conf': resolv,
+  { address, resolvConf, hosts }: CommandNetwork,
+): Readonly<Record<string, string>> {
+  return {
+    'resolv.conf': resolvConf,
     hostname: `${hostname}\n`,
-    hosts: hostsText(request.extraHosts, own === undefined ? [] : [`${own}\t${hostname}`]),
-  });
-  if (mode === 'host') {
-    return {
-      network: 'host',
-      files: {
-        'resolv.conf': await readOr('/etc/resolv.conf', ''),
-        hostname: `${hostname}\n`,
-        hosts: (await readOr('/etc/hosts', '')) + extraLines(request.extraHosts).join(''),
-      },
-    };
-  }
-  const inherited = networks.resolvConf({ ownDns: false, servers: [], search: [], options: [] });
-  if (mode.startsWith('container:')) {
-    const target = await engine.containers.inspect(mode.slice('container:'.length), { size: false });
-    return { network: { path: `/proc/${target.State.Pid}/ns/net` }, files: files(undefined, inherited) };
-  }
-  undo.defer(() => networks.closeSandbox(id));
-  const sandbox = await networks.openSandbox({ containerId: id, dns: [] });
-  if (mode === 'none') return { network: sandbox, files: files(undefined, inherited) };
-  const isDefault = mode === 'default' || mode === '' || mode === 'bridge';
-  const found = await engine.networks.inspect(isDefault ? 'bridge' : mode, { verbose: false });
-  const endpoint = await networks.attach({
-    containerId: id,
-    endpointId: newId(),
-    networkId: found.Id,
-    names: [],
-    gateway: true,
-  });
-  const resolv = networks.resolvConf({ ownDns: !isDefault, servers: [], search: [], options: [] });
-  return { network: sandbox, files: files(endpoint.ipv4, resolv) };
+    hosts:
+      hosts === undefined
+        ? hostsText(extraHosts, address === undefined ? [] : [`${address}\t${hostname}`])
+        : hosts + extraLines(extraHosts).join(''),
+  };
 }
 
 function hostsText(extra: readonly string[], own: readonly string[]): string {
@@ -192,14 +179,6 @@ function extraLines(extra: readonly string[]): string[] {
     const at = entry.search(/[:=]/);
     return `${entry.slice(at + 1)}\t${entry.slice(0, at)}\n`;
   });
-}
-
-async function readOr(path: string, otherwise: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch {
-    return otherwise;
-  }
 }
 
 /** The promise, or the abort's reason as soon as there is one. */

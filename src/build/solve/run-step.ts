@@ -92,7 +92,10 @@ export function runWork(
         memoryBytes: session.request.memoryBytes,
       };
       const output = new CommandOutput(lane);
-      const exitCode = await session.limited(() => runContainer(request, output, session.parts, session.signal));
+      const around = { ...session, moreToCome: isFollowed(step, stageIndex, session) };
+      const exitCode = await session.limited(() =>
+        runContainer(request, output, session.parts, around, session.signal),
+      );
       if (exitCode !== 0) {
         const shown = step.command.form === 'exec' ? script.argv.join(' ') : argvOf(step.command, config).join(' ');
         const failure = new CommandFailed(shown, exitCode, { at: positionOf(session, step) });
@@ -108,6 +111,12 @@ export function runWork(
       return { layer, createdBy: runHistory(script.argv, args) };
     },
   };
+}
+
+/** Whether another command comes after it in its stage. */
+function isFollowed(step: Instruction<'run'>, stageIndex: number, { file }: Session): boolean {
+  const steps = file.stages[stageIndex]?.steps ?? [];
+  return steps.slice(steps.indexOf(step) + 1).some((next) => next.kind === 'run' && next.network === step.network);
 }
 
 /** An image without a name of what a command left that failed. */

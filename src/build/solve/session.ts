@@ -10,6 +10,7 @@ import type { Dockerfile, Instruction, Stage } from '../dockerfile/instructions.
 import type { FileTree } from '../files/file-tree.ts';
 import type { BuildPlan, NamedContexts, Source } from '../graph/plan.ts';
 import type { GivenArgs } from '../graph/variables.ts';
+import type { BuildNetworks } from './build-networks.ts';
 import type { CacheMounts } from './cache-mounts.ts';
 import type { StackHold } from './hold.ts';
 import type { Lane } from './output.ts';
@@ -67,6 +68,9 @@ export interface Session {
   keepLayers(top: ChainId | null): Promise<void>;
   /** An empty directory that lasts as long as the build. */
   scratchDirectory(): Promise<string>;
+  readonly networks: BuildNetworks;
+  /** Takes work that must be done before the build ends. */
+  later(work: () => Promise<void>): void;
   /** Runs `work` when one of the few places for commands is free. */
   limited<T>(work: () => Promise<T>): Promise<T>;
 }
