@@ -30,6 +30,9 @@ export const contextNotHere = defineError(
   () => 'the build context cannot be read where the engine runs',
 );
 
+/** An instruction of `--change` that cannot be. */
+export const invalidChange = defineError('INVALID_CHANGE', 'invalid', (f: { why: string }) => f.why);
+
 /** A step that could not be carried out, in Docker's words. `at` says which line asked for it. */
 export const stepFailed = defineError('BUILD_STEP_FAILED', 'internal', (f: { message: string }) => f.message);
 

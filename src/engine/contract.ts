@@ -227,7 +227,8 @@ export interface Images {
       readonly repository: string;
       readonly tag: string;
       readonly message: string;
-      readonly changes: readonly string[];
+      /** What `--change` does to the config. */
+      readonly change: (config: ImageRunConfig) => ImageRunConfig;
       readonly platform?: string | undefined;
     },
     signal: AbortSignal,
@@ -288,7 +289,8 @@ export interface Images {
     readonly tag: string;
     readonly comment: string;
     readonly author: string;
-    readonly changes: readonly string[];
+    /** What `--change` does to the config. */
+    readonly change: (config: ImageRunConfig) => ImageRunConfig;
     readonly pause: boolean;
     readonly config: ImageRunConfig | undefined;
   }): Promise<Digest>;

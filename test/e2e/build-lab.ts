@@ -52,7 +52,7 @@ export async function withLab(body: (lab: BuildLab) => Promise<void>): Promise<v
       await lab.open();
       await lab.engine.images.import(
         Readable.from([await busyboxTar()]),
-        { repository: 'busybox', tag: 'latest', message: '', changes: ['CMD ["sh"]'] },
+        { repository: 'busybox', tag: 'latest', message: '', change: (config) => ({ ...config, Cmd: ['sh'] }) },
         AbortSignal.timeout(60_000),
       );
       await body(lab);

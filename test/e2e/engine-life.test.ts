@@ -76,7 +76,7 @@ before(async () => {
   opened = await open();
   await opened.engine.images.import(
     Readable.from([await busyboxTar()]),
-    { repository: 'busybox', tag: 'latest', message: '', changes: ['CMD ["sh"]'] },
+    { repository: 'busybox', tag: 'latest', message: '', change: (config) => ({ ...config, Cmd: ['sh'] }) },
     never,
   );
 });

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { test } from 'node:test';
 import { silentLogger } from '../../src/core/log.ts';
 import type { ProgressMessage } from '../../src/core/wire/resources.ts';
+import { configChanges } from '../../src/build/index.ts';
 import type { Images } from '../../src/engine/index.ts';
 import { openImages } from '../../src/engine/images/images.ts';
 import type { Storage } from '../../src/storage/index.ts';
@@ -51,7 +52,7 @@ async function importBase(root: string, images: Images): Promise<string> {
     root,
   );
   const changes = ['CMD ["/bin/sh"]', 'ENV PATH=/bin GREETING="good day"', 'LABEL a=b', 'EXPOSE 80'];
-  const request = { repository: 'base', tag: '1', message: '', changes };
+  const request = { repository: 'base', tag: '1', message: '', change: configChanges(changes) };
   return images.import(createReadStream(join(root, 'base.tar')), request, SIGNAL);
 }
 
@@ -149,7 +150,7 @@ test('a container is committed on top of its image', { timeout: 60_000 }, async 
     tag: '',
     comment: 'why',
     author: 'me',
-    changes: ['USER 7'],
+    change: configChanges(['USER 7']),
     pause: true,
   };
   const same = await images.commit({ ...request, repository: '', config: undefined });

@@ -1,3 +1,4 @@
+import { configChanges } from '../../build/index.ts';
 import { invalidParameter, unsupported } from '../../core/errors.ts';
 import type { RegistryAuth } from '../../core/wire/resources.ts';
 import { parseRegistryAuth, REGISTRY_AUTH } from '../decode/registry-auth.ts';
@@ -49,7 +50,7 @@ async function importTar(exchange: Exchange): Promise<void> {
         repository: query.text('repo'),
         tag: query.text('tag'),
         message: query.text('message'),
-        changes: query.all('changes').flatMap((text) => text.split('\n')),
+        change: configChanges(query.all('changes')),
         platform: query.text('platform') || undefined,
       },
       signal,

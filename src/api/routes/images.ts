@@ -1,3 +1,4 @@
+import { configChanges } from '../../build/index.ts';
 import { invalidParameter } from '../../core/errors.ts';
 import type { ImageRunConfig } from '../../core/oci.ts';
 import { CONFIG } from '../decode/container-shapes.ts';
@@ -79,7 +80,7 @@ async function commit(exchange: Exchange) {
     tag: query.text('tag'),
     comment: query.text('comment'),
     author: query.text('author'),
-    changes: query.all('changes').flatMap((text) => text.split('\n')),
+    change: configChanges(query.all('changes')),
     pause: query.flag('pause', true),
     config,
   });

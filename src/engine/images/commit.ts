@@ -4,7 +4,6 @@ import type { HistoryEntry, ImageConfig, ImageRunConfig } from '../../core/oci.t
 import { hostPlatform } from '../../core/platform.ts';
 import type { ContainerConfig } from '../../core/wire/container.ts';
 import type { Images } from '../contract.ts';
-import { applyChanges } from './config-changes.ts';
 import { requestedName } from './names.ts';
 import type { MakeParts } from './transfer.ts';
 
@@ -27,7 +26,7 @@ export async function commitContainer(
   const { comment, author } = request;
   const name = requestedName(request);
   const base = isDigest(container.imageId) ? parts.catalog.byId(container.imageId) : undefined;
-  const config = applyChanges(runConfigOf({ ...container.config, ...request.config }), request.changes);
+  const config = request.change(runConfigOf({ ...container.config, ...request.config }));
   const chain = base?.chain ?? [];
   using hold = parts.holds.open();
   for (const chainId of chain) hold.add(chainId);

@@ -25,7 +25,6 @@ export const reservedName = defineError(
   (f: { name: string }) => `'${f.name}' is a reserved name`,
 );
 export const badArchive = defineError('BAD_ARCHIVE', 'invalid', (f: { why: string }) => f.why);
-export const invalidChange = defineError('INVALID_CHANGE', 'invalid', (f: { why: string }) => f.why);
 export const pruneRunning = defineError('PRUNE_RUNNING', 'conflict', () => 'a prune operation is already running');
 export const notPulled = defineError('PULL_FAILED', 'notFound', (f: { why: string }) => f.why);
 export const notPushed = defineError('PUSH_FAILED', 'notFound', (f: { why: string }) => f.why);

@@ -5,7 +5,6 @@ import { hostPlatform } from '../../core/platform.ts';
 import { familiar } from '../../core/reference.ts';
 import { withoutRareCompression } from '../../storage/index.ts';
 import type { Images } from '../contract.ts';
-import { applyChanges } from './config-changes.ts';
 import { requestedName } from './names.ts';
 import { parsePlatform } from './platforms.ts';
 import type { MakeParts } from './transfer.ts';
@@ -18,7 +17,7 @@ export async function importImage(
   signal: AbortSignal,
 ): Promise<Digest> {
   const name = requestedName(request);
-  const config = applyChanges({}, request.changes);
+  const config = request.change({});
   const { os, architecture, variant } = request.platform ? parsePlatform(request.platform) : hostPlatform();
   using hold = parts.holds.open();
   const layer = await parts.storage.layers.apply(null, withoutRareCompression(tar), { signal });

@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { ImageRunConfig } from '../../core/oci.ts';
-import { applyChanges } from './config-changes.ts';
+import type { ImageRunConfig } from '../core/oci.ts';
+import { configChanges } from './changes.ts';
+
+const applyChanges = (config: ImageRunConfig, texts: readonly string[]) => configChanges(texts)(config);
 
 suite('instructions of --change', () => {
   const cases: readonly (readonly [line: string, wanted: ImageRunConfig])[] = [
     ['CMD ["a", "b c"]', { Cmd: ['a', 'b c'] }],
     ["CMD ['a']", { Cmd: ['/bin/sh', '-c', "['a']"] }],
     ['cmd echo $X', { Cmd: ['/bin/sh', '-c', 'echo $X'] }],
-    ['ENTRYPOINT ["x"]', { Entrypoint: ['x'] }],
+    ['ENTRYPOINT ["x"]', { Entrypoint: ['x'], Cmd: null }],
+    ['CMD ["a"]\nENTRYPOINT ["x"]', { Entrypoint: ['x'], Cmd: ['a'] }],
+    ['ENV A=/a\nENV B=$A/b', { Env: ['A=/a', 'B=/a/b'] }],
+    ['EXPOSE 8000-8001', { ExposedPorts: { '8000/tcp': {}, '8001/tcp': {} } }],
     ['ENV A=1 B="two words" C=x\\ y', { Env: ['A=1', 'B=two words', 'C=x y'] }],
     ['ENV A all of it', { Env: ['A=all of it'] }],
     ['LABEL a.b="c d" e=f', { Labels: { 'a.b': 'c d', e: 'f' } }],
@@ -29,7 +34,7 @@ suite('instructions of --change', () => {
 
   test('an environment variable takes the place of its namesake; the config given stays', () => {
     const config = { Env: ['A=1', 'B=2'] };
-    assert.deepEqual(applyChanges(config, ['ENV A=3\nENV C=4']).Env, ['B=2', 'A=3', 'C=4']);
+    assert.deepEqual(applyChanges(config, ['ENV A=3\nENV C=4']).Env, ['A=3', 'B=2', 'C=4']);
     assert.deepEqual(config.Env, ['A=1', 'B=2']);
   });
   for (const [line, message] of [
@@ -38,6 +43,9 @@ suite('instructions of --change', () => {
     ['CMD', /^CMD requires at least one argument$/],
     ['ENV A', /^ENV must have two arguments$/],
     ['LABEL a=b c', /can't find = in "c"/],
+    ['EXPOSE http', /invalid containerPort: http/],
+    ['STOPSIGNAL 99', /invalid signal: 99/],
+    ['HEALTHCHECK --intervall=1s CMD x', /unknown flag/i],
   ] as const) {
     test(`refused: ${line}`, () => assert.throws(() => applyChanges({}, [line]), { status: 400, message }));
   }
