@@ -56,9 +56,9 @@ function projectIn(daemon: TestDaemon, text: string) {
       assert.equal(done.code, 0, `compose ${args.join(' ')}: ${done.stderr}`);
       return done;
     },
-    /** Kills `up` as soon as it has said so many lines; false if it came to its end before. */
-    killedUp: async (lines: number, extra: NodeJS.ProcessEnv): Promise<boolean> => {
-      const child = spawn(wharfPath, ['compose', 'up', '-d'], {
+    /** Kills a command as soon as it has said so many lines; false if it came to its end before. */
+    killed: async (args: readonly string[], lines: number, extra: NodeJS.ProcessEnv = {}): Promise<boolean> => {
+      const child = spawn(wharfPath, ['compose', ...args], {
         cwd,
         env: environment(extra),
         stdio: ['ignore', 'ignore', 'pipe'],
@@ -74,6 +74,28 @@ function projectIn(daemon: TestDaemon, text: string) {
       }
       const [, signal] = (await exit) as [number | null, NodeJS.Signals | null];
       return signal === 'SIGKILL';
+    },
+    /** Freezes the engine as soon as a command has said so many lines, until the command ends. */
+    stopped: async (
+      args: readonly string[],
+      lines: number,
+      engine: number,
+    ): Promise<{ readonly code: number | null; readonly stderr: string }> => {
+      const child = spawn(wharfPath, ['compose', ...args], {
+        cwd,
+        env: environment({}),
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      const exit = once(child, 'exit');
+      let stderr = '';
+      let count = 0;
+      for await (const line of createInterface({ input: child.stderr })) {
+        stderr += `${line}\n`;
+        if (++count === lines) process.kill(engine, 'SIGSTOP');
+      }
+      const [code] = (await exit) as [number | null];
+      process.kill(engine, 'SIGCONT');
+      return { code, stderr };
     },
   };
 }
@@ -93,10 +115,10 @@ async function assertWhole(
 test('up that is killed anywhere is repaired by the next up', { timeout: 300_000 }, () =>
   withDaemon(async (daemon) => {
     await importBusybox(daemon.socket);
-    const { compose, killedUp } = projectIn(daemon, PROJECT);
+    const { compose, killed } = projectIn(daemon, PROJECT);
     // From nothing: killed after the first line, the second, and so on.
     for (const lines of [1, 3, 5, 8, 11, 14]) {
-      await killedUp(lines, {});
+      await killed(['up', '-d'], lines, {});
       await compose(['up', '-d']);
       await compose(['exec', '-T', 'db', 'sh', '-c', 'printf mark > /kept/mark']);
       await assertWhole(daemon, compose, '1');
@@ -107,13 +129,13 @@ test('up that is killed anywhere is repaired by the next up', { timeout: 300_000
     for (const lines of [1, 2, 3, 4, 6, 8, 10]) {
       version++;
       const change = { VERSION: String(version) };
-      await killedUp(lines, change);
+      await killed(['up', '-d'], lines, change);
       await compose(['up', '-d'], change);
       await assertWhole(daemon, compose, change.VERSION);
     }
     // A network that changed: taken away under its containers.
     const change = { VERSION: String(version), NETWORK: '2' };
-    await killedUp(2, change);
+    await killed(['up', '-d'], 2, change);
     await compose(['up', '-d'], change);
     await assertWhole(daemon, compose, change.VERSION);
     const before = await containers(daemon);
@@ -125,6 +147,48 @@ test('up that is killed anywhere is repaired by the next up', { timeout: 300_000
     );
     await compose(['down', '-v']);
     assert.equal((await containers(daemon)).size, 0);
+  }),
+);
+
+test('down that is killed anywhere is finished by the next down, and undone by the next up', { timeout: 300_000 }, () =>
+  withDaemon(async (daemon) => {
+    await importBusybox(daemon.socket);
+    const { compose, killed } = projectIn(daemon, PROJECT);
+    const mark = ['exec', '-T', 'db', 'sh', '-c', 'printf mark > /kept/mark; printf data > /data/mark'];
+    for (const lines of [1, 3, 6, 9, 11, 13]) {
+      await compose(['up', '-d', '-V']);
+      await compose(mark);
+      await killed(['down', '-t', '0'], lines);
+      await compose(['up', '-d']);
+      const found = await containers(daemon);
+      assert.deepEqual(
+        [...found.values()].map((c) => c.State),
+        ['running', 'running', 'running'],
+        `after ${lines} lines`,
+      );
+      assert.equal((await compose(['exec', '-T', 'db', 'cat', '/data/mark'])).stdout, 'data');
+      await killed(['down', '-t', '0', '-v'], lines);
+      await compose(['down', '-t', '0', '-v']);
+      assert.equal((await containers(daemon)).size, 0);
+      const { Volumes } = (await api(daemon.socket, 'GET', '/volumes')) as { Volumes: { Name: string }[] | null };
+      assert.ok(!(Volumes ?? []).some((v) => v.Name === 'steady_data'), `named volume after ${lines} lines`);
+      const networks = (await api(daemon.socket, 'GET', '/networks')) as { Name: string }[];
+      assert.ok(!networks.some((n) => n.Name.startsWith('steady_')), `networks after ${lines} lines`);
+      await api(daemon.socket, 'POST', '/volumes/prune');
+    }
+  }),
+);
+
+test('an engine that stops answering in the middle of up is told of; the next up finishes', { timeout: 120_000 }, () =>
+  withDaemon(async (daemon) => {
+    await importBusybox(daemon.socket);
+    const { compose, stopped } = projectIn(daemon, PROJECT);
+    const outcome = await stopped(['up', '-d'], 4, daemon.pid);
+    assert.equal(outcome.code, 1);
+    assert.match(outcome.stderr, /\nthe engine at unix:\S+ stopped answering; [^\n]+\n$/);
+    await compose(['up', '-d']);
+    assert.equal((await containers(daemon)).size, 3);
+    await compose(['down', '-t', '0', '-v']);
   }),
 );
 
