@@ -62,7 +62,12 @@ export class PumpThread {
     const unread = new Int32Array(shared);
     unread[0] = 1;
     const workerData: PumpStart = { wakeFd: pipe.read, unread: shared };
-    const worker = new Worker(threadUrl(), { workerData, resourceLimits: LIMITS, execArgv: [], argv: [] });
+    const worker = new Worker(threadUrl(), {
+      workerData,
+      resourceLimits: LIMITS,
+      execArgv: [],
+      trackUnmanagedFds: false,
+    });
     worker.unref();
     // A thread that waits in the kernel would keep the process from ending.
     const endWithProcess = () => this.#tell(this.#claim(), { end: true });

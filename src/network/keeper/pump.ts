@@ -1,6 +1,7 @@
 import { closeSync, readSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { errnoOf } from '../../core/errors.ts';
 import { EventPoll, beginConnection, endWriting, receive, resetConnection, transmit } from '../../linux/index.ts';
 import type { Handed, PumpStart, ToPump } from './pump-protocol.ts';
 import { GONE } from './pump-protocol.ts';
@@ -16,6 +17,7 @@ const LEAST_BYTES = 64 * 1024;
 const TURN = 16;
 /** The thread ends when there was nothing to do for so long. */
 const IDLE_MS = 30_000;
+const ROUNDS = 256;
 
 interface Direction {
   readonly from: number;
@@ -131,29 +133,55 @@ function obey(port: MessagePort): boolean {
   }
 }
 
-function run(port: MessagePort): void {
-  poll.add(wakeFd, { write: false });
-  const bytes = Buffer.alloc(256);
-  for (;;) {
+/** Works for a while, or to the end: `false`. */
+function work(port: MessagePort, bytes: Buffer): boolean {
+  for (let round = 0; round < ROUNDS; round++) {
     const timeout = waiting.size > 0 ? 0 : byFd.size > 0 ? -1 : IDLE_MS;
     const events = poll.wait(timeout);
-    if (events.length === 0 && timeout === IDLE_MS && Atomics.compareExchange(unread, 0, 0, GONE) === 0) break;
+    const isIdle = events.length === 0 && timeout === IDLE_MS;
+    if (isIdle && Atomics.compareExchange(unread, 0, 0, GONE) === 0) return false;
     const now = waiting;
     waiting = new Set();
     for (const fd of events) {
       if (fd === wakeFd) {
-        readSync(wakeFd, bytes);
-        if (!obey(port)) return;
+        drain(bytes);
+        if (!obey(port)) return false;
       }
       const connection = byFd.get(fd);
       if (connection !== undefined) now.add(connection);
     }
     for (const connection of now) serve(connection);
   }
+  return true;
 }
 
-if (parentPort !== null) run(parentPort);
-for (const connection of new Set(byFd.values())) close(connection, resetConnection);
-poll[Symbol.dispose]();
-closeSync(wakeFd);
-process.exit();
+/** In rounds, between which Node comes to clear away what can only be cleared from its event loop. */
+function run(port: MessagePort, bytes: Buffer): void {
+  let goesOn = false;
+  try {
+    goesOn = work(port, bytes);
+  } finally {
+    if (!goesOn) end();
+  }
+  if (goesOn) setImmediate(run, port, bytes);
+  else process.exit();
+}
+
+/** Whatever happens, nobody is left waiting for a thread that has gone. */
+function end(): void {
+  for (const connection of new Set(byFd.values())) close(connection, resetConnection);
+  poll[Symbol.dispose]();
+  closeSync(wakeFd);
+}
+
+/** Empties the pipe, which may be empty already: what came while it was read last time is told again. */
+function drain(bytes: Buffer): void {
+  try {
+    readSync(wakeFd, bytes);
+  } catch (error) {
+    if (errnoOf(error) !== 'EAGAIN') throw error;
+  }
+}
+
+poll.add(wakeFd, { write: false });
+if (parentPort !== null) run(parentPort, Buffer.alloc(256));
