@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { importBusybox } from './support/busybox.ts';
 import { wharfPath, withDaemon } from './support/daemon.ts';
 import { run } from './support/run.ts';
+import { withRegistry } from './registry-lab.ts';
 
 test('the command line in a shell: completion, configuration, aliases, the names of docker', {
   timeout: 180_000,
@@ -20,6 +21,7 @@ test('the command line in a shell: completion, configuration, aliases, the names
     const env: NodeJS.ProcessEnv = { ...inherited, HOME: home, SHELL: '/bin/bash' };
     const wharf = (args: readonly string[], input?: string, more: NodeJS.ProcessEnv = {}) =>
       run(wharfPath, args, { env: { ...env, ...more }, cwd: home, ...(input === undefined ? {} : { input }) });
+    const configured = () => JSON.parse(readFileSync(join(config, 'config.json'), 'utf8')) as unknown;
     const configure = (value: object) => writeFileSync(join(config, 'config.json'), JSON.stringify(value));
     assert.equal((await wharf(['run', '-d', '--name', 'web', 'busybox', 'sleep', '1000'])).code, 0);
 
@@ -147,11 +149,32 @@ test('the command line in a shell: completion, configuration, aliases, the names
       const out = await wharf(['logout', 'registry.example'], undefined, more);
       assert.equal(out.stdout, 'Removing login credentials for registry.example\n');
       assert.equal(existsSync(kept), false);
-      configure({ credsStore: 'test' });
+      configure({ credsStore: 'test', mine: 1 });
       // The engine asks the registry, and there is none: what it says is said, and nothing is kept.
       const none = await wharf(['login', '-u', 'me', '--password-stdin', '127.0.0.1:1'], 's3cret\n', more);
       assert.equal(none.code, 1);
       assert.equal(existsSync(kept), false);
+      const users = join(daemon.directory, 'users');
+      writeFileSync(users, 'ann:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n');
+      await withRegistry(
+        async ({ host }) => {
+          const login = (password: string) => wharf(['login', '-u', 'ann', '--password-stdin', host], password, more);
+          assert.equal((await login('wrong')).code, 1);
+          assert.deepEqual(await login('U*U'), { code: 0, stdout: 'Login Succeeded\n', stderr: '' });
+          assert.deepEqual(JSON.parse(readFileSync(kept, 'utf8')), { ServerURL: host, Username: 'ann', Secret: 'U*U' });
+          assert.deepEqual(configured(), { credsStore: 'test', mine: 1, auths: { [host]: {} } });
+          await wharf(['tag', 'busybox', `${host}/mine`]);
+          // What one of the two programs has kept serves the other.
+          for (const client of [wharfPath, 'docker']) {
+            const pushed = await run(client, ['push', '-q', `${host}/mine`], { env: { ...env, ...more } });
+            assert.deepEqual(pushed, { code: 0, stdout: `${host}/mine:latest\n`, stderr: '' }, client);
+          }
+          assert.equal((await wharf(['logout', host], undefined, more)).code, 0);
+          assert.deepEqual(configured(), { credsStore: 'test', mine: 1, auths: {} });
+          assert.match((await wharf(['push', `${host}/mine`], undefined, more)).stderr, /no basic auth|unauthorized/i);
+        },
+        { htpasswd: users },
+      );
       configure({});
     });
 
