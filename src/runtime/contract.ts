@@ -136,7 +136,7 @@ export interface Runtime extends AsyncDisposable {
    * @throws {WharfError} `RUNTIME_FAILED` with `exitCode` 126, 127 or 128 in mind: use `startFailureOf(error)`
    */
   create(request: CreateContainer): Promise<{ readonly pid: number }>;
-  /** Lets the created process run. @throws {WharfError} `RUNTIME_FAILED` */
+  /** Lets the created process run; while `create` is under way, as soon as it is made. @throws {WharfError} `RUNTIME_FAILED` */
   start(containerId: string): Promise<void>;
   /** Sends a signal to the container's process (or to all of its processes). Success if it is gone already. */
   kill(containerId: string, signal: number, options?: { readonly all?: boolean }): Promise<void>;

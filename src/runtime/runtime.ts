@@ -72,6 +72,8 @@ export class MonitoredRuntime implements Runtime {
   readonly #undelivered: ExitRecord[] = [];
   /** Processes that are being started: their exits wait until the caller knows that they ran. */
   readonly #starting = new Map<string, ExitRecord[]>();
+  /** Containers whose `create` is under way; resolves when it is over, well or not. */
+  readonly #creating = new Map<string, Promise<void>>();
   readonly #listeners = new Set<(exit: ExitRecord) => void>();
   #client: Promise<MonitorClient>;
   #disposed = false;
@@ -122,6 +124,8 @@ export class MonitoredRuntime implements Runtime {
     writeFileSync(join(bundleDir, 'config.json'), config, { mode: 0o600 });
     const known: KnownContainer = { program, cgroupPath, tty: request.tty };
     this.#known.set(id, known);
+    const made = Promise.withResolvers<void>();
+    this.#creating.set(id, made.promise);
     try {
       const { pid } = await this.#create(known, {
         op: 'create',
@@ -141,6 +145,9 @@ export class MonitoredRuntime implements Runtime {
       await this.#removeTraces(id, known);
       this.#known.delete(id);
       throw e instanceof OperationFailed ? ociFailure('create', spec.process?.args[0] ?? '', e.failure) : e;
+    } finally {
+      this.#creating.delete(id);
+      made.resolve();
     }
   }
 
@@ -161,6 +168,7 @@ export class MonitoredRuntime implements Runtime {
 
   async start(containerId: string): Promise<void> {
     const { program } = this.#get(containerId);
+    if ((await this.#client).protocol < 3) await this.#creating.get(containerId);
     try {
       await this.#begin(containerId, { op: 'start', containerId, program });
     } catch (e) {
@@ -408,8 +416,12 @@ export class MonitoredRuntime implements Runtime {
       } catch (e) {
         if (e instanceof OperationFailed || this.#disposed || attempt === ATTEMPTS) throw e;
         if (operation.op === 'create' || operation.op === 'exec') throw e;
-        if (operation.op === 'start') asked = { ...operation, again: true };
         await client.closed;
+        if (operation.op === 'start') {
+          asked = { ...operation, again: true };
+          // Made anew by then, if it was not made.
+          await this.#creating.get(operation.containerId);
+        }
       }
     }
   }

@@ -149,38 +149,47 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
   });
   const log = logSettings(host);
   const attributes = logAttributes(record);
-  const [created, connected] = await both(
-    runtime
-      .create({
-        id,
-        bundleDir: containerDirectory(ctx, id),
-        spec,
-        runtime: host.Runtime || undefined,
-        tty: record.config.Tty ?? false,
-        consoleSize: spec.process?.consoleSize && {
-          rows: spec.process.consoleSize.height,
-          columns: spec.process.consoleSize.width,
-        },
-        openStdin: record.config.OpenStdin ?? false,
-        stdinOnce: record.config.StdinOnce ?? false,
-        log: {
-          path: log.driver === 'none' ? null : logPath(ctx, id),
-          maxSizeBytes: log.maxSizeBytes,
-          maxFiles: log.maxFiles,
-          ...(attributes === undefined ? {} : { attrs: attributes }),
-          forward,
-        },
-      })
-      .catch((e: unknown) => {
-        throw namingDirectory(e, spec.process?.args[0] ?? '', rootfs);
-      }),
-    ownSandbox ? connectAll(ctx, record, joined) : Promise.resolve(attachedByName(joined)),
+  const creating = runtime
+    .create({
+      id,
+      bundleDir: containerDirectory(ctx, id),
+      spec,
+      runtime: host.Runtime || undefined,
+      tty: record.config.Tty ?? false,
+      consoleSize: spec.process?.consoleSize && {
+        rows: spec.process.consoleSize.height,
+        columns: spec.process.consoleSize.width,
+      },
+      openStdin: record.config.OpenStdin ?? false,
+      stdinOnce: record.config.StdinOnce ?? false,
+      log: {
+        path: log.driver === 'none' ? null : logPath(ctx, id),
+        maxSizeBytes: log.maxSizeBytes,
+        maxFiles: log.maxFiles,
+        ...(attributes === undefined ? {} : { attrs: attributes }),
+        forward,
+      },
+    })
+    .catch((e: unknown) => {
+      throw namingDirectory(e, spec.process?.args[0] ?? '', rootfs);
+    });
+  const over = creating.then(
+    () => undefined,
+    () => undefined,
   );
-  if (peer === undefined) writeHosts(ctx, record, connected.attachments, links);
+  let connected: Connected;
+  try {
+    connected = ownSandbox ? await connectAll(ctx, record, joined) : attachedByName(joined);
+    if (peer === undefined) writeHosts(ctx, record, connected.attachments, links);
+  } catch (error) {
+    await over; // nothing goes on behind the caller's back
+    throw error;
+  }
   publishMountEvents(ctx, record, 'mount');
   publishNetworkEvents(ctx, record, connected.attachments, 'connect');
   undo.defer(() => publishNetworkEvents(ctx, record, connected.attachments, 'disconnect'));
-  await runtime.start(id);
+  // Asked for before it is made: the monitor lets it run the moment it is.
+  const [created] = await both(creating, runtime.start(id));
   ctx.store.apply(
     id,
     { kind: 'started', pid: created.pid, at: nowRfc3339() },

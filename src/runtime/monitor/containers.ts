@@ -85,6 +85,7 @@ export class Containers {
   readonly #early = new Map<string, Attacher[]>();
   readonly #unsettled = new Map<string, Ended>();
   readonly #underWay = new Set<Promise<unknown>>();
+  readonly #creating = new Map<string, Promise<number>>();
 
   constructor(options: ContainersOptions) {
     this.#o = options;
@@ -97,7 +98,14 @@ export class Containers {
   }
 
   create(operation: CreateOperation): Promise<number> {
-    return this.#tracked(this.#create(operation));
+    const { containerId } = operation;
+    const making = this.#tracked(this.#create(operation));
+    this.#creating.set(containerId, making);
+    const over = (): void => {
+      this.#creating.delete(containerId);
+    };
+    making.then(over, over);
+    return making;
   }
 
   /** Resolves when nothing is being made that a daemon asked for which may have died since: then `list` is complete. */
@@ -150,6 +158,7 @@ export class Containers {
 
   /** @param again asked for before, of a monitor that may have done it */
   async start(containerId: string, program: RuntimeProgram, again = false): Promise<void> {
+    await this.#creating.get(containerId);
     const container = this.#alive.get(containerId);
     const fifo = startFifo(program, containerId);
     if (container !== undefined && fifo !== undefined) {

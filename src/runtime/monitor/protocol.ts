@@ -5,7 +5,7 @@ import type { AttachOptions, ExitRecord, LogTarget } from '../contract.ts';
  * line (`Opened`). Then: on a control connection requests and answers, a line of JSON each, and `exit` events in between;
  * on an attach connection the raw bytes of stdio; on a follow connection a newline whenever the log has grown, until its end.
  */
-export const PROTOCOL = 2;
+export const PROTOCOL = 3;
 
 export type Opening =
   | { readonly kind: 'control' }
@@ -98,6 +98,7 @@ export interface ExecOperation {
 export type Operation =
   | CreateOperation
   | ExecOperation
+  /** Since protocol 3 also while the container's `create` is under way. */
   | { readonly op: 'start'; readonly containerId: string; readonly program: RuntimeProgram; readonly again?: boolean }
   | { readonly op: 'kill'; readonly containerId: string; readonly signal: number; readonly all: boolean }
   | { readonly op: 'forget'; readonly containerId: string }
