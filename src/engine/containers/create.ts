@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { invalidParameter, messageOf } from '../../core/errors.ts';
 import { newId, shortId } from '../../core/ids.ts';
+import { formatPlatform, hostPlatform } from '../../core/platform.ts';
 import type { ContainerConfig, HostConfig } from '../../core/wire/container.ts';
 import type { NetworkingConfig } from '../../core/wire/network.ts';
 import type { Image } from '../contract.ts';
@@ -109,7 +110,7 @@ export async function create(
   ctx.store.put(record);
   undo.move();
   publish(ctx, record, 'create');
-  return { id, warnings: [...warnings, ...warningsFor(host)] };
+  return { id, warnings: [...platformWarnings(request, image), ...warnings, ...warningsFor(host)] };
 }
 
 function defaultHostname(id: string, host: HostConfig): string {
@@ -169,6 +170,17 @@ function checkPlatform({ platform, config }: CreateRequest, image: Image | undef
     has: [own.os, own.architecture, own.variant].filter(Boolean).join('/'),
     asked: platform,
   });
+}
+
+/** Said when an image is for another machine and nobody asked for that: its programs may not run here. */
+function platformWarnings({ platform }: CreateRequest, image: Image | undefined): string[] {
+  const host = hostPlatform();
+  if (!image || platform !== undefined) return [];
+  const { os, architecture, variant } = image.config;
+  if (os === host.os && architecture === host.architecture) return [];
+  return [
+    `The requested image's platform (${formatPlatform({ os, architecture, variant })}) does not match the detected host platform (${formatPlatform(host)}) and no specific platform was requested`,
+  ];
 }
 
 /** Other names of what OCI calls it. */
