@@ -10,7 +10,9 @@ export default command({
   stopAtFirst: true,
   flags: {},
   async run(context, { args }) {
-    const words = args.length === 1 ? splitWords((args[0] ?? '').replaceAll('\\\n', ' ')).words : args;
+    // What a shell would have put in for the current folder.
+    const written = (args[0] ?? '').replaceAll('\\\n', ' ').replace(/\$\(pwd\)|`pwd`|\$\{PWD\}|\$PWD\b/g, '.');
+    const words = args.length === 1 ? splitWords(written).words : args;
     if (words.length === 0)
       throw composeUsage({
         message: '"wharf compose from-run" requires a run command, such as: from-run \'docker run -p 80:80 nginx\'',

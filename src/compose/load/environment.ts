@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import type { Position } from '../../core/errors.ts';
 import { composeFileInvalid, composeInputMissing } from '../errors.ts';
 import type { EnvFile, Service } from '../model/service.ts';
 import { DotenvError, parseDotenv, parseRawEnv } from './dotenv.ts';
@@ -63,6 +64,7 @@ export function serviceEnvironment(
   lookup: (name: string) => string | undefined,
   s: Surroundings,
   missing: (file: EnvFile) => Error,
+  said: (key: string, at: Position) => void,
 ): Record<string, string | null> {
   const own: Record<string, string | null> = {};
   for (const [key, value] of Object.entries(service.environment ?? {})) own[key] = value ?? lookup(key) ?? null;
@@ -74,9 +76,25 @@ export function serviceEnvironment(
       continue;
     }
     const find = (name: string): string | undefined => lookup(name) ?? own[name] ?? fromFiles.get(name);
-    for (const [key, value] of readEnvText(file.path, text, file.format, find, s)) fromFiles.set(key, value);
+    for (const [key, value] of readEnvText(file.path, text, file.format, find, s)) {
+      fromFiles.set(key, value);
+      said(key, { file: shown(file.path, s.cwd), line: lineOf(key, text), column: 1 });
+    }
   }
   return { ...Object.fromEntries(fromFiles), ...own };
+}
+
+/** The last line that begins with a key. */
+function lineOf(key: string, text: string): number {
+  const lines = text.split('\n');
+  return (
+    lines.findLastIndex((line) =>
+      line
+        .trim()
+        .replace(/^export\s+/, '')
+        .startsWith(key),
+    ) + 1
+  );
 }
 
 /** Labels of `label_file`s, later over earlier. */

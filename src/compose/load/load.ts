@@ -6,13 +6,15 @@ import type { IncludeItem, Model, Project, Template } from '../model/project.ts'
 import type { Service } from '../model/service.ts';
 import { checkConsistency } from './consistency.ts';
 import { discover } from './discover.ts';
-import { dotenvOf, fileLabels, loadDotenv, serviceEnvironment } from './environment.ts';
+import { dotenvOf, loadDotenv } from './environment.ts';
 import { interpolate } from './interpolate.ts';
 import { mergeModels, mergeServices } from './merge.ts';
 import { includeShape, readModel } from './model-shape.ts';
 import { absoluteContext, normalise } from './normalise.ts';
+import { inherit } from './origins.ts';
 import { parseYaml } from './parse-yaml.ts';
 import { projectName } from './project-name.ts';
+import { resolveEnvironment } from './resolve-environment.ts';
 import { forget, resetPaths, withoutReset } from './reset.ts';
 import type { Where } from './shape.ts';
 import { shown } from './shown.ts';
@@ -103,7 +105,7 @@ export function loadProject(options: LoadOptions, s: Surroundings): Project {
   if (!options.without?.consistency) checkConsistency({ ...model, services: enabled }, disabled, positions);
   const services: Record<string, Service> = {};
   for (const [name, service] of Object.entries(enabled)) {
-    services[name] = resolveEnvironment(name, service, opened.projectDirectory, lookup, positions, once);
+    services[name] = resolveEnvironment(name, service, opened.projectDirectory, lookup, { positions, origins }, once);
   }
   const used = options.allResources ? model : { ...model, ...usedResources(model, services) };
   return {
@@ -194,50 +196,6 @@ function activeProfiles(options: LoadOptions, lookup: (name: string) => string |
   return new Set([...said, ...named].map((p) => p.trim()).filter((p) => p !== ''));
 }
 
-function resolveEnvironment(
-  name: string,
-  service: Service,
-  directory: string,
-  lookup: (name: string) => string | undefined,
-  positions: ReadonlyMap<string, Position>,
-  s: Surroundings,
-): Service {
-  const files = service.env_file?.map((f) => ({ ...f, path: posix.resolve(directory, f.path) }));
-  const reading = files ? { ...service, env_file: files } : service;
-  const environment = serviceEnvironment(reading, lookup, s, (file) =>
-    composeInputMissing(
-      {
-        message: s.files.isDirectory(file.path)
-          ? `env file ${file.path} is a directory`
-          : `env file ${file.path} not found: stat ${file.path}: no such file or directory`,
-      },
-      {
-        at: positions.get(`services.${name}.env_file:${file.path}`) ?? positions.get(`services.${name}.env_file`),
-        hint: 'make it, or write {path: FILE, required: false} if it may be missing',
-      },
-    ),
-  );
-  const args = service.build?.args;
-  const buildArgs =
-    args &&
-    Object.fromEntries(
-      Object.entries(args).flatMap(([k, v]) => {
-        const value = v ?? lookup(k);
-        return value === undefined ? [] : [[k, value]];
-      }),
-    );
-  const labels = service.label_file
-    ? { ...fileLabels(service.label_file, lookup, s), ...service.labels }
-    : service.labels;
-  const { env_file: _folded, label_file: _read, ...rest } = service;
-  return {
-    ...rest,
-    ...(Object.keys(environment).length > 0 ? { environment } : {}),
-    ...(labels ? { labels } : {}),
-    ...(service.build && buildArgs ? { build: { ...service.build, args: buildArgs } } : {}),
-  };
-}
-
 /** What is written down on the way, for errors and explanations. */
 interface Notes {
   readonly positions: Map<string, Position>;
@@ -293,15 +251,17 @@ class Loader {
     return mergeModels(forget(model, resetPaths(tree)), { ...own, services: extended });
   }
 
-  #where(directory: string, notes = true): Where {
+  /** @param apart where to note places instead of among the project's own */
+  #where(directory: string, apart?: Map<string, Position[]>): Where {
+    const origins = apart ?? this.#notes.origins;
     return {
       path: '',
       baseDirectory: directory,
       home: this.#s.home,
       keepPaths: this.#keepPaths,
       note: (path, position) => {
-        if (notes) this.#positions.set(path, position);
-        this.#notes.origins.set(path, [...(this.#notes.origins.get(path) ?? []), position]);
+        if (!apart) this.#positions.set(path, position);
+        origins.set(path, [...(origins.get(path) ?? []), position]);
       },
       warn: this.#s.warn,
     };
@@ -377,8 +337,9 @@ class Loader {
         { at: at ?? trail[0]?.at },
       );
     }
-    const others =
-      from.file === undefined || from.file === file ? services : this.#servicesOf(from.file, environment, at);
+    const within = from.file === undefined || from.file === file;
+    const read = within ? undefined : this.#servicesOf(from.file ?? file, environment, at);
+    const others = read?.services ?? services;
     if (!others[from.service]) {
       throw composeFileInvalid(
         {
@@ -398,6 +359,7 @@ class Loader {
       here,
       from.file === undefined ? tree : undefined,
     );
+    inherit(this.#notes.origins, `services.${name}`, read?.origins ?? this.#notes.origins, `services.${from.service}`);
     const written = child(child(tree, 'services'), name);
     return mergeServices(written ? forget(base, resetPaths(written)) : base, own);
   }
@@ -406,17 +368,18 @@ class Loader {
     file: string,
     environment: Readonly<Record<string, string>>,
     at: Position | undefined,
-  ): Readonly<Record<string, Service>> {
+  ): { readonly services: Readonly<Record<string, Service>>; readonly origins: Map<string, Position[]> } {
+    const origins = new Map<string, Position[]>();
     if (this.#s.files.read(file) === undefined)
       throw composeInputMissing({ message: whyUnread(file, this.#s.files) }, { at });
     let model = EMPTY;
     for (const tree of parseFile(file, this.#s)) {
       const read = readModel(
         withoutReset(this.#interpolated(tree, environment) as MapTree),
-        this.#where(posix.dirname(file), false),
+        this.#where(posix.dirname(file), origins),
       );
       model = mergeModels(model, read);
     }
-    return model.services;
+    return { services: model.services, origins };
   }
 }
