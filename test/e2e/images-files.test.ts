@@ -97,8 +97,7 @@ test('files of every kind are the same after import, run, push, pull, save, load
       const before = await listed(changed);
       assert.match(before, /\.\/gone c 0/);
       assert.match(before, /\.\/opaque\/new f/);
-      const look =
-        'find /opaque; test ! -e /gone && test -d /etc/pipe && stat -c %a /etc/one && cat /usr/lib/three';
+      const look = 'find /opaque; test ! -e /gone && test -d /etc/pipe && stat -c %a /etc/one && cat /usr/lib/three';
       const seen = () => ok(daemon, 'run', '--rm', changed, 'sh', '-c', look);
       assert.equal(await seen(), '/opaque\n/opaque/new\n600\none\nmore\n');
       await ok(daemon, 'push', '-q', changed);

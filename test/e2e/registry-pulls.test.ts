@@ -197,7 +197,7 @@ test('Ctrl-C in the middle of a pull leaves the store as it was; a pull that wai
             child.kill('SIGINT');
             const [code] = (await once(child, 'exit')) as [number | null];
             assert.notEqual(code, 0);
-  
+
             for (let i = 0; i < 100 && storeDigest(daemon.dataRoot) !== before; i++) {
               await new Promise((resolve) => setTimeout(resolve, 20));
             }
