@@ -185,11 +185,12 @@ export interface SnapshotStore {
   };
   /**
    * Unmounts `key` and makes its changes a layer; the key is gone. The diffID is that of a deterministic tar.
-   * `mtimeSeconds` clamps times for reproducible builds. `null`: nothing was changed, no layer is made.
+   * `mtimeSeconds` clamps times for reproducible builds. `null`: nothing was changed, no layer is made
+   * (with `keepEmpty`, an empty one).
    */
   commit(
     key: string,
-    options?: { readonly mtimeSeconds?: number; readonly exclude?: readonly string[] },
+    options?: { readonly mtimeSeconds?: number; readonly exclude?: readonly string[]; readonly keepEmpty?: boolean },
   ): Promise<Layer | null>;
   /** A tar of the changes in OCI layer form, for `docker commit`; the snapshot goes on. */
   tarOfChanges(key: string): Promise<Readable>;

@@ -1,8 +1,12 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Collection, Database } from './contract.ts';
-import { dataRootTooNew } from './errors.ts';
+import { dataRootTooNew, noSpaceLeft } from './errors.ts';
+import type { Reserve } from './reserve.ts';
 
 const SCHEMA = 1;
+/** SQLite's result codes: no room, for rows or for the index of its log. */
+const SQLITE_FULL = 13;
+const SQLITE_IOERR_SHMSIZE = 4874;
 
 /** The metadata database: one table of JSON documents. See `Database`. */
 export class SqliteDatabase implements Database {
@@ -11,9 +15,16 @@ export class SqliteDatabase implements Database {
   #depth = 0;
   #durable = false;
   #syncsFull = false;
+  readonly #path: string;
+  readonly #reserve: Reserve | undefined;
 
-  /** @throws {WharfError} `DATA_ROOT_TOO_NEW` */
-  constructor(path: string) {
+  /**
+   * @param reserve given up when the disk is full
+   * @throws {WharfError} `DATA_ROOT_TOO_NEW`
+   */
+  constructor(path: string, reserve?: Reserve) {
+    this.#path = path;
+    this.#reserve = reserve;
     this.#db = new DatabaseSync(path);
     this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;');
     const found = Number(this.#db.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
@@ -34,7 +45,7 @@ export class SqliteDatabase implements Database {
   collection<T>(name: string): Collection<T> {
     let found = this.#collections.get(name);
     if (!found) {
-      found = new SqliteCollection<unknown>(this.#db, name);
+      found = new SqliteCollection<unknown>(this.#db, name, (write) => this.#write(write));
       this.#collections.set(name, found);
     }
     return found as Collection<T>;
@@ -50,6 +61,10 @@ export class SqliteDatabase implements Database {
         this.#depth--;
       }
     }
+    return this.#write(() => this.#run(fn));
+  }
+
+  #run<T>(fn: () => T): T {
     if (this.#syncsFull !== this.#durable) {
       this.#db.exec(`PRAGMA synchronous = ${this.#durable ? 'FULL' : 'NORMAL'}`);
       this.#syncsFull = this.#durable;
@@ -63,7 +78,8 @@ export class SqliteDatabase implements Database {
       if (this.#durable && !this.#syncsFull) this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)');
       return result;
     } catch (e) {
-      this.#db.exec('ROLLBACK');
+      // On a full disk SQLite has done so by itself.
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       throw e;
     } finally {
       this.#depth = 0;
@@ -71,9 +87,29 @@ export class SqliteDatabase implements Database {
     }
   }
 
+  /** Once more with the reserve given up, if there was no room. */
+  #write<T>(write: () => T): T {
+    if (this.#depth > 0) return write();
+    const durable = this.#durable;
+    try {
+      this.#reserve?.restore();
+      return write();
+    } catch (e) {
+      if (!isDiskFull(e)) throw e;
+      if (!this.#reserve?.release()) throw noSpaceLeft({ path: this.#path }, { cause: e });
+      this.#durable = durable;
+      return write();
+    }
+  }
+
   close(): void {
     this.#db.close();
   }
+}
+
+function isDiskFull(e: unknown): boolean {
+  const code = typeof e === 'object' && e !== null && 'errcode' in e ? Number(e.errcode) : 0;
+  return (code & 0xff) === SQLITE_FULL || code === SQLITE_IOERR_SHMSIZE;
 }
 
 class SqliteCollection<T> implements Collection<T> {
@@ -83,8 +119,11 @@ class SqliteCollection<T> implements Collection<T> {
   readonly #delete: StatementSync;
   readonly #entries: StatementSync;
 
-  constructor(db: DatabaseSync, name: string) {
+  readonly #write: <R>(write: () => R) => R;
+
+  constructor(db: DatabaseSync, name: string, write: <R>(write: () => R) => R) {
     this.#name = name;
+    this.#write = write;
     this.#get = db.prepare('SELECT json FROM documents WHERE collection = ? AND key = ?');
     this.#put = db.prepare(
       'INSERT INTO documents (collection, key, json) VALUES (?, ?, ?) ON CONFLICT (collection, key) DO UPDATE SET json = excluded.json',
@@ -98,10 +137,10 @@ class SqliteCollection<T> implements Collection<T> {
     return row === undefined ? undefined : (JSON.parse(String(row['json'])) as T);
   }
   put(key: string, document: T): void {
-    this.#put.run(this.#name, key, JSON.stringify(document));
+    this.#write(() => this.#put.run(this.#name, key, JSON.stringify(document)));
   }
   delete(key: string): boolean {
-    return Number(this.#delete.run(this.#name, key).changes) > 0;
+    return Number(this.#write(() => this.#delete.run(this.#name, key)).changes) > 0;
   }
   entries(): readonly (readonly [key: string, document: T])[] {
     return this.#entries

@@ -67,6 +67,11 @@ export const dataRootInUse = defineError(
   'conflict',
   (f: { path: string; owner: string }) => `data root "${f.path}" is in use by another daemon${f.owner}`,
 );
+export const noSpaceLeft = defineError(
+  'NO_SPACE_LEFT',
+  'internal',
+  (f: { path: string }) => `write ${f.path}: no space left on device`,
+);
 export const dataRootTooNew = defineError(
   'DATA_ROOT_TOO_NEW',
   'unsupported',

@@ -7,6 +7,8 @@ export interface Layout {
   readonly root: string;
   readonly database: string;
   readonly lock: string;
+  /** See `Reserve`. */
+  readonly reserve: string;
   readonly blobs: string;
   /** One directory a committed layer: `fs` (its files in overlayfs form), perhaps `recipe` and `shadow`. */
   readonly layers: string;
@@ -32,6 +34,7 @@ export function openLayout(path: string): Layout {
     root,
     database: join(root, 'wharf.db'),
     lock: join(root, 'lock'),
+    reserve: join(root, 'reserve'),
     blobs: join(root, 'blobs', 'sha256'),
     layers: join(root, 'layers'),
     snapshots: join(root, 'snapshots'),

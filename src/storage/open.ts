@@ -8,6 +8,7 @@ import { DirectoryLayerStore } from './layers/store.ts';
 import { openLayout } from './layout.ts';
 import { lockDataRoot } from './lock.ts';
 import { makeInitLayer } from './snapshots/init-layer.ts';
+import { Reserve } from './reserve.ts';
 import { OverlaySnapshotStore } from './snapshots/store.ts';
 import { DirectoryVolumeStore } from './volumes.ts';
 
@@ -19,7 +20,9 @@ export async function openStorage({ dataRoot, log }: StorageOptions): Promise<St
   const layout = openLayout(resolve(dataRoot));
   await using undo = new AsyncDisposableStack();
   undo.use(lockDataRoot(layout.root, layout.lock));
-  const db = new SqliteDatabase(layout.database);
+  const reserve = new Reserve(layout.reserve);
+  reserve.releaseIfTight();
+  const db = new SqliteDatabase(layout.database, reserve);
   undo.defer(() => db.close());
 
   for (const name of readdirSync(layout.tmp)) await rm(join(layout.tmp, name), { recursive: true, force: true });
@@ -31,6 +34,7 @@ export async function openStorage({ dataRoot, log }: StorageOptions): Promise<St
   await snapshots.sweep();
   await layers.sweep();
   await volumes.sweep();
+  reserve.restore();
 
   const resources = undo.move();
   return {

@@ -2,6 +2,7 @@ import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, r
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import { errnoOf } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
 import type { Database, HeldPath, Volume, VolumeStore } from './contract.ts';
 import { diskUsageOf } from './disk-usage.ts';
@@ -51,7 +52,8 @@ export class DirectoryVolumeStore implements VolumeStore {
       anonymous: given === undefined,
     };
     // Directory first: one without a record is swept, a record without a directory would be a volume that cannot be mounted.
-    mkdirSync(this.#data(name), { recursive: true, mode: 0o755 });
+    makeDirectory(join(this.#layout.volumes, name));
+    makeDirectory(this.#data(name));
     chmodSync(join(this.#layout.volumes, name), 0o711);
     chmodSync(this.#data(name), 0o755);
     this.#db.transaction(() => this.#records.put(name, volume), { durable: true });
@@ -189,6 +191,15 @@ function records(db: Database) {
 
 function asVolume({ name, createdAt, labels, options, anonymous }: VolumeRecord): Volume {
   return { name, createdAt, labels, options, anonymous };
+}
+
+/** One by one: Node's `recursive` tells of a read-only disk that a file is not there. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o755 });
+  } catch (e) {
+    if (errnoOf(e) !== 'EEXIST') throw e;
+  }
 }
 
 async function empty(directory: string): Promise<void> {

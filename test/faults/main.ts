@@ -5,14 +5,17 @@ import { FAULTS, type FaultName } from './faults.ts';
 import { leftBehind } from './kernel.ts';
 import { Random } from './random.ts';
 import { playRound } from './round.ts';
+import { type ScenarioName, SCENARIOS } from './storage/scenarios.ts';
 import { World } from './world.ts';
 
 const USAGE = `usage: npm run faults -- [--seed N] [--rounds N] [--seconds N] [--only FAULT,...] [--keep]
+       npm run faults -- --scenario NAME,... [--seed N] [--rounds N]
 
   --seed N       repeats a run (default: chosen anew, printed first)
   --rounds N     how many rounds (default: 20)
   --seconds N    no further round after so long
   --only F,...   these faults only: ${Object.keys(FAULTS).join(', ')}
+  --scenario N,. faults of a small disk instead: ${Object.keys(SCENARIOS).join(', ')}
   --keep         leave the data root where it is when something broke`;
 
 process.exitCode = await main();
@@ -23,7 +26,8 @@ async function main(): Promise<number> {
     console.error(`${options}\n${USAGE}`);
     return 2;
   }
-  const { seed, rounds, seconds, faults, keep } = options;
+  const { seed, rounds, seconds, faults, keep, scenarios } = options;
+  if (scenarios.length > 0) return await playScenarios(scenarios, seed, rounds);
   console.log(`seed ${seed}, ${rounds} rounds of ${faults.join(', ')}`);
   const begin = Date.now();
   const world = new World();
@@ -56,12 +60,25 @@ async function main(): Promise<number> {
   return broken.length === 0 ? 0 : 1;
 }
 
+async function playScenarios(names: readonly ScenarioName[], seed: number, rounds: number): Promise<number> {
+  console.log(`seed ${seed}, ${rounds} rounds of ${names.join(', ')}`);
+  let count = 0;
+  for (const name of names) {
+    const begin = Date.now();
+    const broken = await SCENARIOS[name](new Random(seed), rounds);
+    console.log(`${name}: ${broken.length === 0 ? 'well' : 'BROKEN'} (${Math.round((Date.now() - begin) / 1000)} s)`);
+    count += broken.length;
+  }
+  return count === 0 ? 0 : 1;
+}
+
 interface Options {
   readonly seed: number;
   readonly rounds: number;
   readonly seconds: number;
   readonly faults: readonly FaultName[];
   readonly keep: boolean;
+  readonly scenarios: readonly ScenarioName[];
 }
 
 /** @returns what is wrong with them, if anything */
@@ -73,6 +90,7 @@ function readOptions(): Options | string {
         rounds: { type: 'string', default: '20' },
         seconds: { type: 'string', default: '1000000' },
         only: { type: 'string' },
+        scenario: { type: 'string' },
         keep: { type: 'boolean', default: false },
       },
     });
@@ -83,7 +101,11 @@ function readOptions(): Options | string {
     const faults = values.only?.split(',') ?? Object.keys(FAULTS);
     const unknown = faults.find((name) => !(name in FAULTS));
     if (unknown !== undefined) throw new Error(`--only: there is no fault "${unknown}"`);
+    const scenarios = values.scenario?.split(',') ?? [];
+    const strange = scenarios.find((name) => !(name in SCENARIOS));
+    if (strange !== undefined) throw new Error(`--scenario: there is no scenario "${strange}"`);
     return {
+      scenarios: scenarios as ScenarioName[],
       seed: number('seed', values.seed ?? String(Date.now() % 1_000_000)),
       rounds: number('rounds', values.rounds),
       seconds: number('seconds', values.seconds),

@@ -1,4 +1,4 @@
-import { invalidParameter } from '../../core/errors.ts';
+import { invalidParameter, messageOf } from '../../core/errors.ts';
 import { requestFailed, stateConflict } from '../errors.ts';
 import type { Context } from './context.ts';
 import { publish } from './context.ts';
@@ -38,7 +38,12 @@ export async function stop(ctx: Context, id: string, options: StopOptions, byHan
       return 'cancelled';
     }
     if (!isLive(record.state)) return 'idle';
-    ctx.store.change(id, { manuallyStopped: byHand || record.manuallyStopped, restartCancelled: true });
+    try {
+      ctx.store.change(id, { manuallyStopped: byHand || record.manuallyStopped, restartCancelled: true });
+    } catch (e) {
+      // On a full disk too a container can be stopped.
+      ctx.log.warn('cannot record that a container is being stopped', { containerId: id, error: messageOf(e) });
+    }
     const gone = ctx.waiters.next(id, 'exit');
     await send(ctx, id, signal);
     return { gone };

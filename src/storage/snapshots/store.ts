@@ -128,16 +128,21 @@ export class OverlaySnapshotStore implements SnapshotStore {
 
   async commit(
     key: string,
-    options: { readonly mtimeSeconds?: number; readonly exclude?: readonly string[] } = {},
+    options: {
+      readonly mtimeSeconds?: number;
+      readonly exclude?: readonly string[];
+      readonly keepEmpty?: boolean;
+    } = {},
   ): Promise<Layer | null> {
     const record = this.#require(key);
     await this.unmount(key);
     const { upper } = this.directories(key);
-    const { empty, sizeBytes } = tidyUpper(upper, new LowerView(this.#lower(key)), options.exclude ?? []);
+    const tidied = tidyUpper(upper, new LowerView(this.#lower(key)), options.exclude ?? []);
+    const empty = tidied.empty && options.keepEmpty !== true;
     const layer = empty
       ? null
       : await this.#layers.adopt(record.parent, upper, {
-          sizeBytes,
+          sizeBytes: tidied.sizeBytes,
           clampSeconds: options.mtimeSeconds,
           also: () => void this.#records.delete(key),
         });
