@@ -5,6 +5,7 @@ const NETLINK_NETFILTER = 12;
 const CT_GET = (1 << 8) | 1;
 const CT_DELETE = (1 << 8) | 2;
 const AF_INET = 2;
+const AF_INET6 = 10;
 const IPPROTO_UDP = 17;
 const CTA = { tupleOrig: 1, zone: 18, filter: 25 } as const;
 const CTA_TUPLE_PROTO = 2;
@@ -14,13 +15,13 @@ const CTA_FILTER_ORIG_FLAGS = 1;
 const BY_PROTOCOL_AND_PORT = (1 << 3) | (1 << 5);
 
 /**
- * Makes the kernel forget the IPv4 UDP flows that were first sent to one of these ports, in the namespace of this thread:
+ * Makes the kernel forget the UDP flows of a family that were first sent to one of these ports, in this thread's namespace:
  * their next packet is looked at anew by the NAT rules. Success means "there are none from before". Takes about ten
  * milliseconds, most of them off the main thread.
  */
-export async function forgetUdpFlows(ports: ReadonlySet<number>): Promise<void> {
+export async function forgetUdpFlows(family: 4 | 6, ports: ReadonlySet<number>): Promise<void> {
   using socket = new NetlinkSocket(NETLINK_NETFILTER);
-  const header = Buffer.from([AF_INET, 0, 0, 0]);
+  const header = Buffer.from([family === 4 ? AF_INET : AF_INET6, 0, 0, 0]);
   for (const port of ports) {
     const wanted = nested(
       CTA.tupleOrig,

@@ -4,7 +4,7 @@ import type { FirewallChange } from '../linux/index.ts';
 import { Nft, forgetUdpFlows, isOwnFirewallProcess, watchFirewall } from '../linux/index.ts';
 import type { BridgeNetwork } from './contract.ts';
 import type { Forward } from './firewall.ts';
-import { renderFirewall, renderForwards, renderRemoval, tableName } from './firewall.ts';
+import { familyOf, renderFirewall, renderForwards, renderRemoval, tableName } from './firewall.ts';
 import { ForeignFirewall } from './foreign-firewall.ts';
 
 /** This engine's tables in the host's firewall, and its rules in those of others. */
@@ -77,13 +77,16 @@ export class Firewall implements Disposable {
 
   /** What has begun to come in by a UDP port goes on as it began, published or not, unless it is forgotten. */
   async forgetFlows(forwards: readonly Forward[]): Promise<void> {
-    const ports = forwards.filter((f) => f.protocol === 'udp').map((f) => f.hostPort);
-    if (ports.length === 0) return;
-    try {
-      await forgetUdpFlows(new Set(ports));
-    } catch (error) {
-      // A kernel without conntrack's netlink interface: such flows end by themselves after a while without packets.
-      this.#log.warn('flows of UDP ports not forgotten', { ports, error: messageOf(error) });
+    for (const family of [4, 6] as const) {
+      const ours = forwards.filter((f) => f.protocol === 'udp' && familyOf(f.target) === family);
+      const ports = new Set(ours.map((f) => (f.hostPort === 0 ? f.containerPort : f.hostPort)));
+      if (ports.size === 0) continue;
+      try {
+        await forgetUdpFlows(family, ports);
+      } catch (error) {
+        // A kernel without conntrack's netlink interface: such flows end by themselves after a while without packets.
+        this.#log.warn('flows of UDP ports not forgotten', { ports: [...ports], error: messageOf(error) });
+      }
     }
   }
 

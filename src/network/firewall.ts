@@ -136,7 +136,8 @@ function masqueradeRules(
   ];
 }
 
-function familyOf(address: string): Family {
+/** The family of an address or a block. */
+export function familyOf(address: string): Family {
   return address.includes(':') ? 6 : 4;
 }
 

@@ -62,7 +62,7 @@ test('names of containers resolve on the networks they share', { timeout: 60_000
   const turns = [await lookUp(db, 'shop'), await lookUp(db, 'shop')];
   assert.deepEqual(new Set(turns), new Set([`NOERROR ${both.join(' ')}`, `NOERROR ${both.toReversed().join(' ')}`]));
 
-  lab.networks.rename(db.containerId, back.id, ['mariadb']);
+  await lab.networks.rename(db.containerId, back.id, ['mariadb']);
   assert.equal(await lookUp(shop1, 'mariadb'), `NOERROR ${db.endpoint.ipv4}`);
   const late = await lab.attach(web.containerId, back, ['web'], { gateway: false });
   assert.equal(await lookUp(db, 'web'), `NOERROR ${late.ipv4}`);
@@ -146,6 +146,31 @@ require('net').createServer((client) => client.once('data', (data) => {
   client.end(Buffer.concat([Buffer.from([text.length >> 8, text.length & 255]), text]));
 })).listen(Number(port), () => udp.bind(Number(port), () => console.log('ready')));
 `;
+
+test('where the user has set ndots, names without a dot are left to the search list', { timeout: 60_000 }, async (t) => {
+  const lab = await NetworkLab.open(t, POOL);
+  const network = await lab.network();
+  const asked: string[] = [];
+  const udp = createSocket('udp4', (message, from) => {
+    const query = dnsPacket.decode(message);
+    asked.push(`${query.questions?.[0]?.type} ${query.questions?.[0]?.name}`);
+    const flags = dnsPacket.RECURSION_AVAILABLE | 3;
+    const answer = { type: 'response', id: query.id ?? 0, flags, questions: query.questions ?? [] } as const;
+    udp.send(dnsPacket.encode(answer), from.port, from.address);
+  });
+  udp.bind(0, network.subnets[0]?.gateway ?? '');
+  await once(udp, 'listening');
+  t.after(() => void udp.close());
+  const dns = [`${udp.address().address}#${udp.address().port}`];
+  const [plain, dotted] = [await lab.container(network, ['plain'], {}, dns), await lab.dottedContainer(network, dns)];
+  assert.equal(await lookUp(plain, 'printer'), 'NXDOMAIN');
+  assert.equal(await lookUp(dotted, 'printer'), 'NOERROR');
+  assert.equal(await lookUp(dotted, 'printer', 'AAAA', 'tcp'), 'NOERROR');
+  assert.equal(await lookUp(dotted, 'plain'), `NOERROR ${plain.endpoint.ipv4}`);
+  assert.equal(await lookUp(dotted, 'printer', 'TXT'), 'NXDOMAIN');
+  assert.equal(await lookUp(dotted, 'printer.office'), 'NXDOMAIN');
+  assert.deepEqual(asked, ['A printer', 'TXT printer', 'A printer.office']);
+});
 
 test('a container may itself serve port 53, on 127.0.0.11 too', { timeout: 60_000 }, async (t) => {
   const lab = await NetworkLab.open(t, POOL);

@@ -65,6 +65,14 @@ export class NetworkLab implements AsyncDisposable {
     return { containerId, netns, endpoint };
   }
 
+  /** As `container`, with names that are left to the search list. */
+  async dottedContainer(network: BridgeNetwork, dns: readonly string[]): Promise<LabContainer> {
+    const containerId = newId();
+    this.#containers.add(containerId);
+    const { path: netns } = await this.networks.openSandbox({ containerId, dns, keepsSingleLabels: true });
+    return { containerId, netns, endpoint: await this.attach(containerId, network) };
+  }
+
   attach(containerId: string, network: BridgeNetwork, names: readonly string[] = [], extra: object = {}) {
     const request = { containerId, endpointId: newId(), networkId: network.id, names, gateway: true };
     return this.networks.attach({ ...request, ...extra });

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { newId } from '../../src/core/ids.ts';
 import type { BridgeNetwork, SandboxRecord } from '../../src/network/index.ts';
+import { onOwnHost } from './network-host.ts';
 import { NetworkLab } from './network-lab.ts';
 
 const POOL = '10.213.48.0/20';
@@ -102,4 +103,24 @@ test('recovery without anything to take up leaves nothing', async (t) => {
   await again.recover([], [{ request: { containerId: newId(), dns: [] }, endpoints: [], ports: [] }]);
   assert.deepEqual(lab.census(), []);
   lab.planned.length = 0;
+});
+
+test('a bridge that is deleted by hand is back at once, with those who were on it', { timeout: 60_000 }, async () => {
+  const said = await onOwnHost(`
+    const lab = await openLab();
+    const outside = await neighbour(lab);
+    await lab.serve(outside, 8080, 'seen');
+    const { near, until } = await pair(lab);
+    await until('served');
+    const friend = await lab.container(near, ['friend']);
+    sh('ip link del ' + near.bridge);
+    await until('served');
+    say((await lab.ask(friend.netns, '203.0.113.2', 8080)));
+    sh('ip link set ' + near.bridge + ' nomaster; ip link del ' + near.bridge);
+    await until('served');
+    await lab.networks.removeNetwork(near.id);
+    say(sh('ip -o link').includes(near.bridge));
+    for (const end of ends) await end();
+  `);
+  assert.deepEqual(said, ['seen 203.0.113.1', 'false']);
 });

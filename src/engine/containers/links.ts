@@ -1,6 +1,7 @@
 import { shortId } from '../../core/ids.ts';
 import { invalidParameter } from '../../core/errors.ts';
 import type { HostsLine } from './etc-files.ts';
+import type { ContainerPort } from './ports.ts';
 import { parsePortKey } from './ports.ts';
 import type { ContainerRecord } from './record.ts';
 
@@ -41,6 +42,16 @@ export function linkEnv(ownName: string, link: LinkedContainer): string[] {
   const [lowest] = ports;
   const env: string[] = [];
   if (lowest !== undefined) env.push(`${prefix}_PORT=${lowest.protocol}://${link.address}:${lowest.port}`);
+  for (const { start, end, protocol } of rangesOf(ports)) {
+    if (start === end) continue;
+    const base = `${prefix}_PORT_${start}_${protocol.toUpperCase()}`;
+    env.push(
+      `${base}_START=${protocol}://${link.address}:${start}`,
+      `${base}_PORT_START=${start}`,
+      `${base}_END=${protocol}://${link.address}:${end}`,
+      `${base}_PORT_END=${end}`,
+    );
+  }
   for (const { port, protocol } of ports) {
     const base = `${prefix}_PORT_${port}_${protocol.toUpperCase()}`;
     env.push(
@@ -55,4 +66,15 @@ export function linkEnv(ownName: string, link: LinkedContainer): string[] {
     if (!entry.startsWith('PATH=')) env.push(`${prefix}_ENV_${entry}`);
   }
   return env;
+}
+
+/** Ports that follow each other without a gap, taken together. @param ports in ascending order */
+function rangesOf(ports: readonly ContainerPort[]): { start: number; end: number; protocol: string }[] {
+  const ranges: { start: number; end: number; protocol: string }[] = [];
+  for (const { port, protocol } of ports) {
+    const before = ranges.find((range) => range.protocol === protocol && range.end === port - 1);
+    if (before === undefined) ranges.push({ start: port, end: port, protocol });
+    else before.end = port;
+  }
+  return ranges;
 }
