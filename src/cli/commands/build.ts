@@ -51,7 +51,7 @@ const options = {
   shmSize: flag.bytes('--shm-size', 'Shared memory size for build containers'),
   squash: flag.bool('--squash', 'Squash newly built layers into a single new layer', false, { hidden: true }),
   ssh: flag.list('--ssh', 'SSH agent socket to expose to the build (format: "default|<id>[=<socket>]")'),
-  tag: flag.list('-t, --tag', 'Name and optionally a tag (format: "name:tag")'),
+  tag: flag.list('-t, --tag', 'Name and optionally a tag (format: "name:tag")', { check: parseReference }),
   target: flag.string('--target', 'Set the target build stage to build'),
 };
 

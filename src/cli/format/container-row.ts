@@ -1,3 +1,4 @@
+import { familiar, parseReference } from '../../core/reference.ts';
 import { shortId } from '../../core/ids.ts';
 import type { ContainerSummary } from '../../core/wire/container.ts';
 import type { Layout, Row } from './formatter.ts';
@@ -76,5 +77,9 @@ function imageText(c: ContainerSummary, full: boolean): string {
   if (c.Image === '') return '<no image>';
   if (full) return c.Image;
   if (c.Image === c.ImageID || /^sha256:[a-f0-9]{64}$/.test(c.Image)) return shortId(c.Image);
-  return c.Image.replace(/@sha256:[a-f0-9]{64}$/, '');
+  try {
+    return familiar({ ...parseReference(c.Image), digest: undefined });
+  } catch {
+    return c.Image;
+  }
 }

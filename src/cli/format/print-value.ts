@@ -105,9 +105,17 @@ const QUOTED: Readonly<Record<string, string>> = {
   '\v': '\\v',
 };
 
+/** Go writes maps with their keys in order; the API's objects, whose fields are capitalised, keep theirs. */
+function sortedMap(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || 'toJSON' in value) return value;
+  const entries = Object.entries(value);
+  if (entries.length < 2 || entries.some(([key]) => /^[A-Z]/.test(key))) return value;
+  return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 /** JSON on one line, as Go's encoder writes it; `html` escapes `<`, `>`, `&`. */
 export function goJson(value: unknown, html: boolean): string {
-  const text = JSON.stringify(value === NO_VALUE || value === undefined ? null : value);
+  const text = JSON.stringify(value === NO_VALUE || value === undefined ? null : value, sortedMap);
   return html ? text.replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`) : text;
 }
 
