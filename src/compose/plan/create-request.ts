@@ -17,7 +17,7 @@ import { deviceRequests, isNamedDevice, rates } from './device-requests.ts';
 import { optional } from './optional.ts';
 import { configHash } from './hash.ts';
 import { containerLabels } from './labels.ts';
-import { imageName } from './names.ts';
+import { displayName, imageName } from './names.ts';
 
 /** What is known about the image a container is made from. */
 export interface ImageFacts {
@@ -121,7 +121,10 @@ function endpointsOf(wish: ContainerWish): [string, EndpointSettings][] {
 function linksOf(wish: ContainerWish): string[] {
   const links = (wish.definition.links ?? []).flatMap((link) => {
     const [service = '', alias = service] = link.split(':');
-    return wish.containersOf(service).map(({ name }) => `${name}:${alias}`);
+    // As docker compose does it: the alias, the container's name, and the same without the project's.
+    return wish
+      .containersOf(service)
+      .flatMap(({ name }) => [alias, displayName(wish.project.name, name), name].map((as) => `${name}:${as}`));
   });
   const external = (wish.definition.external_links ?? []).map((link) => {
     const [container = '', alias = container] = link.split(':');

@@ -68,7 +68,6 @@ export function containerLabels(
 ): Record<string, string> {
   return {
     ...service.labels,
-    ...service.deploy?.labels,
     [LABEL.project]: project.name,
     [LABEL.service]: name,
     [LABEL.version]: VERSION,
