@@ -32,13 +32,34 @@ export function parseJson(body: Buffer, headers: IncomingMessage['headers']): un
     if (headers['transfer-encoding'] === undefined) return undefined;
     throw invalidJson({ reason: 'got EOF while reading request body' });
   }
+  const text = body.toString();
   try {
-    return JSON.parse(body.toString()) as unknown;
+    return JSON.parse(text) as unknown;
   } catch (e) {
-    const reason = messageOf(e);
-    if (/after JSON/.test(reason)) throw invalidParameter({ message: 'unexpected content after JSON' });
-    throw invalidJson({ reason });
+    const said = messageOf(e);
+    if (/after JSON/.test(said)) throw invalidParameter({ message: 'unexpected content after JSON' });
+    throw invalidJson({ reason: goReason(said, text) }, { cause: e });
   }
+}
+
+/** What was looked for where the parser stopped, in the words of Go's decoder, which tests of clients look for. */
+const LOOKED_FOR: readonly (readonly [RegExp, string])[] = [
+  [/^Expected (double-quoted )?property name/, 'looking for beginning of object key string'],
+  [/^Expected ':'/, 'after object key'],
+  [/^Expected ',' or '}'/, 'after object key:value pair'],
+  [/^Expected ',' or ']'/, 'after array element'],
+  [/^Unexpected token/, 'looking for beginning of value'],
+  [/control character/, 'in string literal'],
+  [/escape/i, 'in string escape code'],
+];
+
+function goReason(said: string, text: string): string {
+  if (/^Unexpected end|^Unterminated/.test(said)) return 'unexpected EOF';
+  const at = /at position (\d+)/.exec(said)?.[1];
+  const token = /^Unexpected token '(.+?)'/.exec(said)?.[1] ?? (at === undefined ? undefined : text[Number(at)]);
+  const where = LOOKED_FOR.find(([pattern]) => pattern.test(said))?.[1];
+  if (token === undefined) return 'unexpected EOF';
+  return where === undefined ? said : `invalid character '${token === "'" ? "\\'" : token}' ${where}`;
 }
 
 function checkContentType(bytes: number, headers: IncomingMessage['headers']): void {

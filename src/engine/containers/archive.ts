@@ -148,7 +148,13 @@ async function mounted(ctx: Context, record: ContainerRecord): Promise<() => Pro
 function find(root: Root, record: ContainerRecord, path: string, shown: string = path): Place {
   if (path === '') throw invalidParameter({ message: 'bad parameter: path cannot be empty' });
   try {
-    return walk(root, path, { follow: /(^|\/)\.?$/.test(path) });
+    const isDirectoryMeant = /(^|\/)\.?$/.test(path);
+    const found = walk(root, path, { follow: isDirectoryMeant });
+    if (isDirectoryMeant && !found.stats.isDirectory()) {
+      found[Symbol.dispose]();
+      throw invalidParameter({ message: `lstat ${path}: not a directory` });
+    }
+    return found;
   } catch (cause) {
     const code = errnoOf(cause);
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw cause;

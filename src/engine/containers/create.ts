@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { posix } from 'node:path';
 import { invalidParameter, messageOf } from '../../core/errors.ts';
 import { newId, shortId } from '../../core/ids.ts';
 import { formatPlatform, hostPlatform } from '../../core/platform.ts';
@@ -17,7 +18,7 @@ import { checkLogExpressions } from './log-attributes.ts';
 import { logSettings } from './log-drivers.ts';
 import { argvOf, mergeConfig } from './merge-config.ts';
 import type { ContainerMount, MountPlan } from './mounts.ts';
-import { planMounts } from './mounts.ts';
+import { besideDataRoot, planMounts } from './mounts.ts';
 import { checkName, randomName } from './names.ts';
 import { exposedPorts, portRequests } from './ports.ts';
 import type { ContainerRecord } from './record.ts';
@@ -69,7 +70,9 @@ export async function create(
   checkLogExpressions(host);
   exposedPorts(config, host);
   portRequests(config, host);
-  const plans = planMounts(config, host, inheritedMounts(ctx, host));
+  const plans = planMounts(config, host, inheritedMounts(ctx, host)).map((plan) =>
+    besideDataRoot(plan, ctx.options.dataRoot),
+  );
   checkBindSources(plans);
   for (const plan of plans) if (plan.kind === 'image') ctx.images.get(plan.reference);
   const attachments = plannedAttachments(ctx.book, config, host, request.networking);
@@ -121,6 +124,10 @@ function defaultHostname(id: string, host: HostConfig): string {
     : shortId(id);
 }
 
+function cleanPath(path: string): string {
+  return path === '' ? '' : posix.normalize(path).replace(/(?!^)\/+$/, '');
+}
+
 /** The fields that inspect always shows, and those that were set, in Docker's order. */
 function completed(config: ContainerConfig): ContainerConfig {
   const set = <K extends keyof ContainerConfig>(key: K): Pick<ContainerConfig, K> | object =>
@@ -141,7 +148,7 @@ function completed(config: ContainerConfig): ContainerConfig {
     ...set('Healthcheck'),
     Image: config.Image ?? '',
     Volumes: config.Volumes ?? null,
-    WorkingDir: config.WorkingDir ?? '',
+    WorkingDir: cleanPath(config.WorkingDir ?? ''),
     Entrypoint: config.Entrypoint ?? null,
     ...set('NetworkDisabled'),
     ...set('MacAddress'),

@@ -15,6 +15,8 @@ export type ContainerMount =
       /** Whether what is mounted below a read-only source is read-only too; not given: yes. `forced`: also if nothing is yet. */
       readonly readOnlyBelow?: 'no' | 'forced';
       readonly propagation: string;
+      /** The user said so; it is not the default. */
+      readonly isPropagationGiven?: true;
       readonly mode: string;
       /** A missing source becomes a directory when the container starts (`Binds`), instead of being refused (`Mounts`). */
       readonly createSource: boolean;
@@ -106,6 +108,22 @@ export function planMounts(
   return [...plans.values()].sort((a, b) => depth(a.target) - depth(b.target));
 }
 
+/**
+ * A bind of the data root, or of what holds it, brings the mounts of all containers with it: it must let go of them when they
+ * go. @throws {WharfError} `INVALID_PARAMETER` if it was told not to
+ */
+export function besideDataRoot(plan: MountPlan, dataRoot: string): MountPlan {
+  if (plan.kind !== 'bind') return plan;
+  const { source, propagation, isPropagationGiven = false } = plan;
+  const contains = (outer: string, inner: string) => `${inner}/`.startsWith(outer === '/' ? '/' : `${outer}/`);
+  if (!contains(dataRoot, source) && !contains(source, dataRoot)) return plan;
+  if (!isPropagationGiven) return { ...plan, propagation: 'rslave' };
+  if (propagation === 'rslave' || propagation === 'rshared') return plan;
+  throw bad(
+    `invalid mount config: must use either propagation mode "rslave" or "rshared" when mount source is within the daemon root, daemon root: "${dataRoot}", bind mount source: "${source}", propagation: "${propagation}"`,
+  );
+}
+
 /** `src:dst[:mode]`, `/dst`. */
 function parseBind(text: string, driver: string): MountPlan {
   const parts = text.split(':');
@@ -140,6 +158,7 @@ function parseBind(text: string, driver: string): MountPlan {
       readOnly,
       recursive: true,
       propagation: propagation || 'rprivate',
+      ...(propagation === '' ? {} : { isPropagationGiven: true }),
       mode,
       createSource: true,
     };
@@ -193,6 +212,7 @@ function parseMount(request: MountRequest): MountPlan {
       readOnly,
       recursive: !request.BindOptions?.NonRecursive,
       propagation: propagation || 'rprivate',
+      ...(propagation === '' ? {} : { isPropagationGiven: true }),
       mode: '',
       createSource: request.BindOptions?.CreateMountpoint ?? false,
     };

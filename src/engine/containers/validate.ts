@@ -59,6 +59,9 @@ export function checkHostConfig(host: HostConfig, config: ContainerConfig): void
     throw bad(`Invalid value ${score}, range for oom score adj is [-1000, 1000]`);
   }
   checkPaths(host);
+  if (Object.hasOwn(host.Annotations ?? {}, '')) {
+    throw bad('invalid Annotations: the empty string is not permitted as an annotation key');
+  }
   if ((host.ConsoleSize ?? []).some((n) => n < 0 || n > 0xffff)) {
     throw bad(`invalid console size: ${host.ConsoleSize?.join('x')}`);
   }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { hostPlatform } from '../../core/platform.ts';
@@ -121,7 +122,7 @@ async function info({ options, containers, images, events }: SystemDependencies)
     ContainerdCommit: { ID: '' },
     RuncCommit: { ID: runtime.version },
     InitCommit: { ID: '' },
-    SecurityOptions: ['name=seccomp,profile=builtin', ...(runtime.cgroupMode === 'v2' ? ['name=cgroupns'] : [])],
+    SecurityOptions: ['name=seccomp,profile=builtin', ...(existsSync('/proc/self/ns/cgroup') ? ['name=cgroupns'] : [])],
     FirewallBackend: { Driver: 'nftables' },
     CDISpecDirs: [],
     Warnings: warnings.length > 0 ? warnings : null,
