@@ -47,8 +47,16 @@ export interface DirectoryClaim {
   readonly boot: string;
 }
 
+/**
+ * Whose images a build makes. The two differ in the wording of the history, in owners of directories that are made on the way,
+ * and in whether a step that changes no file is a layer.
+ */
+export type BuildStyle = 'classic' | 'buildkit';
+
 /** What the classic build of the Engine API cannot ask for. */
 export interface BuildExtras {
+  /** `classic` unless given. */
+  readonly style?: BuildStyle;
   /** Instead of text, `aux: { Wharf: BuildEvent }` tells what happens, at once and not in the file's order. */
   readonly events?: boolean;
   /** Only read and check the Dockerfile: findings are told as events, nothing is built. */

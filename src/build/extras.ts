@@ -33,6 +33,8 @@ export function parseBuildExtras(header: string | readonly string[] | undefined)
   const project = fields.get('project');
   const directories = fields.get('directories');
   return {
+    // Who sends this header expects what `docker build` makes today.
+    style: 'buildkit',
     project: typeof project === 'string' ? project : undefined,
     events: flag('events'),
     checkOnly: flag('checkOnly'),

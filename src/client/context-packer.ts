@@ -126,7 +126,7 @@ class ContextPacker {
         throw e;
       }
       if (ignored && !stats.isDirectory()) continue;
-      const header: Header = { name: path, mode: stats.mode & 0o7777, mtime: stats.mtime, uid: 0, gid: 0 };
+      const header: Header = { name: path, mode: stats.mode, mtime: stats.mtime, uid: 0, gid: 0 };
       if (stats.isDirectory()) {
         header.type = 'directory';
         header.name = `${path}/`;

@@ -19,7 +19,7 @@ export function imageCalls(http: Transport): Client['images'] {
       body: context,
       headers: {
         'X-Registry-Config': base64Url(options.registryConfig ?? {}),
-        ...(options.extras === undefined ? {} : { 'X-Wharf-Build': base64Url(options.extras) }),
+        'X-Wharf-Build': base64Url(options.extras ?? {}),
       },
       signal: options.signal,
     });

@@ -81,6 +81,7 @@ export async function runDockerfile(
     const kept = isSent || checkOnly ? undefined : undo.use(await contexts.open(contextKey(session, options, attrs)));
     if (kept !== undefined) await loadContext(job, session, options, definition?.ignore ?? '', kept, all);
     const extras: BuildExtras = {
+      style: 'buildkit',
       events: true,
       checkOnly,
       noCacheStages: request.noCacheStages,

@@ -12,8 +12,8 @@ export interface StepResult {
 /** What a step did to the files; `null`: nothing. */
 export interface LayerResult {
   readonly layer: { readonly chainId: ChainId; readonly diffId: DiffId } | null;
-  /** `created_by`, which can hold digests that cost something to find. */
-  readonly createdBy: string;
+  /** `created_by`, which can hold digests that cost something to find; `undefined`: not told. */
+  readonly createdBy: string | undefined;
 }
 
 /** How a layer of the cache has been used. Times are RFC 3339. */

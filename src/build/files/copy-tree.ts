@@ -14,6 +14,8 @@ export interface CopyOptions {
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
   /** Mode of everything copied but links; `undefined`: modes are kept. */
   readonly mode: ModeChange | undefined;
+  /** Directories below the destination that are there take mode, owner and time of those that are copied onto them. */
+  readonly dressMerged?: boolean;
   /**
    * If the destination is below the mount of an overlay (`root`): its directory of changes. What is written there into a
    * directory that copying has just made shows below `root` too, and is written faster.
@@ -33,7 +35,8 @@ export class TreeCopier {
 
   /**
    * Copies entries of a tree, as `FileTree.entries` gave them, the first to exactly `to`. A directory is merged into one that is
-   * there, which keeps its own mode and owner; any other thing is replaced. Links are copied as links.
+   * there, which keeps its own mode and owner; any other thing is replaced. Links are copied as links. If the first is a
+   * directory, it stands for its content: what is made for it is root's unless an owner is given, and `mode` is not for it.
    * @param shown the destination for messages, as the Dockerfile's reader knows it
    * @throws {WharfError} `BUILD_STEP_FAILED` if a directory meets a file; `CONTEXT_CHANGED`
    */
@@ -42,6 +45,8 @@ export class TreeCopier {
     const links: [first: string, second: string][] = [];
     const jobs: CopyJob[] = [];
     const paths = new Map<CopyJob, string>();
+    let merged: Entry | undefined;
+    const dressed = new Map<string, Entry>();
     const turn = new Turn();
     for (const entry of entries) {
       const { name, path, stat, type } = entry;
@@ -56,7 +61,8 @@ export class TreeCopier {
         if (there === undefined) {
           mkdirSync(place, { mode: 0o700 });
           fresh.set(place, entry);
-        }
+        } else if (name === '') merged = entry;
+        else if (this.#options.dressMerged) dressed.set(place, entry);
       } else {
         if (there?.isDirectory()) throw stepFailed({ message: `cannot replace to directory ${told} with file` });
         if (there !== undefined) rmSync(place);
@@ -84,7 +90,8 @@ export class TreeCopier {
     if (changed !== undefined) throw tree.changed(paths.get(changed) ?? '');
     for (const [first, second] of links) linkSync(first, second);
     // Directories after their content, which changes their times.
-    for (const [place, entry] of [...fresh].toReversed()) this.#dress(entry, place);
+    for (const [place, entry] of [...fresh, ...dressed].toReversed()) this.#dress(entry, place);
+    if (merged !== undefined) lutimeNanos(to, merged.stat.mtimeNs, merged.stat.mtimeNs);
   }
 
   #upperOf(place: string): string {
@@ -93,8 +100,10 @@ export class TreeCopier {
     return overlay.upper + place.slice(overlay.root.length);
   }
 
-  #attributes({ stat, type, fact }: Entry): Omit<CopyJob, 'source' | 'to'> {
-    const { owner, mode } = this.#options;
+  #attributes({ name, stat, type, fact }: Entry): Omit<CopyJob, 'source' | 'to'> {
+    const forContent = name === '' && type === S_IF.DIR;
+    const owner = this.#options.owner ?? (forContent ? { uid: 0, gid: 0 } : undefined);
+    const mode = forContent ? undefined : this.#options.mode;
     const own = Number(stat.mode & 0o7777n);
     return {
       uid: owner?.uid ?? Number(stat.uid),

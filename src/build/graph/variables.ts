@@ -46,15 +46,19 @@ export class StageArgs {
   readonly #values: ReadonlyMap<string, string | undefined>;
   readonly #global: ReadonlyMap<string, string | undefined>;
   readonly #given: GivenArgs;
+  /** Names that this stage has declared, in that order. */
+  readonly #own: readonly string[];
 
   constructor(
     global: ReadonlyMap<string, string | undefined>,
     given: GivenArgs,
     values: ReadonlyMap<string, string | undefined> = new Map(),
+    own: readonly string[] = [],
   ) {
     this.#global = global;
     this.#given = given;
     this.#values = values;
+    this.#own = own;
   }
 
   /** What words of this stage see: the environment first, then the arguments. */
@@ -81,7 +85,8 @@ export class StageArgs {
       values.set(name, got);
       shown.push(expanded === undefined ? name : `${name}=${expanded}`);
     }
-    return { scope: new StageArgs(this.#global, this.#given, values), shown: shown.join(' ') };
+    const own = [...new Set([...this.#own, ...args.map(({ name }) => name)])];
+    return { scope: new StageArgs(this.#global, this.#given, values, own), shown: shown.join(' ') };
   }
 
   /** Declared arguments that have a value and are not hidden by the environment, sorted: `NAME=value`. */
@@ -91,6 +96,17 @@ export class StageArgs {
       .filter(([name, value]) => value !== undefined && !hidden.has(name))
       .map(([name, value]) => `${name}=${value}`)
       .toSorted();
+  }
+
+  /** The scope as a stage sees it that continues this one. */
+  inherited(): StageArgs {
+    return new StageArgs(this.#global, this.#given, this.#values);
+  }
+
+  /** Arguments of this stage in the order they were declared in, with the values that commands see: `NAME=value`. */
+  declared(env: readonly string[]): string[] {
+    const byName = new Map(env.map((pair) => splitPair(pair)));
+    return this.#own.map((name) => `${name}=${byName.get(name) ?? this.#values.get(name) ?? ''}`);
   }
 
   /** Proxy settings given without an ARG for them. */

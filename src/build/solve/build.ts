@@ -112,6 +112,7 @@ export async function build(
 
   const session: Session = {
     parts: parts.run,
+    style: request.extras?.style ?? 'classic',
     cache: parts.cache,
     memory: parts.memory,
     reporter,

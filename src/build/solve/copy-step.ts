@@ -15,6 +15,7 @@ import { destinationOf, modeOf, ownerOf, placeFiles } from './place-files.ts';
 import type { Selected } from './select-sources.ts';
 import { selectSource, selectText } from './select-sources.ts';
 import type { Session, SourceTree } from './session.ts';
+import { commitOptions } from './session.ts';
 import { openScratch } from './snapshot.ts';
 import type { StageState } from './state.ts';
 import { runConfigOf, topOf } from './state.ts';
@@ -75,6 +76,7 @@ export function copyWork(
             excludes,
             unpack: step.unpack,
             parents: step.parents,
+            orNothing: style === 'buildkit',
           })),
         );
       }
@@ -89,8 +91,12 @@ export function copyWork(
 
   let chosen: readonly Selected[] = [];
   let createdBy = '';
+  const { style } = session;
+  const words = [keyword, ...flagsOf(step, chown), ...sources, ...step.heredocs.map(({ name }) => `<<${name}`)];
   const historyOf = (all: readonly Selected[]) =>
-    nop(runConfigOf(state), `${keyword} ${summary(all)} in ${posix.normalize(destination)} `, 1);
+    style === 'buildkit'
+      ? `${[...words, expand(step.destination)].join(' ')} # buildkit`
+      : nop(runConfigOf(state), `${keyword} ${summary(all)} in ${posix.normalize(destination)} `, 1);
   return {
     ingredients: () => ({
       destination,
@@ -112,21 +118,32 @@ export function copyWork(
     async run() {
       const all = await selected();
       await using scratch = await openScratch(session.parts.engine.parts.storage.snapshots, topOf(state));
-      const given = chown === undefined ? undefined : ownerOf(scratch.root, chown);
+      const given = chown === undefined ? undefined : ownerOf(scratch.root, chown, style);
       const owner = given ?? ((await treeOf())?.image === true ? undefined : ROOT);
       const placement = {
         keyword,
         destination,
         owner,
-        archiveOwner: given,
+        archiveOwner: style === 'buildkit' ? undefined : given,
+        parentOwner: style === 'buildkit' ? given : undefined,
         mode,
+        dressMerged: style === 'buildkit',
         parents: step.parents,
       } as const;
       await placeFiles(scratch, all, placement, session.signal);
-      const layer = await scratch.commit({ mtimeSeconds: session.epochSeconds });
+      const layer = await scratch.commit(commitOptions(session));
       return { layer, createdBy: historyOf(all) };
     },
   };
+}
+
+/** The flags that BuildKit's history names. */
+function flagsOf({ parents, chmod }: Instruction<'copy' | 'add'>, chown: string | undefined): string[] {
+  return [
+    ...(parents ? ['--parents'] : []),
+    ...(chown === undefined ? [] : [`--chown=${chown}`]),
+    ...(chmod === undefined ? [] : [`--chmod=${chmod}`]),
+  ];
 }
 
 /** What was selected, file by file, as the Dockerfile's reader knows them. */

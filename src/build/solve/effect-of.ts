@@ -13,7 +13,7 @@ import {
   workdirOf,
 } from './config.ts';
 import { copyWork } from './copy-step.ts';
-import { goDuration, nop, quotedList } from './history.ts';
+import { described, goDuration, quotedList } from './history.ts';
 import type { Lane } from './output.ts';
 import { runWork } from './run-step.ts';
 import type { Session } from './session.ts';
@@ -36,12 +36,13 @@ export function effectOf(
   const config = runConfigOf(state);
   const env = config.Env ?? [];
   const lookup = state.args.lookup(env);
-  const { escape } = session.file;
+  const { file, style } = session;
+  const { escape } = file;
   const expand = (word: string) => expandWord(word, lookup, escape);
   const same = { config, args: state.args, cmdSet: state.cmdSet };
   const meta = (text: string, change: Partial<StepEffect>): StepEffect => ({
     ...same,
-    createdBy: nop(config, text),
+    createdBy: described(style, config, text),
     ...change,
   });
   switch (step.kind) {
@@ -55,11 +56,15 @@ export function effectOf(
     }
     case 'label': {
       const pairs = step.pairs.map((p) => ({ name: expand(p.name), value: expand(p.value) }));
-      return meta(`LABEL ${pairs.map((p) => `${p.name}=${p.value}`).join(' ')}`, { config: setLabels(config, pairs) });
+      const text = `LABEL ${pairs.map((p) => `${p.name}=${p.value}`).join(' ')}`;
+      // Labels of the command line have no line.
+      const untold = style === 'buildkit' && step.line === 0;
+      return meta(text, { config: setLabels(config, pairs), ...(untold ? { createdBy: undefined } : {}) });
     }
     case 'cmd': {
       const argv = argvOf(step.command, config);
-      return meta(`CMD ${quotedList(argv)}`, { config: { ...config, Cmd: argv }, cmdSet: true });
+      const changed = { ...config, Cmd: argv, ...(style === 'buildkit' ? { ArgsEscaped: true } : {}) };
+      return meta(`CMD ${quotedList(argv)}`, { config: changed, cmdSet: true });
     }
     case 'entrypoint':
       return meta(`ENTRYPOINT ${quotedList(argvOf(step.command, config))}`, {
@@ -67,7 +72,8 @@ export function effectOf(
       });
     case 'expose': {
       const ports = step.ports.flatMap((port) => expand(port).split(/\s+/)).filter((port) => port !== '');
-      return meta(`EXPOSE ${ports.join(' ')}`, { config: exposePorts(config, ports) });
+      const shown = style === 'buildkit' ? goSet(exposePorts({}, ports).ExposedPorts) : ports.join(' ');
+      return meta(`EXPOSE ${shown}`, { config: exposePorts(config, ports) });
     }
     case 'volume': {
       const paths = step.paths.map(expand);
@@ -88,6 +94,7 @@ export function effectOf(
     case 'onbuild':
       return meta(`ONBUILD ${step.trigger}`, {
         config: { ...config, OnBuild: [...(config.OnBuild ?? []), step.trigger] },
+        ...(style === 'buildkit' ? { createdBy: undefined } : {}),
       });
     case 'healthcheck': {
       const health = healthcheckOf(step);
@@ -115,4 +122,12 @@ export function effectOf(
     default:
       return unreachable(step);
   }
+}
+
+/** As Go prints a map of empty structs: `map[443/tcp:{} 80/tcp:{}]`. */
+function goSet(set: Readonly<Record<string, unknown>> = {}): string {
+  return `map[${Object.keys(set)
+    .toSorted()
+    .map((key) => `${key}:{}`)
+    .join(' ')}]`;
 }

@@ -1,14 +1,24 @@
 import type { ImageRunConfig } from '../../core/oci.ts';
+import type { BuildStyle } from '../contract.ts';
 import { shellOf } from './config.ts';
 
-/** `created_by` of an instruction that runs nothing, as the classic builder writes it. `blanks`: 2 before pure metadata, 1 else. */
+/** `comment` of each step that is written as BuildKit does. */
+export const BUILDKIT_COMMENT = 'buildkit.dockerfile.v0';
+
+/** `created_by` of an instruction that runs nothing. */
+export function described(style: BuildStyle, config: ImageRunConfig, text: string): string {
+  return style === 'buildkit' ? text : nop(config, text);
+}
+
+/** The same as the classic builder writes it. `blanks`: 2 before pure metadata, 1 else. */
 export function nop(config: ImageRunConfig, text: string, blanks: 1 | 2 = 2): string {
   return `${shellOf(config).join(' ')} #(nop)${' '.repeat(blanks)}${text}`;
 }
 
 /** `created_by` of a RUN: the arguments in scope, and the command. */
-export function runHistory(argv: readonly string[], args: readonly string[]): string {
-  return [...(args.length === 0 ? [] : [`|${args.length}`, ...args]), ...argv].join(' ');
+export function runHistory(style: BuildStyle, argv: readonly string[], args: readonly string[]): string {
+  const words = [...(args.length === 0 ? [] : [`|${args.length}`, ...args]), ...argv];
+  return style === 'buildkit' ? `RUN ${words.join(' ')} # buildkit` : words.join(' ');
 }
 
 /** Words as Go's `%q` prints a list: `["a" "b"]`. */

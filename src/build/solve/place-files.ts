@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { join, posix } from 'node:path';
 import { resolveUser } from '../../runtime/index.ts';
+import type { BuildStyle } from '../contract.ts';
 import { stepFailed } from '../errors.ts';
 import { TreeCopier } from '../files/copy-tree.ts';
 import { extractTar } from '../files/extract-tar.ts';
@@ -18,7 +19,10 @@ export interface Placement {
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
   /** Of what is unpacked from an archive; `undefined`: as the archive says. */
   readonly archiveOwner: { readonly uid: number; readonly gid: number } | undefined;
+  /** Of directories that are made on the way; `undefined`: root's. */
+  readonly parentOwner: { readonly uid: number; readonly gid: number } | undefined;
   readonly mode: ModeChange | undefined;
+  readonly dressMerged: boolean;
   /** The directories above each source are kept. */
   readonly parents: boolean;
 }
@@ -40,14 +44,14 @@ export async function placeFiles(
   placement: Placement,
   signal: AbortSignal,
 ): Promise<void> {
-  const { keyword, destination, owner, mode } = placement;
+  const { keyword, destination, owner, mode, parentOwner, dressMerged } = placement;
   const isDirectory = destination.endsWith('/') || placement.parents;
   if (selected.length > 1 && !isDirectory) {
     throw stepFailed({
       message: `When using ${keyword} with more than one source file, the destination must be a directory and end with a /`,
     });
   }
-  const copier = new TreeCopier({ owner, mode, overlay: { root, upper }, signal });
+  const copier = new TreeCopier({ owner, mode, dressMerged, overlay: { root, upper }, signal });
   for (const source of selected) {
     const path = resolveInRoot(root, posix.join(destination, source.parents ?? ''));
     const there = statOf(join(root, path));
@@ -57,18 +61,19 @@ export async function placeFiles(
         throw stepFailed({ message: `cannot copy to non-directory: ${shown}` });
     }
     if (source.archive) {
+      await makeDirectories(root, path, parentOwner);
       const into = { root, into: path, owner: placement.archiveOwner, mode, signal };
       using file = source.tree.open(source.entries[0]);
       await extractTar(createReadStream(file.path), into);
       file.verify();
     } else if (source.kind === 'directory') {
       const target = source.parents === undefined ? path : posix.join(path, source.name);
-      await makeDirectories(root, parentOf(target));
+      await makeDirectories(root, parentOf(target), parentOwner);
       await copier.copy(source.tree, source.entries, join(root, target), shown);
     } else {
       const inside = isDirectory || there?.isDirectory() === true;
       const target = inside ? posix.join(path, source.name) : path;
-      await makeDirectories(root, parentOf(target));
+      await makeDirectories(root, parentOf(target), parentOwner);
       const told = inside ? posix.join(shown, source.name) : shown;
       await copier.copy(source.tree, source.entries, join(root, target), told);
     }
@@ -82,9 +87,14 @@ function parentOf(path: string): string {
 
 /**
  * `--chown`: numbers stand for themselves, a number without a group is its own group; names are those of the image.
+ * BuildKit takes a name that the image does not know for root.
  * @throws {WharfError} `BUILD_STEP_FAILED` if the image does not know a name
  */
-export function ownerOf(root: string, chown: string): { readonly uid: number; readonly gid: number } {
+export function ownerOf(
+  root: string,
+  chown: string,
+  style: BuildStyle,
+): { readonly uid: number; readonly gid: number } {
   const [user = '', group] = chown.split(':');
   const numeric = /^\d+$/;
   if (numeric.test(user) && (group === undefined || numeric.test(group))) {
@@ -94,6 +104,7 @@ export function ownerOf(root: string, chown: string): { readonly uid: number; re
     const resolved = resolveUser(root, chown, []);
     return { uid: resolved.uid, gid: group === undefined && numeric.test(user) ? Number(user) : resolved.gid };
   } catch (cause) {
+    if (style === 'buildkit') return { uid: 0, gid: 0 };
     throw stepFailed(
       {
         message: `unable to convert uid/gid chown string to host mapping: can't find uid for user ${chown}: no such user: ${user}`,

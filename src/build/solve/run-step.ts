@@ -16,7 +16,7 @@ import { runContainer } from './run-container.ts';
 import type { FoundMount } from './run-mounts.ts';
 import { findMounts, prepareMounts } from './run-mounts.ts';
 import type { Session } from './session.ts';
-import { positionOf } from './session.ts';
+import { commitOptions, positionOf } from './session.ts';
 import { openScratch } from './snapshot.ts';
 import type { StageState } from './state.ts';
 import { advance, runConfigOf, topOf } from './state.ts';
@@ -44,13 +44,16 @@ export function runWork(
   const ownEnv = config.Env ?? [];
   const args = state.args.inScope(ownEnv);
   const env = [...(ownEnv.some((v) => v.startsWith('PATH=')) ? [] : [DEFAULT_PATH]), ...ownEnv, ...args];
+  const { style } = session;
+  const shown = style === 'buildkit' && script.file !== undefined ? [...shellOf(config), ...script.argv] : script.argv;
+  const createdBy = runHistory(style, shown, style === 'buildkit' ? state.args.declared(ownEnv) : args);
   const networkMode = step.network === 'default' ? session.request.networkMode || 'default' : step.network;
   let found: Promise<FoundMount[]> | undefined;
   let mountKeys: (readonly unknown[])[] = [];
   const mounts = () => (found ??= findMounts(step, { stageIndex, workdir, lookup }, session, lane));
 
   return {
-    createdBy: () => runHistory(script.argv, args),
+    createdBy: () => createdBy,
     ingredients: () => ({
       command: script.argv.join(' ').slice(0, 200),
       ...Object.fromEntries(env.map((pair) => [`variable ${pair.split('=', 1)[0]}`, shortened(pair)])),
@@ -106,9 +109,9 @@ export function runWork(
         throw failure;
       }
       removeMountPoints(scratch.root, made);
-      const layer = await scratch.commit({ mtimeSeconds: session.epochSeconds });
+      const layer = await scratch.commit(commitOptions(session));
       lane.say(` ---> Removed intermediate container ${short}\n`);
-      return { layer, createdBy: runHistory(script.argv, args) };
+      return { layer, createdBy };
     },
   };
 }
@@ -121,7 +124,7 @@ function isFollowed(step: Instruction<'run'>, stageIndex: number, { file }: Sess
 
 /** An image without a name of what a command left that failed. */
 async function imageOf(layer: Layer | null, state: StageState, session: Session): Promise<string> {
-  const change = { config: runConfigOf(state), author: undefined };
+  const change = { config: runConfigOf(state), author: undefined, style: session.style };
   const createdBy = 'what a failing build step left';
   const { config, chain } = advance(state, change, { layer, createdBy }, new Date().toISOString());
   const { id } = await session.parts.engine.images.create({ config, chain, tags: [] });

@@ -32,6 +32,8 @@ export interface SelectOptions {
   readonly unpack: boolean | undefined;
   /** Keeps the directories above each source, from a `/./` in it on. */
   readonly parents: boolean;
+  /** A pattern may match nothing. */
+  readonly orNothing: boolean;
 }
 
 /**
@@ -64,7 +66,8 @@ export async function selectSource(source: string, options: SelectOptions): Prom
       digest: digestOfEntries([first, ...below]),
     });
   }
-  if (found.length === 0) throw stepFailed({ message: `${keyword} failed: no source files were specified` });
+  if (found.length === 0 && !options.orNothing)
+    throw stepFailed({ message: `${keyword} failed: no source files were specified` });
   return found;
 }
 

@@ -5,7 +5,7 @@ import type { Image } from '../../engine/index.ts';
 import type { BuildContext } from '../context/open-context.ts';
 import type { BuildCache } from '../cache/cache.ts';
 import type { StepMemory } from '../cache/ingredients.ts';
-import type { BuildRequest } from '../contract.ts';
+import type { BuildRequest, BuildStyle } from '../contract.ts';
 import type { Dockerfile, Instruction, Stage } from '../dockerfile/instructions.ts';
 import type { FileTree } from '../files/file-tree.ts';
 import type { BuildPlan, NamedContexts, Source } from '../graph/plan.ts';
@@ -38,6 +38,7 @@ export interface Session {
   readonly cacheMounts: CacheMounts;
   readonly log: Logger;
   readonly request: BuildRequest;
+  readonly style: BuildStyle;
   readonly file: Dockerfile;
   readonly plan: BuildPlan;
   readonly context: BuildContext;
@@ -77,4 +78,9 @@ export interface Session {
 
 export function positionOf(session: Session, step: { readonly line: number; readonly column: number }) {
   return { file: session.file.file, line: step.line, column: step.column };
+}
+
+/** How the files of a step become a layer. */
+export function commitOptions({ epochSeconds, style }: Session) {
+  return { mtimeSeconds: epochSeconds, keepEmpty: style === 'buildkit' };
 }

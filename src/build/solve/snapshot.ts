@@ -15,8 +15,8 @@ export interface Scratch extends AsyncDisposable {
   readonly root: string;
   /** Where the changes are, as overlayfs keeps them. */
   readonly upper: string;
-  /** Makes what was written a layer; `null` if that is nothing. */
-  commit(options: { readonly mtimeSeconds?: number | undefined }): Promise<Layer | null>;
+  /** Makes what was written a layer; `null` if that is nothing, unless `keepEmpty`. */
+  commit(options: { readonly mtimeSeconds?: number | undefined; readonly keepEmpty?: boolean }): Promise<Layer | null>;
 }
 
 export async function openScratch(snapshots: SnapshotStore, parent: ChainId | null): Promise<Scratch> {
@@ -30,7 +30,8 @@ export async function openScratch(snapshots: SnapshotStore, parent: ChainId | nu
     key,
     root,
     upper: snapshots.directories(key).upper,
-    commit: ({ mtimeSeconds }) => snapshots.commit(key, mtimeSeconds === undefined ? {} : { mtimeSeconds }),
+    commit: ({ mtimeSeconds, keepEmpty = false }) =>
+      snapshots.commit(key, { keepEmpty, ...(mtimeSeconds === undefined ? {} : { mtimeSeconds }) }),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }

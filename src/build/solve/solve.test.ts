@@ -100,8 +100,9 @@ test('signals, modes, wildcards, platforms', () => {
 });
 
 test('history texts', () => {
-  assert.equal(runHistory(['/bin/sh', '-c', 'x'], ['A=1', 'B=2']), '|2 A=1 B=2 /bin/sh -c x');
-  assert.equal(runHistory(['/bin/sh', '-c', 'x'], []), '/bin/sh -c x');
+  assert.equal(runHistory('classic', ['/bin/sh', '-c', 'x'], ['A=1', 'B=2']), '|2 A=1 B=2 /bin/sh -c x');
+  assert.equal(runHistory('classic', ['/bin/sh', '-c', 'x'], []), '/bin/sh -c x');
+  assert.equal(runHistory('buildkit', ['/bin/sh', '-c', 'x'], ['A=1']), 'RUN |1 A=1 /bin/sh -c x # buildkit');
   assert.equal(quotedList(['a', 'b "c"']), '["a" "b \\"c\\""]');
   assert.deepEqual([0, 5e8, 5e9, 90e9, 3661e9].map(goDuration), ['0s', '500ms', '5s', '1m30s', '1h1m1s']);
 });

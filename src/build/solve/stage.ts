@@ -15,7 +15,7 @@ import type { StepReport } from './reporter.ts';
 import type { Session } from './session.ts';
 import { positionOf } from './session.ts';
 import type { StageState } from './state.ts';
-import { advance, idOf, runConfigOf, scratchState, stateOfImage, topOf } from './state.ts';
+import { advance, idOf, inheritedState, runConfigOf, scratchState, stateOfImage, topOf } from './state.ts';
 import type { FileWork } from './step-effect.ts';
 import { firstFailure } from './first-failure.ts';
 import { newBuildId } from './snapshot.ts';
@@ -116,14 +116,14 @@ async function begin(planned: PlannedStage, session: Session, lane: Lane): Promi
   const args = new StageArgs(session.globals, session.given);
   switch (base.kind) {
     case 'scratch':
-      return scratchState(session.platform, args);
+      return scratchState(session.platform, args, session.style);
     case 'stage':
       // A stage that continues another one sees its arguments too.
-      return { ...(await session.stage(base.index)), cmdSet: false };
+      return inheritedState(await session.stage(base.index));
     case 'directory':
       throw new Error('a directory is no base'); // refused when the build was planned
     case 'image':
-      return stateOfImage(await session.image(base.reference, planned.platform, stage.from, lane), args);
+      return stateOfImage(await session.image(base.reference, planned.platform, stage.from, lane), args, session.style);
   }
 }
 
@@ -175,8 +175,8 @@ async function tryStep(
 ): Promise<StageState> {
   session.signal.throwIfAborted();
   const effect = effectOf(step, state, stage.index, session, lane);
-  const { cache, memory } = session;
-  const base = [state.id ?? 'scratch', topOf(state), session.epochSeconds];
+  const { cache, memory, style } = session;
+  const base = [style, state.id ?? 'scratch', topOf(state), session.epochSeconds];
   const { config, author } = effect;
   const stepKey = (part: unknown) => cacheKey('step', ...base, part, config, author);
   const fresh = session.ignoresCache(stage);
@@ -186,14 +186,19 @@ async function tryStep(
   let why = '';
   let cached = true;
   if (effect.work === undefined) {
-    const key = stepKey(effect.createdBy);
+    const key = stepKey(effect.createdBy ?? step.source);
     result = fresh ? undefined : cache.findStep(key);
     why = result === undefined ? 'only describes the image' : SAME;
     if (result === undefined) {
       cached = false;
       const short = newBuildId().slice(-12);
       lane.say(` ---> Running in ${short}\n`);
-      result = advance(state, { config, author }, { layer: null, createdBy: effect.createdBy }, createdAt(session));
+      result = advance(
+        state,
+        { config, author, style },
+        { layer: null, createdBy: effect.createdBy },
+        createdAt(session),
+      );
       cache.putStep(key, result);
       lane.say(` ---> Removed intermediate container ${short}\n`);
     }
@@ -223,7 +228,7 @@ async function tryStep(
         if (layer.layer !== null) cache.made(layer.layer.chainId, step.source.replace(/\s+/g, ' ').slice(0, 200));
         for (const key of found.layerKeys) cache.putLayer(key, layer);
       }
-      result = advance(state, { config, author }, layer, createdAt(session));
+      result = advance(state, { config, author, style }, layer, createdAt(session));
       for (const key of found.stepKeys) cache.putStep(key, result);
     }
     if (cached && result.chain.length > state.chain.length) {
@@ -266,7 +271,7 @@ async function search(
   const layerKeys: string[] = [];
   for await (const part of work.keys()) {
     stepKeys.push(stepKey(part));
-    layerKeys.push(cacheKey('layer', top, session.epochSeconds, part));
+    layerKeys.push(cacheKey('layer', session.style, top, session.epochSeconds, part));
     if (fresh) continue;
     const step = cache.findStep(stepKeys.at(-1) ?? '');
     if (step !== undefined) return { step, stepKeys, layerKeys };

@@ -20,7 +20,7 @@ export interface StepEffect {
   readonly author?: string | undefined;
   readonly args: StageArgs;
   readonly cmdSet: boolean;
-  /** For the history, and the whole effect of a step without files. */
-  readonly createdBy: string;
+  /** For the history, and the whole effect of a step without files; `undefined`: the history does not tell of it. */
+  readonly createdBy: string | undefined;
   readonly work?: FileWork | undefined;
 }

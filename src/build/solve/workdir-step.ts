@@ -1,18 +1,22 @@
 import { makeDirectories, resolveInRoot } from '../files/in-root.ts';
 import { nop } from './history.ts';
+import { ownerOf } from './place-files.ts';
 import type { Lane } from './output.ts';
 import type { Session } from './session.ts';
+import { commitOptions } from './session.ts';
 import { newBuildId, openScratch } from './snapshot.ts';
 import type { StageState } from './state.ts';
 import { runConfigOf, topOf } from './state.ts';
 import type { FileWork } from './step-effect.ts';
 
-/** What WORKDIR does: its directory is made if it is not there, 0755 and root's. */
+/** What WORKDIR does: its directory is made if it is not there, 0755; it is root's with the classic builder, else the user's. */
 export function workdirWork(path: string, state: StageState, session: Session, lane: Lane): FileWork {
-  const createdBy = nop(runConfigOf(state), `WORKDIR ${path}`, 1);
+  const { style } = session;
+  const { User: user = '' } = runConfigOf(state);
+  const createdBy = style === 'buildkit' ? `WORKDIR ${path}` : nop(runConfigOf(state), `WORKDIR ${path}`, 1);
   return {
     async *keys() {
-      yield ['WORKDIR', path];
+      yield ['WORKDIR', path, ...(style === 'buildkit' ? [user] : [])];
     },
     ingredients: () => ({ path }),
     createdBy: () => createdBy,
@@ -21,8 +25,9 @@ export function workdirWork(path: string, state: StageState, session: Session, l
       const short = newBuildId().slice(-12);
       lane.say(` ---> Running in ${short}\n`);
       await using scratch = await openScratch(session.parts.engine.parts.storage.snapshots, topOf(state));
-      await makeDirectories(scratch.root, resolveInRoot(scratch.root, path));
-      const layer = await scratch.commit({ mtimeSeconds: session.epochSeconds });
+      const owner = style === 'buildkit' && user !== '' ? ownerOf(scratch.root, user, style) : undefined;
+      await makeDirectories(scratch.root, resolveInRoot(scratch.root, path), owner);
+      const layer = await scratch.commit(commitOptions(session));
       lane.say(` ---> Removed intermediate container ${short}\n`);
       return { layer, createdBy };
     },

@@ -58,7 +58,8 @@ function headerOf(below: string, stat: FileStat): (Partial<Header> & { name: str
   const name = `${below}${stat.path}`;
   const header = {
     name,
-    mode: permissionsOf(mode),
+    // With a type, as tar-stream takes a mode of 0 for none; it writes the lower bits.
+    mode: 0o100000 | permissionsOf(mode),
     uid: 0,
     gid: 0,
     mtime: new Date(Number(stat.modTime / 1_000_000n)),
