@@ -188,7 +188,7 @@ export interface Networks extends AsyncDisposable {
   /**
    * Publishes ports of a container by way of one of its networks; all or none.
    * @throws {WharfError} `PORT_TAKEN`: `Bind for 0.0.0.0:80 failed: port is already allocated` (ours), or
-   * `failed to bind host port for 0.0.0.0:80:172.17.0.2:80/tcp: address already in use` (somebody else's)
+   * `failed to bind host port for 0.0.0.0:80:172.17.0.2:80/tcp: address already in use by nginx (pid 7)` (somebody else's)
    */
   publish(containerId: string, networkId: string, ports: readonly PortRequest[]): Promise<readonly PublishedPort[]>;
   unpublish(containerId: string): Promise<void>;

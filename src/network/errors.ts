@@ -21,14 +21,21 @@ export const addressesExhausted = defineError(
     `no available IPv${f.family} addresses on this network's address pools: ${f.network} (${f.subnet})`,
 );
 
-/** `by`: another container of this engine, or a program of the host. */
+/** `by`: another container of this engine, or a program of the host; `holder`: which one, as `name (pid N)`. */
 export const portTaken = defineError(
   'PORT_TAKEN',
   'internal',
-  (f: { by: 'container' | 'host'; hostIp: string; hostPort: number; container: string; protocol: string }) =>
+  (f: {
+    by: 'container' | 'host';
+    hostIp: string;
+    hostPort: number;
+    container: string;
+    protocol: string;
+    holder?: string | undefined;
+  }) =>
     f.by === 'container'
       ? `Bind for ${bracketed(f.hostIp)}:${f.hostPort} failed: port is already allocated`
-      : `failed to bind host port for ${bracketed(f.hostIp)}:${f.hostPort}:${f.container}/${f.protocol}: address already in use`,
+      : `failed to bind host port for ${bracketed(f.hostIp)}:${f.hostPort}:${f.container}/${f.protocol}: address already in use${f.holder === undefined ? '' : ` by ${f.holder}`}`,
 );
 
 export const portsExhausted = defineError(

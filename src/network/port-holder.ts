@@ -201,8 +201,5 @@ function meet(a: string, b: string): boolean {
 function takenByHost(port: PublishedPort, container: string, cause: unknown) {
   const { hostIp, hostPort, protocol } = port;
   const holder = holderOf(protocol, hostPort);
-  return portTaken(
-    { by: 'host', hostIp, hostPort, container, protocol },
-    { cause, hint: holder === undefined ? undefined : `${protocol} port ${hostPort} is held by ${holder}` },
-  );
+  return portTaken({ by: 'host', hostIp, hostPort, container, protocol, holder }, { cause });
 }
