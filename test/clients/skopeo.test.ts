@@ -31,3 +31,36 @@ test('skopeo: reads what save wrote, in both layouts; load reads what skopeo wro
     assert.equal((await wharf('run', '--rm', 'copied:1', 'echo', 'from skopeo')).stdout, 'from skopeo\n');
   });
 });
+
+test('skopeo: archives of both kinds go both ways, with several images in one', {
+  timeout: 120_000,
+}, async () => {
+  await withDaemon(async (daemon) => {
+    await importBusybox(daemon.socket);
+    const ok = async (program: string, ...args: string[]) => {
+      const outcome = await run(program, args, { env: daemon.env });
+      assert.equal(outcome.code, 0, `${program} ${args.join(' ')}: ${outcome.stderr}`);
+      return outcome.stdout;
+    };
+    const wharf = (...args: string[]) => ok(wharfPath, ...args);
+    const work = join(daemon.directory, 'skopeo');
+    mkdirSync(work);
+    await wharf('run', '--name', 'step', 'busybox', 'sh', '-c', 'echo two > /two');
+    await wharf('commit', 'step', 'two:2');
+    await wharf('rm', 'step');
+    const saved = join(work, 'saved.tar');
+    await wharf('save', '-o', saved, 'busybox', 'two:2');
+
+    // By name from an archive of several; both kinds of archives, and back.
+    await ok('skopeo', 'copy', `docker-archive:${saved}:two:2`, `oci-archive:${work}/two.oci.tar:own.example/two:3`);
+    await ok('skopeo', 'copy', `oci-archive:${saved}:2`, `docker-archive:${work}/two.docker.tar:own.example/two:4`);
+    await ok('skopeo', 'copy', `docker-archive:${saved}:busybox:latest`, `oci:${work}/layout:one`);
+    await ok('skopeo', 'copy', `oci:${work}/layout:one`, `dir:${work}/dir`);
+    await wharf('rmi', 'two:2');
+    assert.equal(await wharf('load', '-i', join(work, 'two.oci.tar')), 'Loaded image: own.example/two:3\n');
+    assert.equal(await wharf('load', '-i', join(work, 'two.docker.tar')), 'Loaded image: own.example/two:4\n');
+    for (const tag of ['3', '4']) {
+      assert.equal(await wharf('run', '--rm', `own.example/two:${tag}`, 'cat', '/two'), 'two\n');
+    }
+  });
+});
