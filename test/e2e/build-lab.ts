@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Readable } from 'node:stream';
 import { pack } from 'tar-stream';
 import type { Builder, BuildRequest } from '../../src/build/index.ts';
@@ -10,15 +9,10 @@ import { openBuilder } from '../../src/build/index.ts';
 import { silentLogger } from '../../src/core/log.ts';
 import type { ProgressMessage } from '../../src/core/wire/resources.ts';
 import type { Engine } from '../../src/engine/index.ts';
-import { openEngine } from '../../src/engine/index.ts';
-import { openNetworks } from '../../src/network/index.ts';
-import { openRuntime } from '../../src/runtime/index.ts';
-import { openStorage } from '../../src/storage/index.ts';
 import { busyboxTar } from './support/busybox.ts';
 import type { Census } from './support/census.ts';
 import { assertNothingLeft, takeCensus } from './support/census.ts';
-
-const monitor = fileURLToPath(new URL('../../src/bin/wharf-monitor.ts', import.meta.url));
+import { openEngineAt } from './support/engine.ts';
 
 /** Files of a context by path: text, a mode and a text, or a link's target. */
 export type Files = Readonly<Record<string, string | Buffer | { mode: number; text: string } | { link: string }>>;
@@ -102,36 +96,8 @@ class Lab implements BuildLab {
     const instance = instanceOf(this.directory);
     const log = silentLogger;
     await using opened = new AsyncDisposableStack();
-    const storage = opened.use(await openStorage({ dataRoot, log }));
-    const runtime = opened.use(
-      await openRuntime({
-        execRoot,
-        dataRoot,
-        monitorCommand: [process.execPath, '--disable-warning=ExperimentalWarning', monitor],
-        defaultRuntime: undefined,
-        runtimes: {},
-        cgroupParent: `/wharf-${instance}`,
-        log,
-      }),
-    );
-    const addressPools = [{ base: '10.215.0.0/16', size: 24 }];
-    const networks = opened.use(await openNetworks({ execRoot, instance, addressPools, log }));
-    this.engine = opened.use(
-      await openEngine({
-        dataRoot,
-        execRoot,
-        instance,
-        storage,
-        runtime,
-        networks,
-        insecureRegistries: [],
-        registryMirrors: [],
-        liveRestore: false,
-        defaultBridge: undefined,
-        labels: [],
-        log,
-      }),
-    );
+    const pool = { base: '10.215.0.0/16', size: 24 };
+    this.engine = opened.use(await openEngineAt(this.directory, instance, pool)).engine;
     opened.defer(() => this.engine.shutdown());
     this.builder = opened.use(await openBuilder({ engine: this.engine, dataRoot, execRoot, instance, log }));
     this.#opened = opened.move();

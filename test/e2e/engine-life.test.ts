@@ -4,73 +4,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { FrameParser } from '../../src/core/frames.ts';
-import { silentLogger } from '../../src/core/log.ts';
 import type { ContainerConfig, HostConfig } from '../../src/core/wire/container.ts';
-import { type Engine, openEngine } from '../../src/engine/index.ts';
-import { openNetworks } from '../../src/network/index.ts';
-import { openRuntime } from '../../src/runtime/index.ts';
-import { openStorage } from '../../src/storage/index.ts';
 import { busyboxTar } from './support/busybox.ts';
+import { type OpenEngine, openEngineAt } from './support/engine.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'wharf-engine-'));
 const dataRoot = join(directory, 'data');
 const execRoot = join(directory, 'exec');
 const instance = `e${process.pid.toString(36)}`.slice(0, 8);
-const monitor = fileURLToPath(new URL('../../src/bin/wharf-monitor.ts', import.meta.url));
 const never = new AbortController().signal;
 
-interface Opened {
-  readonly engine: Engine;
-  /** Lets go of everything as a crash of the daemon would: nothing is stopped. */
-  abandon(): Promise<void>;
-}
+/** Disposed of without `shutdown` it lets go of everything as a crash of the daemon would: nothing is stopped. */
+const open = () => openEngineAt(directory, instance, { base: '10.213.0.0/16', size: 24 });
 
-async function open(): Promise<Opened> {
-  const log = silentLogger;
-  const storage = await openStorage({ dataRoot, log });
-  const runtime = await openRuntime({
-    dataRoot,
-    execRoot,
-    monitorCommand: [process.execPath, '--disable-warning=ExperimentalWarning', monitor],
-    defaultRuntime: undefined,
-    runtimes: {},
-    cgroupParent: `/wharf-${instance}`,
-    log,
-  });
-  const networks = await openNetworks({
-    execRoot,
-    instance,
-    addressPools: [{ base: '10.213.0.0/16', size: 24 }],
-    log,
-  });
-  const engine = await openEngine({
-    dataRoot,
-    execRoot,
-    instance,
-    storage,
-    runtime,
-    networks,
-    insecureRegistries: [],
-    registryMirrors: [],
-    liveRestore: false,
-    defaultBridge: undefined,
-    labels: [],
-    log,
-  });
-  return {
-    engine,
-    async abandon() {
-      await engine[Symbol.asyncDispose]();
-      await networks[Symbol.asyncDispose]();
-      await runtime[Symbol.asyncDispose]();
-      await storage[Symbol.asyncDispose]();
-    },
-  };
-}
-
-let opened: Opened;
+let opened: OpenEngine;
 
 before(async () => {
   opened = await open();
@@ -93,7 +41,7 @@ after(async () => {
     await networks.removeNetwork(network.Id);
   }
   await opened.engine.shutdown();
-  await opened.abandon();
+  await opened[Symbol.asyncDispose]();
   rmSync(directory, { recursive: true, force: true });
 });
 
@@ -402,7 +350,7 @@ test('a daemon that dies: what runs goes on, ends are taken in, policies hold', 
     stream: true,
   });
   stream.resume();
-  await opened.abandon();
+  await opened[Symbol.asyncDispose]();
   const ended = new Promise((resolve) => stream.once('end', resolve));
   stream.write('go\n');
   await ended;

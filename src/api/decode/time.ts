@@ -1,15 +1,7 @@
 import { invalidParameter } from '../../core/errors.ts';
+import { parseGoDuration } from '../../core/go-duration.ts';
 
 const SECOND = 1_000_000_000n;
-const UNITS: Readonly<Record<string, bigint>> = {
-  ns: 1n,
-  us: 1000n,
-  µs: 1000n,
-  ms: 1_000_000n,
-  s: SECOND,
-  m: 60n * SECOND,
-  h: 3600n * SECOND,
-};
 
 /**
  * A moment as clients give it: Unix seconds with optional fraction, RFC 3339, or a duration back from now (`10m`, `1h30m`).
@@ -23,8 +15,8 @@ export function parseTime(name: string, text: string, nowMs: number = Date.now()
     const nanos = BigInt(unix[2] ?? 0) * SECOND + BigInt((unix[3] ?? '').padEnd(9, '0'));
     return nanos === 0n ? undefined : unix[1] === '-' ? -nanos : nanos;
   }
-  const back = durationNanos(text);
-  if (back !== undefined) return BigInt(nowMs) * 1_000_000n - back;
+  const back = parseGoDuration(text);
+  if (back !== undefined) return BigInt(nowMs) * 1_000_000n - BigInt(back);
   const stamp = /^(\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?)?)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)?$/.exec(text);
   if (stamp !== null) {
     const ms = Date.parse(`${stamp[1]}${stamp[1]?.includes('T') === true ? (stamp[3] ?? 'Z') : ''}`);
@@ -33,13 +25,4 @@ export function parseTime(name: string, text: string, nowMs: number = Date.now()
   throw invalidParameter({
     message: `invalid value for "${name}": "${text}" is neither Unix seconds, an RFC 3339 time nor a duration`,
   });
-}
-
-/** Go's duration syntax, e.g. `1h30m`. */
-function durationNanos(text: string): bigint | undefined {
-  if (!/^(\d+(ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined;
-  let total = 0n;
-  for (const [, amount = '0', unit = 's'] of text.matchAll(/(\d+)(ns|us|µs|ms|s|m|h)/g))
-    total += BigInt(amount) * (UNITS[unit] ?? 0n);
-  return total;
 }

@@ -27,7 +27,7 @@ import { wireStats } from './stats.ts';
 import { kill, restart, stop } from './stop.ts';
 import { millisOf, nowRfc3339 } from './time.ts';
 import { top } from './top.ts';
-import { parseUntil } from './until.ts';
+import { parseUntil } from '../until.ts';
 import { checkPolicyUpdate } from './validate.ts';
 
 /** Paths that the engine or the OCI runtime puts into every root; `docker diff` does not show them. */

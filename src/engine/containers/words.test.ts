@@ -10,7 +10,7 @@ import { humanDuration } from '../../core/human.ts';
 import { statusText } from './status-text.ts';
 import { formatNanos } from './time.ts';
 import { parsePs } from './top.ts';
-import { parseUntil } from './until.ts';
+import { parseUntil } from '../until.ts';
 
 const DURATIONS: [number, string][] = [
   [0, 'Less than a second'],

@@ -2,6 +2,7 @@ import { matchesGlob } from 'node:path';
 import { invalidParameter } from '../../core/errors.ts';
 import { familiar, familiarName, type Reference } from '../../core/reference.ts';
 import type { Filters, Image } from '../contract.ts';
+import { momentOf } from '../until.ts';
 import type { Catalog } from './catalog.ts';
 import { createdMs } from './views.ts';
 
@@ -41,31 +42,15 @@ export function labelsMatch(labels: Readonly<Record<string, string>> | null | un
 export function ageFilter(catalog: Catalog, filters: Filters): (image: Image) => boolean {
   const before = (filters['before'] ?? []).map((ref) => catalog.get(ref));
   const since = (filters['since'] ?? []).map((ref) => catalog.get(ref));
-  const until = (filters['until'] ?? []).map(untilSeconds);
+  const until = (filters['until'] ?? []).map((text) => momentOf(text));
   return (image) => {
     const at = createdMs(image);
     return (
       before.every((other) => at < createdMs(other)) &&
       since.every((other) => at > createdMs(other)) &&
-      until.every((limit) => at < limit * 1000)
+      until.every((limit) => at < limit)
     );
   };
-}
-
-const UNIT: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1, ms: 0.001, us: 1e-6, µs: 1e-6, ns: 1e-9 };
-
-/** Unix seconds of `2024-01-02`, `2024-01-02T15:04:05Z`, `1700000000` or an age such as `1h30m`. */
-function untilSeconds(text: string): number {
-  if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
-  if (/^(\d+(\.\d+)?(h|m|s|ms|us|µs|ns))+$/.test(text)) {
-    let age = 0;
-    for (const [, n, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|us|µs|ns|h|m|s)/g))
-      age += Number(n) * (UNIT[unit ?? ''] ?? 0);
-    return Date.now() / 1000 - age;
-  }
-  const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(at)) throw invalidParameter({ message: `failed to parse value as time or duration: "${text}"` });
-  return at / 1000;
 }
 
 /** Whether a name fits a pattern of the filter `reference`: `busybox`, `busy*:1.*`, `*` + `/x`. */

@@ -26,7 +26,7 @@ import {
   requestFailed,
 } from '../errors.ts';
 import { booleanFilter, checkFilters, hasLabels, lacksLabels, matchesExactly } from '../filters.ts';
-import { parseUntil } from '../containers/until.ts';
+import { parseUntil } from '../until.ts';
 import type { NetworkRecord } from './book.ts';
 import { ipamConfigOf, isPredefined } from './book.ts';
 
