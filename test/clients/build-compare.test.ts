@@ -24,12 +24,14 @@ function builderAt(host: string, directory: string) {
   writeFileSync(join(config, 'config.json'), JSON.stringify({ cliPluginsExtraDirs: [CLI_PLUGINS] }));
   const { DOCKER_BUILDKIT: _, ...rest } = process.env;
   const env = { ...rest, DOCKER_HOST: host, DOCKER_CONFIG: config, BUILDKIT_PROGRESS: 'plain' };
+  let number = 0;
   return async (one: BuildCase, context: string): Promise<ComparableImage> => {
-    const args = ['build', '--provenance=false', '-t', 'compared', ...(one.args ?? []), '.'];
+    const name = `compared${++number}`;
+    const args = ['build', '--provenance=false', '-t', name, ...(one.args ?? []), '.'];
     const built = await run('docker', args, { env, cwd: context });
     assert.equal(built.code, 0, `${host}\n${built.stderr}`);
-    const file = join(directory, 'saved.tar');
-    const saved = await run('docker', ['save', '-o', file, 'compared'], { env });
+    const file = join(directory, `${name}.tar`);
+    const saved = await run('docker', ['save', '-o', file, name], { env });
     assert.equal(saved.code, 0, saved.stderr);
     const image = await imageOf(readFileSync(file));
     rmSync(file);
@@ -37,19 +39,18 @@ function builderAt(host: string, directory: string) {
   };
 }
 
-test('images are what BuildKit makes of the same Dockerfiles', { timeout: 600_000 }, async (t) => {
+test('images are what BuildKit makes of the same Dockerfiles', { timeout: 600_000, concurrency: 3 }, async (t) => {
   await withStockEngine('26.1', async (stock) => {
     await withDaemon(async (daemon) => {
       for (const socket of [stock.socket, daemon.socket]) await importBusybox(socket);
       const theirs = builderAt(stock.host, stock.directory);
       const ours = builderAt(daemon.host, daemon.directory);
-      for (const one of CASES) {
-        await t.test(one.name, async () => {
-          using context = contextOf(one);
-          const [expected, actual] = await Promise.all([theirs(one, context.path), ours(one, context.path)]);
-          assert.deepEqual(actual, expected);
-        });
-      }
+      const compare = async (one: BuildCase) => {
+        using context = contextOf(one);
+        const [expected, actual] = await Promise.all([theirs(one, context.path), ours(one, context.path)]);
+        assert.deepEqual(actual, expected);
+      };
+      await Promise.all(CASES.map((one) => t.test(one.name, () => compare(one))));
     });
   });
 });

@@ -35,15 +35,15 @@ export async function withStockEngine(
   const directory = realpathSync(mkdtempSync(join(tmpdir(), 'stock-engine-')));
   const cgroup = `stock-engine-${process.pid}-${Date.now().toString(36)}`;
   const socket = join(directory, 'docker.sock');
-  const dockerd = [
-    'dockerd',
-    ...['--host', `unix://${socket}`],
-    ...['--data-root', join(directory, 'data')],
-    ...['--exec-root', join(directory, 'exec')],
-    ...['--pidfile', join(directory, 'pid')],
-    ...['--cgroup-parent', `/${cgroup}`],
-    ...['--group', 'root'],
-  ];
+  const flags = {
+    host: `unix://${socket}`,
+    'data-root': join(directory, 'data'),
+    'exec-root': join(directory, 'exec'),
+    pidfile: join(directory, 'pid'),
+    'cgroup-parent': `/${cgroup}`,
+    group: 'root',
+  };
+  const dockerd = ['dockerd', ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)];
   // --kill-child: should the test be killed, the kernel ends the process namespace, and all that lives in it.
   const isolated = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private'];
   const child = spawn('unshare', [...isolated, 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', ...dockerd], {
