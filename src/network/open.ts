@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { errnoOf, messageOf } from '../core/errors.ts';
+import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { RouteSocket, createNetns, inNetns, removeNetns, removeNetnsAsync } from '../linux/index.ts';
 import { overlap, parsePrefix } from './addresses.ts';
@@ -22,8 +22,7 @@ import type { Forward } from './firewall.ts';
 import { Firewall } from './firewall-tables.ts';
 import { blocksInUse } from './host-blocks.ts';
 import type { Keeper } from './keeper/contract.ts';
-import { LocalKeeper } from './keeper/local.ts';
-import { RemoteKeeper } from './keeper/remote.ts';
+import { openKeeper } from './keeper/open.ts';
 import { planNetwork } from './plan.ts';
 import { Publications, socketsOf } from './publications.ts';
 import { adoptSandbox } from './recover.ts';
@@ -32,23 +31,11 @@ import type { Sandbox } from './sandbox.ts';
 import { emptySandbox, redirectDns, resolverState } from './sandbox.ts';
 import { Segments } from './segments.ts';
 import { sweepStrays } from './sweep.ts';
-import { connectWire, cutWire, removeWire, useGateway } from './wire.ts';
+import { connectWire, cutWire, removeWire, useGateways } from './wire.ts';
 
 /** Opens the networks of one engine. Touches nothing in the kernel until it is asked to. */
 export async function openNetworks(options: NetworksOptions): Promise<Networks> {
   return new KernelNetworks(options, await openKeeper(options));
-}
-
-/** What a daemon of before left running may have no keeper: its work is done here then, until it is replaced. */
-async function openKeeper({ execRoot, hasKeeper = false, log }: NetworksOptions): Promise<Keeper> {
-  if (!hasKeeper) return new LocalKeeper();
-  try {
-    return await RemoteKeeper.connect(execRoot, log);
-  } catch (error) {
-    if (!['ENOENT', 'ECONNREFUSED'].includes(errnoOf(error) ?? '')) throw error;
-    log.warn('nobody keeps the sockets of containers while there is no daemon', { error: messageOf(error) });
-    return new LocalKeeper();
-  }
 }
 
 /**
@@ -156,6 +143,8 @@ class KernelNetworks implements Networks {
       sandbox.endpoints.delete(networkId);
       open.endpoints.delete(containerId);
     });
+    // One network may lead to the world of IPv4, another one to that of IPv6.
+    if (sandbox.endpoints.size > 1) useGateways(sandbox.path, this.#waysOut(sandbox));
     if (!network.isDefault) await this.#tellResolver(sandbox);
     undo.move();
     return endpoint;
@@ -171,10 +160,7 @@ class KernelNetworks implements Networks {
     this.#forget(sandbox, networkId);
     await this.#tellResolver(sandbox);
     await removeWire(this.#routes, sandbox.path, endpoint);
-    const rest = [...sandbox.endpoints.values()].filter(
-      (e) => this.#segments.find(e.request.networkId)?.network.internal === false,
-    );
-    const next = rest.findLast((e) => e.request.gateway) ?? rest[0];
+    const [next] = this.#waysOut(sandbox);
     if (next !== undefined) this.moveGateway(containerId, next.request.networkId);
   }
 
@@ -182,7 +168,7 @@ class KernelNetworks implements Networks {
     const sandbox = this.#sandbox(containerId);
     const chosen = sandbox.endpoints.get(networkId);
     if (chosen === undefined) throw networkNotOpen({ networkId });
-    useGateway(sandbox.path, chosen);
+    useGateways(sandbox.path, [chosen, ...this.#waysOut(sandbox)]);
     for (const [id, endpoint] of sandbox.endpoints) {
       this.#change(sandbox, id, { ...endpoint, request: { ...endpoint.request, gateway: id === networkId } });
     }
@@ -321,6 +307,15 @@ class KernelNetworks implements Networks {
     this.#segments[Symbol.dispose]();
     this.#firewall[Symbol.dispose]();
     this.#routes[Symbol.dispose]();
+  }
+
+  /** Endpoints that lead to the world; the one that was chosen for that first. */
+  #waysOut(sandbox: Sandbox): Endpoint[] {
+    const open = [...sandbox.endpoints.values()].filter(
+      (e) => this.#segments.find(e.request.networkId)?.network.internal === false,
+    );
+    const chosen = open.findLast((e) => e.request.gateway);
+    return chosen === undefined ? open : [chosen, ...open.filter((e) => e !== chosen)];
   }
 
   async #bringUp(network: BridgeNetwork): Promise<void> {

@@ -98,11 +98,15 @@ function configurePort(routes: RouteSocket, network: BridgeNetwork, hostVeth: st
   routes.setBridgePort(routes.getLink(hostVeth).index, { hairpin: true, isolated });
 }
 
-/** Makes this endpoint the way out of its container, in place of another one. */
-export function useGateway(netns: string, endpoint: Endpoint): void {
+/** Makes these endpoints the way out of their container: of each family, the first that has it. */
+export function useGateways(netns: string, endpoints: readonly Endpoint[]): void {
   inNetns(netns, () => {
     using inside = new RouteSocket();
-    setGateway(inside, inside.getLink(endpoint.ifname).index, endpoint);
+    const indexOf = ({ ifname }: Endpoint) => inside.getLink(ifname).index;
+    const v4 = endpoints.find((e) => e.ipv4 !== '');
+    const v6 = endpoints.find((e) => e.ipv6 !== undefined);
+    if (v4 !== undefined) inside.setDefaultRoute(v4.gateway, indexOf(v4), 4);
+    if (v6 !== undefined) inside.setDefaultRoute(v6.ipv6Gateway ?? '', indexOf(v6), 6);
   });
 }
 

@@ -155,6 +155,28 @@ test('isolated: not even the host is on such a network', { timeout: 60_000 }, as
   assert.deepEqual(said, ['served', 'ENETUNREACH', '[]', '[]']);
 });
 
+test('on networks of one family each, a container has a way out of both', { timeout: 60_000 }, async () => {
+  const said = await onOwnHost(`
+    const lab = await openLab();
+    const [four, six] = [await lab.network({ name: 'four' }), await lab.network({ name: 'six', enableIpv4: false, enableIpv6: true, subnets: [{ subnet: '2001:db8:7::/64' }] })];
+    const shut = await lab.network({ name: 'shut', internal: true });
+    const one = await lab.container(six);
+    const routes = () => sh('nsenter --net=' + one.netns + ' sh -c "ip route show default; ip -6 route show default"').replaceAll(/ metric.*/g, '').split(String.fromCharCode(10)).map((s) => s.trim()).join(', ');
+    say(routes());
+    await lab.attach(one.containerId, shut, [], { gateway: false });
+    await lab.attach(one.containerId, four, [], { gateway: false });
+    say(routes());
+    await lab.networks.detach(one.containerId, six.id);
+    say(routes());
+    for (const end of ends) await end();
+  `);
+  assert.deepEqual(said, [
+    'default via 2001:db8:7::1 dev eth0',
+    'default via 10.213.64.1 dev eth2, default via 2001:db8:7::1 dev eth0',
+    'default via 10.213.64.1 dev eth2',
+  ]);
+});
+
 test('a network of IPv6 alone: names, ports, the way out', { timeout: 60_000 }, async () => {
   const said = await onOwnHost(`
     const lab = await openLab();
