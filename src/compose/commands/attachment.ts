@@ -1,9 +1,12 @@
+import { Writable } from 'node:stream';
+import { didYouMean } from '../../core/nearest.ts';
 import { messageOf } from '../../core/errors.ts';
 import { Attached } from '../apply/attached.ts';
 import { Menu } from '../apply/menu.ts';
 import { nameOf, serviceContainers } from '../apply/observe.ts';
 import { stopAll } from '../apply/stop.ts';
 import type { Context } from '../context.ts';
+import { composeUsage } from '../errors.ts';
 import type { Project } from '../model/project.ts';
 import { LogPrinter } from '../output/log-printer.ts';
 import { displayName } from '../plan/names.ts';
@@ -46,7 +49,15 @@ export function attachmentFor(
       : named.length > 0 && !flags.attachDependencies
         ? named
         : [...selected].filter((s) => project.services[s]?.attach !== false);
-  const shown = new Set(base.filter((s) => !flags.noAttach.includes(s)));
+  const stranger = flags.attach.find((s) => !selected.has(s));
+  if (stranger !== undefined)
+    throw composeUsage({
+      message: `cannot attach to services not included in up: ${stranger}${didYouMean(stranger, selected)}`,
+    });
+  const wanted = new Set(base.filter((s) => !flags.noAttach.includes(s)));
+  // Nobody's output is wanted: all are waited for in silence.
+  const silent = wanted.size === 0;
+  const shown = silent ? selected : wanted;
   const interrupted = new AbortController();
   const detaching = new AbortController();
   let watch: AbortController | undefined;
@@ -77,7 +88,9 @@ export function attachmentFor(
         toggleWatch,
       })
     : undefined;
-  const printer = new LogPrinter(menu?.stdout ?? io.stdout, menu?.stderr ?? io.stderr, {
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const [out, err] = silent ? [nowhere, nowhere] : [menu?.stdout ?? io.stdout, menu?.stderr ?? io.stderr];
+  const printer = new LogPrinter(out, err, {
     prefix: !flags.noLogPrefix,
     colour: !flags.noColor && context.colour,
     timestamps: flags.timestamps,
@@ -100,7 +113,7 @@ export function attachmentFor(
     async begin() {
       const containers = await serviceContainers(client, project.name, [...shown]);
       const names = containers.map((c) => displayName(project.name, nameOf(c)));
-      io.stdout.write(`Attaching to ${names.join(', ')}\n`);
+      io.stdout.write(`Attaching to ${silent ? '' : names.join(', ')}\n`);
       menu?.open();
       await attached.attach(containers);
     },
