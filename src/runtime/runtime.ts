@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
-import { messageOf } from '../core/errors.ts';
 import {
   type CgroupHost,
   cgroupPids,
@@ -27,30 +26,18 @@ import type {
 } from './contract.ts';
 import { runtimeFailed } from './errors.ts';
 import { type KnownContainer, KnownContainers } from './known-containers.ts';
-import { rfc3339Nano } from './logs/encode-lines.ts';
 import { watchLog } from './logs/follow.ts';
 import { readLog } from './logs/read-logs.ts';
-import { HeldStdio, keyOf } from './held-stdio.ts';
-import { type MonitorClient, OperationFailed, openConnection } from './monitor-client.ts';
+import { OperationFailed, openConnection } from './monitor-client.ts';
+import { MonitorLink } from './monitor-link.ts';
 import { endCgroup, killRuntimes } from './leftovers.ts';
-import { connectMonitor, monitorSocket } from './monitor-process.ts';
-import {
-  type CreateOperation,
-  type Operation,
-  PROTOCOL,
-  type Result,
-  type RuntimeProgram,
-  type Size,
-} from './monitor/protocol.ts';
+import { monitorSocket } from './monitor-process.ts';
+import type { CreateOperation, RuntimeProgram, Size } from './monitor/protocol.ts';
 import { ociFailure } from './oci-failure.ts';
 import { withCompiledSeccomp } from './spec/compiled-seccomp.ts';
 import type { OciResources } from './spec/oci-spec.ts';
 
 const SIGKILL = 9;
-/** How often an operation is asked for when monitors die under it. */
-const ATTEMPTS = 3;
-/** The exit code of what nobody could watch to its end (Docker's). */
-const LOST = 255;
 
 export interface RuntimeParts {
   readonly options: RuntimeOptions;
@@ -67,29 +54,19 @@ export class MonitoredRuntime implements Runtime {
   readonly #cgroups: CgroupHost;
   readonly #kinds: ReadonlyMap<string, string>;
   readonly #known: KnownContainers;
-  readonly #execs = new Map<string, { readonly containerId: string; readonly execId: string }>();
-  readonly #held = new HeldStdio();
-  readonly #undelivered: ExitRecord[] = [];
-  /** Processes that are being started: their exits wait until the caller knows that they ran. */
-  readonly #starting = new Map<string, ExitRecord[]>();
-  /** Containers whose `create` is under way; resolves when it is over, well or not. */
-  readonly #creating = new Map<string, Promise<void>>();
-  readonly #listeners = new Set<(exit: ExitRecord) => void>();
-  #client: Promise<MonitorClient>;
-  #disposed = false;
+  readonly #link: MonitorLink;
 
-  private constructor(parts: RuntimeParts) {
+  private constructor(parts: RuntimeParts, link: MonitorLink) {
     this.#options = parts.options;
     this.#info = parts.info;
     this.#cgroups = parts.cgroups;
     this.#kinds = parts.kinds;
     this.#known = new KnownContainers(join(parts.options.execRoot, 'known'));
-    this.#client = this.#connect();
+    this.#link = link;
   }
 
   static async open(parts: RuntimeParts): Promise<MonitoredRuntime> {
-    const runtime = new MonitoredRuntime(parts);
-    await runtime.#client;
+    const runtime = new MonitoredRuntime(parts, await MonitorLink.open(parts.options));
     await runtime.#sweep();
     return runtime;
   }
@@ -124,60 +101,43 @@ export class MonitoredRuntime implements Runtime {
     writeFileSync(join(bundleDir, 'config.json'), config, { mode: 0o600 });
     const known: KnownContainer = { program, cgroupPath, tty: request.tty };
     this.#known.set(id, known);
-    const made = Promise.withResolvers<void>();
-    this.#creating.set(id, made.promise);
+    const operation: CreateOperation = {
+      op: 'create',
+      containerId: id,
+      bundleDir,
+      program,
+      tty: request.tty,
+      consoleSize: request.consoleSize,
+      openStdin: request.openStdin,
+      stdinOnce: request.stdinOnce,
+      log: request.log,
+      cgroupPath,
+      sharesPids: !spec.linux?.namespaces.some((ns) => ns.type === 'pid' && ns.path === undefined),
+    };
     try {
-      const { pid } = await this.#create(known, {
-        op: 'create',
-        containerId: id,
-        bundleDir,
-        program,
-        tty: request.tty,
-        consoleSize: request.consoleSize,
-        openStdin: request.openStdin,
-        stdinOnce: request.stdinOnce,
-        log: request.log,
-        cgroupPath,
-        sharesPids: !spec.linux?.namespaces.some((ns) => ns.type === 'pid' && ns.path === undefined),
+      const { pid } = await this.#link.create(operation, async () => {
+        killRuntimes(program, id);
+        await this.#removeTraces(id, known);
       });
       return { pid: pid ?? 0 };
     } catch (e) {
       await this.#removeTraces(id, known);
       this.#known.delete(id);
       throw e instanceof OperationFailed ? ociFailure('create', spec.process?.args[0] ?? '', e.failure) : e;
-    } finally {
-      this.#creating.delete(id);
-      made.resolve();
-    }
-  }
-
-  /** Once more when the monitor dies over it: nothing of the container has run yet. */
-  async #create(known: KnownContainer, operation: CreateOperation): Promise<Result> {
-    const client = await this.#client;
-    try {
-      return await client.call(operation);
-    } catch (e) {
-      if (e instanceof OperationFailed || this.#disposed) throw e;
-      await client.closed;
-      await this.#client;
-      killRuntimes(known.program, operation.containerId);
-      await this.#removeTraces(operation.containerId, known);
-      return await this.#call(operation);
     }
   }
 
   async start(containerId: string): Promise<void> {
     const { program } = this.#get(containerId);
-    if ((await this.#client).protocol < 3) await this.#creating.get(containerId);
     try {
-      await this.#begin(containerId, { op: 'start', containerId, program });
+      await this.#link.start(containerId, program);
     } catch (e) {
       throw e instanceof OperationFailed ? ociFailure('start', '', e.failure) : e;
     }
   }
 
   async kill(containerId: string, signal: number, options: { readonly all?: boolean } = {}): Promise<void> {
-    await this.#call({ op: 'kill', containerId, signal, all: options.all === true });
+    await this.#link.call({ op: 'kill', containerId, signal, all: options.all === true });
     const known = this.#known.find(containerId);
     // A frozen process of cgroup v1 dies only when it is let go.
     if (signal === SIGKILL && known !== undefined && isFrozen(this.#cgroups, known.cgroupPath)) {
@@ -210,16 +170,16 @@ export class MonitoredRuntime implements Runtime {
     if (known !== undefined && isFrozen(this.#cgroups, known.cgroupPath)) {
       await setFrozen(this.#cgroups, known.cgroupPath, false);
     }
-    await this.#call({ op: 'forget', containerId });
+    await this.#link.call({ op: 'forget', containerId });
     if (known === undefined) return;
     await this.#removeTraces(containerId, known);
     this.#known.delete(containerId);
-    for (const [key, exec] of this.#execs) if (exec.containerId === containerId) this.#execs.delete(key);
+    this.#link.forgetExecs(containerId);
   }
 
   async attach(containerId: string, options: AttachOptions & { readonly tty: boolean }): Promise<Duplex> {
     const { tty, ...rest } = options;
-    await this.#client;
+    await this.#link.ready();
     const opening = { kind: 'attach', containerId, options: rest, tty } as const;
     const { socket, opened } = await openConnection(monitorSocket(this.#options.execRoot), opening);
     if (opened.replay === undefined) return socket;
@@ -228,16 +188,14 @@ export class MonitoredRuntime implements Runtime {
   }
 
   async abandon(containerId: string, execId?: string): Promise<void> {
-    await this.#call({ op: 'abandon', containerId, execId });
+    await this.#link.call({ op: 'abandon', containerId, execId });
   }
 
   async exec(request: ExecProcess): Promise<{ readonly pid: number }> {
     const { containerId, execId, process } = request;
     const { program } = this.#get(containerId);
-    const key = `${containerId}/${execId}`;
-    this.#execs.set(key, { containerId, execId });
     try {
-      const { pid } = await this.#begin(key, {
+      const { pid } = await this.#link.exec({
         op: 'exec',
         containerId,
         execId,
@@ -250,30 +208,28 @@ export class MonitoredRuntime implements Runtime {
       });
       return { pid: pid ?? 0 };
     } catch (e) {
-      this.#execs.delete(key);
       throw e instanceof OperationFailed ? ociFailure('exec', process.args[0] ?? '', e.failure) : e;
     }
   }
 
   async resize(containerId: string, execId: string | undefined, size: Size): Promise<void> {
     try {
-      await this.#call({ op: 'resize', containerId, execId, size });
+      await this.#link.call({ op: 'resize', containerId, execId, size });
     } catch (e) {
       throw e instanceof OperationFailed ? runtimeFailed({ message: `cannot resize: ${e.message}` }) : e;
     }
   }
 
   onExit(listener: (exit: ExitRecord) => void): void {
-    this.#listeners.add(listener);
-    for (const exit of this.#undelivered.splice(0)) listener(exit);
+    this.#link.onExit(listener);
   }
 
   async ackExit(exit: ExitRecord): Promise<void> {
-    await this.#call({ op: 'ack', exit });
+    await this.#link.call({ op: 'ack', exit });
   }
 
   async alive(): Promise<readonly { readonly containerId: string; readonly pid: number }[]> {
-    const { running = [] } = await this.#call({ op: 'list' });
+    const { running = [] } = await this.#link.call({ op: 'list' });
     return running.map(({ containerId, pid }) => ({ containerId, pid }));
   }
 
@@ -313,117 +269,11 @@ export class MonitoredRuntime implements Runtime {
   }
 
   async stopMonitor(): Promise<void> {
-    const client = await this.#client;
-    this.#disposed = true;
-    const { stopped } = await client.call({ op: 'stop' });
-    if (stopped !== true) {
-      this.#disposed = false;
-      return;
-    }
-    await client.closed;
-    removeCgroup(this.#cgroups, this.#options.cgroupParent);
+    if (await this.#link.stop()) removeCgroup(this.#cgroups, this.#options.cgroupParent);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#disposed = true;
-    (await this.#client.catch(() => undefined))?.close();
-    this.#held.keepOnly(new Set());
-  }
-
-  /** Connects to the monitor, and again when it should die: a new one takes up what runs. */
-  async #connect(): Promise<MonitorClient> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#connectOnce();
-      } catch (e) {
-        // It died between two words.
-        if (attempt === ATTEMPTS) throw e;
-      }
-    }
-  }
-
-  async #connectOnce(): Promise<MonitorClient> {
-    const { execRoot, monitorCommand, log } = this.#options;
-    const { client } = await connectMonitor(execRoot, monitorCommand, {
-      exit: (exit) => this.#exited(exit),
-      held: (monitorPid, held) => this.#held.take(monitorPid, held),
-      released: (what) => this.#held.release(what),
-    });
-    if (client.protocol !== PROTOCOL) {
-      log.warn('the monitor is of another version; it will be replaced when no container runs', {
-        protocol: client.protocol,
-      });
-    }
-    if (client.protocol >= 2) {
-      await client.call({ op: 'return', daemonPid: process.pid, items: this.#held.returned() });
-    }
-    await client.call({ op: 'subscribe' });
-    const { running = [] } = await client.call({ op: 'list' });
-    const execs = running.flatMap((r) => r.execIds.map((execId) => keyOf({ containerId: r.containerId, execId })));
-    this.#loseExecs(new Set(execs));
-    this.#held.keepOnly(new Set([...running.map((r) => r.containerId), ...execs]));
-    const lost = (): void => {
-      if (this.#disposed) return;
-      log.warn('the monitor has gone, starting another');
-      this.#client = this.#connect();
-      this.#client.catch((e: unknown) => log.error('no monitor', { error: messageOf(e) }));
-    };
-    client.closed.then(lost, lost);
-    return client;
-  }
-
-  /** Execs of a monitor that died: their ends can be seen by nobody. */
-  #loseExecs(alive: ReadonlySet<string>): void {
-    for (const [key, exec] of this.#execs) {
-      if (alive.has(key)) continue;
-      this.#exited({ ...exec, code: LOST, oomKilled: false, at: rfc3339Nano(realtimeNanos()) });
-    }
-  }
-
-  #exited(exit: ExitRecord): void {
-    const key = exit.execId === undefined ? exit.containerId : `${exit.containerId}/${exit.execId}`;
-    this.#execs.delete(key);
-    const waiting = this.#starting.get(key);
-    if (waiting !== undefined) {
-      waiting.push(exit);
-      return;
-    }
-    if (this.#listeners.size === 0) this.#undelivered.push(exit);
-    for (const listener of this.#listeners) listener(exit);
-  }
-
-  /** Starts a process. Its exit, which may be known first, is told after the caller has been answered. */
-  async #begin(key: string, operation: Operation): Promise<Result> {
-    const waiting: ExitRecord[] = [];
-    this.#starting.set(key, waiting);
-    try {
-      return await this.#call(operation);
-    } finally {
-      setImmediate(() => {
-        this.#starting.delete(key);
-        for (const exit of waiting) this.#exited(exit);
-      });
-    }
-  }
-
-  /** With a monitor that dies meanwhile, what may be asked twice is asked of the next. */
-  async #call(operation: Operation): Promise<Result> {
-    let asked = operation;
-    for (let attempt = 1; ; attempt++) {
-      const client = await this.#client;
-      try {
-        return await client.call(asked);
-      } catch (e) {
-        if (e instanceof OperationFailed || this.#disposed || attempt === ATTEMPTS) throw e;
-        if (operation.op === 'create' || operation.op === 'exec') throw e;
-        await client.closed;
-        if (operation.op === 'start') {
-          asked = { ...operation, again: true };
-          // Made anew by then, if it was not made.
-          await this.#creating.get(operation.containerId);
-        }
-      }
-    }
+    await this.#link.close();
   }
 
   #get(containerId: string): KnownContainer {

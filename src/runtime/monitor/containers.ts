@@ -32,7 +32,7 @@ import type {
 } from './protocol.ts';
 import type { Reaper } from './reaper.ts';
 import { readState, type SavedContainer, type SavedExec, saveState } from './saved-state.ts';
-import { giveUp, releaseThrough, startFifo } from './start-fifo.ts';
+import { StartGate, startFifo } from './start-fifo.ts';
 
 const SIGKILL = 9;
 
@@ -53,7 +53,7 @@ interface Container {
   /** To be told when it has ended; the exit itself is not recorded then. */
   forgotten?: () => void;
   /** While it is being started. */
-  startFifo?: string;
+  gate?: StartGate;
 }
 
 /** A process that ended while there was no monitor. How, the daemon may know. */
@@ -162,11 +162,12 @@ export class Containers {
     const container = this.#alive.get(containerId);
     const fifo = startFifo(program, containerId);
     if (container !== undefined && fifo !== undefined) {
-      container.startFifo = fifo;
+      const gate = new StartGate(fifo, program);
+      container.gate = gate;
       try {
-        await releaseThrough(fifo, program);
+        await gate.release();
       } finally {
-        delete container.startFifo;
+        delete container.gate;
       }
       return;
     }
@@ -428,7 +429,7 @@ export class Containers {
 
   #ended(containerId: string, container: Container, exit: ProcessExit): void {
     const { operation } = container;
-    if (container.startFifo !== undefined) giveUp(container.startFifo);
+    container.gate?.giveUp();
     const at = rfc3339Nano(realtimeNanos());
     if (operation.sharesPids) {
       for (const pid of cgroupPids(this.#o.cgroups, operation.cgroupPath)) signalPid(pid, SIGKILL);

@@ -14,30 +14,50 @@ export function startFifo(program: RuntimeProgram, containerId: string): string 
 /**
  * Starts a created container as the runtime's own `start` does, without running that: runc's process waits to write a byte
  * to the FIFO (libcontainer, `linuxContainer.exec`), crun's to read one (crun, `libcrun_status_write_exec_fifo`).
- * @throws {Error} if the process ended before
  */
-export async function releaseThrough(path: string, program: RuntimeProgram): Promise<void> {
-  const reading = program.kind === 'runc';
-  // Opening waits for the other side, in a thread.
-  const handle = await open(path, reading ? constants.O_RDONLY : constants.O_WRONLY);
-  try {
-    if (reading) {
-      const { bytesRead } = await handle.read(Buffer.alloc(1), 0, 1);
-      if (bytesRead === 0) throw new Error('cannot start a container that has stopped');
-    } else {
-      await handle.write('\0');
-    }
-    rmSync(path, { force: true });
-  } finally {
-    await handle.close();
-  }
-}
+export class StartGate {
+  readonly #path: string;
+  readonly #reading: boolean;
+  #opened = false;
+  /** The other side, in place of a process that has ended. */
+  #standIn: number | undefined;
 
-/** Lets a `releaseThrough` go whose process has ended. */
-export function giveUp(path: string): void {
-  try {
-    closeSync(openSync(path, constants.O_RDWR | constants.O_NONBLOCK));
-  } catch (e) {
-    if (errnoOf(e) !== 'ENOENT') throw e;
+  constructor(path: string, program: RuntimeProgram) {
+    this.#path = path;
+    this.#reading = program.kind === 'runc';
+  }
+
+  /** @throws {Error} if the process ended before */
+  async release(): Promise<void> {
+    try {
+      // Opening waits for the other side, in a thread.
+      await using handle = await open(this.#path, this.#reading ? constants.O_RDONLY : constants.O_WRONLY);
+      this.#dismiss();
+      if (this.#reading) {
+        const { bytesRead } = await handle.read(Buffer.alloc(1), 0, 1);
+        if (bytesRead === 0) throw new Error('cannot start a container that has stopped');
+      } else {
+        await handle.write('\0');
+      }
+      rmSync(this.#path, { force: true });
+    } finally {
+      this.#dismiss();
+    }
+  }
+
+  /** The process has ended: a `release` that waits for it, or is about to, goes on. */
+  giveUp(): void {
+    if (this.#opened || this.#standIn !== undefined) return;
+    try {
+      this.#standIn = openSync(this.#path, constants.O_RDWR | constants.O_NONBLOCK);
+    } catch (e) {
+      if (errnoOf(e) !== 'ENOENT') throw e;
+    }
+  }
+
+  #dismiss(): void {
+    this.#opened = true;
+    if (this.#standIn !== undefined) closeSync(this.#standIn);
+    this.#standIn = undefined;
   }
 }
