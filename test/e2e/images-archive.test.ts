@@ -109,6 +109,28 @@ test('an imported image is inspected, saved, read by skopeo, and loaded again th
   assert.deepEqual(leftovers(root)['tmp'], []);
 });
 
+test('an archive of an old docker save is loaded: a folder a layer, shared ones as links', {
+  timeout: 60_000,
+}, async (t) => {
+  const root = temporaryRoot(t);
+  await using storage = await open(root);
+  const { images } = await openBench(storage);
+  const script = `
+    mkdir -p tree/etc && echo one > tree/etc/one && tar -C tree -cf one.tar . && mkdir tree2 && echo two > tree2/two && tar -C tree2 -cf two.tar .
+    d1=$(sha256sum one.tar | cut -d' ' -f1) d2=$(sha256sum two.tar | cut -d' ' -f1); mkdir -p old/$d1 old/$d2 old/shared
+    cp one.tar old/$d1/layer.tar; cp two.tar old/$d2/layer.tar; ln -s ../$d1/layer.tar old/shared/layer.tar
+    for d in $d1 $d2 shared; do echo 1.0 > old/$d/VERSION; echo '{}' > old/$d/json; done
+    config() { printf '{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[%s]}}' "$1"; }
+    config '"sha256:'$d1'","sha256:'$d2'"' > old/a.json; config '"sha256:'$d1'"' > old/b.json
+    printf '[{"Config":"a.json","RepoTags":["old/a:1","old/a:2"],"Layers":["%s/layer.tar","%s/layer.tar"]},{"Config":"b.json","RepoTags":null,"Layers":["shared/layer.tar"]}]' $d1 $d2 > old/manifest.json
+    echo '{}' > old/repositories; tar -C old -czf old.tar.gz .`;
+  await sh(script, root);
+  const told = await load(images, join(root, 'old.tar.gz'));
+  assert.match(told, /^Loaded image: old\/a:1\nLoaded image: old\/a:2\nLoaded image ID: sha256:\w+\n$/);
+  assert.equal(storage.layers.list().length, 2, 'the layer below is shared');
+  assert.equal(images.get('old/a:2').chain.length, 2);
+});
+
 test('broken archives are refused in the known words and leave nothing', { timeout: 60_000 }, async (t) => {
   const root = temporaryRoot(t);
   await using storage = await open(root);

@@ -225,6 +225,33 @@ test('Ctrl-C in the middle of a pull leaves the store as it was; a pull that wai
   });
 });
 
+test('a bad layer on top of good ones leaves none of them', { timeout: 60_000 }, async () => {
+  await withRegistry(async (registry) => {
+    const layers = await pushImage(registry, 'team/app', '1', [
+      randomBytes(SIZE),
+      randomBytes(SIZE),
+      randomBytes(1000),
+    ]);
+    const lie = (incoming: IncomingMessage, response: ServerResponse, pass: () => void): void => {
+      if (!incoming.url?.endsWith(layers[2] ?? '')) return pass();
+      setTimeout(() => response.end('something else'), 300);
+    };
+    await withDoor(
+      registry,
+      async ({ host }) => {
+        await withDaemon(async (daemon) => {
+          await importBusybox(daemon.socket);
+          const before = storeDigest(daemon.dataRoot);
+          const outcome = await run(wharfPath, ['pull', '-q', `${host}/team/app:1`], { env: daemon.env });
+          assert.match(outcome.stderr, /^filesystem layer verification failed for digest sha256:\w+\n$/);
+          assert.equal(storeDigest(daemon.dataRoot), before);
+        });
+      },
+      lie,
+    );
+  });
+});
+
 test('search asks version 1 of the protocol, and filters as docker does', { timeout: 60_000 }, async () => {
   const asked: string[] = [];
   const server = createServer((incoming, response) => {

@@ -21,6 +21,9 @@ export interface ImageName {
   readonly id: Digest;
 }
 
+/** An image that somebody was told of is there after a power cut too. */
+const DURABLE = { durable: true };
+
 /** Which images there are, and what they are called: in memory, written through to the database. Knows nothing of containers. */
 export class Catalog {
   readonly manifests: Manifests;
@@ -108,7 +111,7 @@ export class Catalog {
     const id = sha256(text);
     if (!this.#recordOf.has(id)) {
       const parent = image.parent === undefined || image.parent === id ? {} : { parent: image.parent };
-      this.#put(id, { config: text, chain: image.chain, ...parent });
+      this.#db.transaction(() => this.#put(id, { config: text, chain: image.chain, ...parent }), DURABLE);
     }
     return this.get(id);
   }
@@ -121,12 +124,12 @@ export class Catalog {
       this.#names.put(key, { id });
       const record = this.#recordOf.get(id);
       if (record && reference.digest === undefined) this.#put(id, { ...record, lastTagged: new Date().toISOString() });
-    });
+    }, DURABLE);
     this.#nameOf.set(key, { reference: parseReference(key), id });
     return before === id ? undefined : before;
   }
   unname(reference: Reference): void {
-    this.#names.delete(nameKey(reference));
+    this.#db.transaction(() => this.#names.delete(nameKey(reference)), DURABLE);
     this.#nameOf.delete(nameKey(reference));
   }
 
@@ -135,7 +138,7 @@ export class Catalog {
       for (const { reference } of this.names(id)) this.unname(reference);
       this.#images.delete(id);
       this.manifests.forget(id);
-    });
+    }, DURABLE);
     this.#recordOf.delete(id);
     this.#cache.delete(id);
   }

@@ -58,7 +58,7 @@ export async function fetchLayers(
   for (const promise of bringing) promise.catch(() => aborter.abort());
   try {
     let parent: ChainId | null = null;
-    for (const [i, { descriptor, diffId, position }] of wanted.entries()) {
+    for (const [i, { descriptor, position }] of wanted.entries()) {
       const brought = await bringing[i];
       if (brought) {
         await brought.staged.put(parent);
@@ -66,9 +66,10 @@ export async function fetchLayers(
         brought.end();
       }
       parent = position;
-      if (descriptor.mediaType.endsWith('gzip')) {
-        known.record(diffId, { digest: descriptor.digest, sizeBytes: descriptor.size }, reference);
-      }
+    }
+    for (const { descriptor, diffId } of wanted) {
+      if (!descriptor.mediaType.endsWith('gzip')) continue;
+      known.record(diffId, { digest: descriptor.digest, sizeBytes: descriptor.size }, reference);
     }
     return chain;
   } catch (e) {

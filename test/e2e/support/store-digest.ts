@@ -9,7 +9,8 @@ const PARTS = ['blobs', 'layers', 'tmp', 'snapshots', 'volumes'];
 export function storeDigest(dataRoot: string): string {
   const hash = createHash('sha256');
   const visit = (path: string): void => {
-    const stat = lstatSync(path, { bigint: true });
+    const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    if (!stat) return; // it is being removed just now
     hash.update(`${path}\0${stat.mode} ${stat.uid}:${stat.gid} ${stat.rdev} ${stat.mtimeNs}\0`);
     if (stat.isSymbolicLink()) hash.update(readlinkSync(path, 'buffer'));
     else if (stat.isFile()) hash.update(readFileSync(path));
