@@ -161,6 +161,22 @@ export interface Change {
   readonly kind: 'modified' | 'added' | 'deleted';
 }
 
+/** Files of a snapshot whose content is still to be written: that is done while the layer is digested. */
+export interface Filling {
+  /** By path relative to the root. They have their size, mode and owner already. */
+  readonly files: ReadonlyMap<string, AwaitedFile>;
+  /** Writes the content. It ends, well or badly, before anything is removed. */
+  fill(): Promise<void>;
+}
+
+export interface AwaitedFile {
+  readonly mtimeNs: bigint;
+  /** Opens what the file will hold. */
+  open(): number;
+  /** Closes that. @throws if it was changed while it was read */
+  close(fd: number): void;
+}
+
 /**
  * Active file-system states, each with one writer, on top of a committed layer: containers (key = container ID) and build
  * steps. prepare -> mount -> write -> unmount -> commit or remove. Known to the database, so that a crash leaves nothing behind.
@@ -190,7 +206,12 @@ export interface SnapshotStore {
    */
   commit(
     key: string,
-    options?: { readonly mtimeSeconds?: number; readonly exclude?: readonly string[]; readonly keepEmpty?: boolean },
+    options?: {
+      readonly mtimeSeconds?: number;
+      readonly exclude?: readonly string[];
+      readonly keepEmpty?: boolean;
+      readonly filling?: Filling | undefined;
+    },
   ): Promise<Layer | null>;
   /** A tar of the changes in OCI layer form, for `docker commit`; the snapshot goes on. */
   tarOfChanges(key: string): Promise<Readable>;

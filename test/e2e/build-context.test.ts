@@ -116,6 +116,28 @@ test('contexts that are read where they are', { timeout: 240_000 }, async (t) =>
       },
     );
 
+    await t.test('large files, some in the place of others, get into the layer as they are', async () => {
+      const text = (letter: string) => letter.repeat(200_000);
+      using context = folder({
+        Dockerfile:
+          'FROM busybox\nWORKDIR /app\nCOPY one two /app/\nCOPY --chmod=4755 --chown=7:8 one/only /set\nCOPY two/sub /app/sub\n',
+        'one/big': text('a'),
+        'one/only': text('b'),
+        'two/big': text('c'),
+        'two/sub/big': text('d'),
+      });
+      chmodSync(join(context.path, 'one/only'), 0o600);
+      const image = await build(context.path, '--no-cache');
+      assert.equal(await build(context.path), image);
+      const show = 'cd /app; for f in big only sub/big /set; do cut -c1-3 $f; wc -c $f; stat -c "%a %u:%g" $f; done';
+      assert.equal(
+        (await inside(image, 'sh', '-c', show)).replaceAll('\n', ' '),
+        'ccc 200000 big 644 0:0 bbb 200000 only 600 0:0 ddd 200000 sub/big 644 0:0 bbb 200000 /set 4755 7:8',
+      );
+      const saved = await wharf('save', '-o', join(context.path, 'saved.tar'), image);
+      assert.equal(saved.code, 0, 'the layers are what their digests say');
+    });
+
     await t.test('links do not lead out of the context', async () => {
       using elsewhere = folder({ secret: 'secret' });
       using context = folder({ Dockerfile: 'FROM busybox\nCOPY out/secret /\n' });

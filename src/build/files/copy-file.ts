@@ -3,7 +3,7 @@ import { copyFileRange, lsetXattr, lutimeNanos } from '../../linux/index.ts';
 import type { FileSource } from './read-file.ts';
 import { isUnchanged, openUnchanged } from './read-file.ts';
 
-/** A regular file to be copied to a place where nothing is yet. */
+/** A regular file to be copied to a place where nothing is yet, or an empty one. */
 export interface CopyJob {
   readonly source: FileSource;
   /** Absolute. */
@@ -14,6 +14,8 @@ export interface CopyJob {
   readonly mtimeNs: bigint;
   /** `name=hex` */
   readonly xattrs: readonly string[];
+  /** It is there already, with its size, owner and mode. */
+  readonly made?: boolean;
 }
 
 const CHUNK_BYTES = 256 * 1024;
@@ -26,10 +28,15 @@ export function copyFile(job: CopyJob): boolean {
   const { source, to } = job;
   const from = openUnchanged(source);
   if (from === undefined) return false;
+  const finish = (): boolean => {
+    lutimeNanos(to, job.mtimeNs, job.mtimeNs);
+    return isUnchanged(source, from);
+  };
   try {
-    const out = openSync(to, 'wx', 0o600);
+    const out = openSync(to, job.made === true ? 'r+' : 'wx', 0o600);
     try {
       copyContent(from, out);
+      if (job.made === true) return finish();
       // Owner before attributes and mode: chown clears set-uid and capabilities.
       fchownSync(out, job.uid, job.gid);
       setXattrs(to, job.xattrs);
@@ -37,8 +44,7 @@ export function copyFile(job: CopyJob): boolean {
     } finally {
       closeSync(out);
     }
-    lutimeNanos(to, job.mtimeNs, job.mtimeNs);
-    return isUnchanged(source, from);
+    return finish();
   } finally {
     closeSync(from);
   }

@@ -5,6 +5,7 @@ import { stepFailed } from '../errors.ts';
 import { type CopyJob, setXattrs } from './copy-file.ts';
 import { copyFiles } from './file-threads.ts';
 import type { Entry, Fact, FileTree } from './file-tree.ts';
+import type { LateFiles } from './filling.ts';
 import { statOf } from './in-root.ts';
 import type { ModeChange } from './mode-change.ts';
 import { Turn } from './turns.ts';
@@ -21,6 +22,8 @@ export interface CopyOptions {
    * directory that copying has just made shows below `root` too, and is written faster.
    */
   readonly overlay?: { readonly root: string; readonly upper: string } | undefined;
+  /** Takes large files, whose content may come later; only with `overlay`. */
+  readonly late?: LateFiles | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -41,6 +44,7 @@ export class TreeCopier {
    * @throws {WharfError} `BUILD_STEP_FAILED` if a directory meets a file; `CONTEXT_CHANGED`
    */
   async copy(tree: FileTree, entries: readonly Entry[], to: string, shown: string): Promise<void> {
+    const { late } = this.#options;
     const fresh = new Map<string, Entry>();
     const links: [first: string, second: string][] = [];
     const jobs: CopyJob[] = [];
@@ -65,7 +69,10 @@ export class TreeCopier {
         else if (this.#options.dressMerged) dressed.set(place, entry);
       } else {
         if (there?.isDirectory()) throw stepFailed({ message: `cannot replace to directory ${told} with file` });
-        if (there !== undefined) rmSync(place);
+        if (there !== undefined) {
+          rmSync(place);
+          late?.drop(this.#upperOf(place));
+        }
         const inode = stat.nlink > 1n ? `${stat.dev}:${stat.ino}` : undefined;
         const twin = inode === undefined ? undefined : this.#copied.get(inode);
         if (twin !== undefined) links.push([twin, place]);
@@ -74,8 +81,12 @@ export class TreeCopier {
           if (type === S_IF.REG) {
             const to = isNew ? this.#upperOf(place) : place;
             const job = { source: tree.sourceOf(entry), to, ...this.#attributes(entry) };
-            jobs.push(job);
-            paths.set(job, path);
+            if (late?.takes(job, stat.nlink)) {
+              late.make({ ...job, to: this.#upperOf(place) }, to, () => tree.changed(path));
+            } else {
+              jobs.push(job);
+              paths.set(job, path);
+            }
           } else {
             if (type === S_IF.LNK) symlinkSync(readlinkSync(join(tree.root, path)), place);
             else mknod(place, Number(stat.mode), stat.rdev);

@@ -130,8 +130,8 @@ export function copyWork(
         dressMerged: style === 'buildkit',
         parents: step.parents,
       } as const;
-      await placeFiles(scratch, all, placement, session.signal);
-      const layer = await scratch.commit(commitOptions(session));
+      const filling = await placeFiles(scratch, all, placement, session.signal);
+      const layer = await scratch.commit({ ...commitOptions(session), filling });
       return { layer, createdBy: historyOf(all) };
     },
   };

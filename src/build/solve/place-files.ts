@@ -1,10 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { join, posix } from 'node:path';
 import { resolveUser } from '../../runtime/index.ts';
+import type { Filling } from '../../storage/index.ts';
 import type { BuildStyle } from '../contract.ts';
 import { stepFailed } from '../errors.ts';
 import { TreeCopier } from '../files/copy-tree.ts';
 import { extractTar } from '../files/extract-tar.ts';
+import { LateFiles } from '../files/filling.ts';
 import type { ModeChange } from '../files/mode-change.ts';
 import { parseModeChange } from '../files/mode-change.ts';
 import { clamp, makeDirectories, resolveInRoot, statOf } from '../files/in-root.ts';
@@ -36,6 +38,7 @@ export function destinationOf(written: string, workdir: string): string {
 
 /**
  * Writes what was selected into a mounted root file system.
+ * @returns content that is still to be written, when it is made a layer
  * @throws {WharfError} `BUILD_STEP_FAILED`
  */
 export async function placeFiles(
@@ -43,7 +46,7 @@ export async function placeFiles(
   selected: readonly Selected[],
   placement: Placement,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Filling | undefined> {
   const { keyword, destination, owner, mode, parentOwner, dressMerged } = placement;
   const isDirectory = destination.endsWith('/') || placement.parents;
   if (selected.length > 1 && !isDirectory) {
@@ -51,7 +54,9 @@ export async function placeFiles(
       message: `When using ${keyword} with more than one source file, the destination must be a directory and end with a /`,
     });
   }
-  const copier = new TreeCopier({ owner, mode, dressMerged, overlay: { root, upper }, signal });
+  // What is unpacked from an archive could take the place of a file that is not written yet.
+  const late = selected.some(({ archive }) => archive) ? undefined : new LateFiles(upper, signal);
+  const copier = new TreeCopier({ owner, mode, dressMerged, overlay: { root, upper }, late, signal });
   for (const source of selected) {
     const path = resolveInRoot(root, posix.join(destination, source.parents ?? ''));
     const there = statOf(join(root, path));
@@ -78,6 +83,7 @@ export async function placeFiles(
       await copier.copy(source.tree, source.entries, join(root, target), told);
     }
   }
+  return late;
 }
 
 function parentOf(path: string): string {

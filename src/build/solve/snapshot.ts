@@ -1,6 +1,6 @@
 import type { ChainId } from '../../core/digest.ts';
 import { newId } from '../../core/ids.ts';
-import type { Layer, SnapshotStore } from '../../storage/index.ts';
+import type { Filling, Layer, SnapshotStore } from '../../storage/index.ts';
 
 /** In front of every key and ID that a build takes, so that the next start can tell what a crash left. */
 export const BUILD_PREFIX = 'build-';
@@ -16,7 +16,11 @@ export interface Scratch extends AsyncDisposable {
   /** Where the changes are, as overlayfs keeps them. */
   readonly upper: string;
   /** Makes what was written a layer; `null` if that is nothing, unless `keepEmpty`. */
-  commit(options: { readonly mtimeSeconds?: number | undefined; readonly keepEmpty?: boolean }): Promise<Layer | null>;
+  commit(options: {
+    readonly mtimeSeconds?: number | undefined;
+    readonly keepEmpty?: boolean;
+    readonly filling?: Filling | undefined;
+  }): Promise<Layer | null>;
 }
 
 export async function openScratch(snapshots: SnapshotStore, parent: ChainId | null): Promise<Scratch> {
@@ -30,8 +34,8 @@ export async function openScratch(snapshots: SnapshotStore, parent: ChainId | nu
     key,
     root,
     upper: snapshots.directories(key).upper,
-    commit: ({ mtimeSeconds, keepEmpty = false }) =>
-      snapshots.commit(key, { keepEmpty, ...(mtimeSeconds === undefined ? {} : { mtimeSeconds }) }),
+    commit: ({ mtimeSeconds, keepEmpty = false, filling }) =>
+      snapshots.commit(key, { keepEmpty, filling, ...(mtimeSeconds === undefined ? {} : { mtimeSeconds }) }),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }

@@ -5,12 +5,13 @@ import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { chainIds, type ChainId, type DiffId, digestFromHex, sha256 } from '../../core/digest.ts';
-import type { Database, KeptBlob, Layer, LayerFile, LayerStore, StagedLayer } from '../contract.ts';
+import type { Database, Filling, KeptBlob, Layer, LayerFile, LayerStore, StagedLayer } from '../contract.ts';
 import { digestMismatch, layerInUse, layerNotFound } from '../errors.ts';
 import { diskUsageOf } from '../disk-usage.ts';
 import { type Layout, shortName } from '../layout.ts';
 import { syncFileSystem } from '../../linux/index.ts';
 import { compressionOf } from '../tar/decompress.ts';
+import { byteString } from '../tar/entry.ts';
 import { packTree } from '../tar/pack.ts';
 import { layerContents } from './contents.ts';
 import { adoptFromBelow } from './implied.ts';
@@ -130,13 +131,25 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
   async adopt(
     parent: ChainId | null,
     tree: string,
-    options: { readonly sizeBytes: number; readonly clampSeconds?: number | undefined; readonly also: () => void },
+    options: {
+      readonly sizeBytes: number;
+      readonly clampSeconds?: number | undefined;
+      readonly filling?: Filling | undefined;
+      readonly also: () => void;
+    },
   ): Promise<Layer> {
     const clamp = options.clampSeconds === undefined ? {} : { clampSeconds: options.clampSeconds };
-    const [{ diffId, tarBytes }] = await Promise.all([
-      digestTar(packTree(tree, { whiteouts: 'overlay', passing: true, ...clamp })),
-      syncFileSystem(tree),
-    ]);
+    const { filling } = options;
+    const awaited = filling && new Map([...filling.files].map(([name, file]) => [byteString(name), file]));
+    const filled = (async () => {
+      await filling?.fill();
+      await syncFileSystem(tree);
+    })();
+    const digesting = digestTar(packTree(tree, { whiteouts: 'overlay', passing: true, awaited, ...clamp }));
+    // Also if one fails: nobody is to write to the directory any more when it is removed.
+    await Promise.allSettled([filled, digesting]);
+    await filled;
+    const { diffId, tarBytes } = await digesting;
     const made = join(this.#layout.tmp, `layer-${shortName()}`);
     mkdirSync(made, { mode: 0o755 });
     try {

@@ -126,14 +126,7 @@ export class OverlaySnapshotStore implements SnapshotStore {
     };
   }
 
-  async commit(
-    key: string,
-    options: {
-      readonly mtimeSeconds?: number;
-      readonly exclude?: readonly string[];
-      readonly keepEmpty?: boolean;
-    } = {},
-  ): Promise<Layer | null> {
+  async commit(key: string, options: Parameters<SnapshotStore['commit']>[1] = {}): Promise<Layer | null> {
     const record = this.#require(key);
     await this.unmount(key);
     const { upper } = this.directories(key);
@@ -144,6 +137,7 @@ export class OverlaySnapshotStore implements SnapshotStore {
       : await this.#layers.adopt(record.parent, upper, {
           sizeBytes: tidied.sizeBytes,
           clampSeconds: options.mtimeSeconds,
+          filling: options.filling,
           also: () => void this.#records.delete(key),
         });
     if (empty) this.#records.delete(key);

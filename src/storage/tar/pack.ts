@@ -9,6 +9,7 @@ import {
   readSync,
 } from 'node:fs';
 import { errnoOf } from '../../core/errors.ts';
+import type { AwaitedFile } from '../contract.ts';
 import { lgetXattr, llistXattr, majorOf, minorOf } from '../../linux/index.ts';
 import { type ByteString, byteString, diskPath, type EntryType, type TarEntry } from './entry.ts';
 import { paddingOf, tarHeader } from './header.ts';
@@ -31,6 +32,8 @@ export interface PackOptions {
   readonly prefix?: string;
   /** Chunks are good only until the next one is asked for: what only looks at them is spared new memory for each. */
   readonly passing?: boolean;
+  /** Files whose content is still being written, by name: what they will have is read from elsewhere. */
+  readonly awaited?: ReadonlyMap<string, AwaitedFile> | undefined;
   /** Also the root itself, as `./`. */
   readonly root?: boolean;
   /** Every piece of the tar may be overwritten when the next one is asked for: less garbage, for those who are done with it. */
@@ -88,9 +91,11 @@ export function* packTree(root: string, options: PackOptions): Generator<Buffer,
         }
         links.set(inode, name);
       }
-      const entry = describe(path, `${prefix}${name}`, type, stat, options);
+      const awaited = options.awaited?.get(name);
+      const now = awaited === undefined ? stat : { ...stat, mtimeNs: awaited.mtimeNs };
+      const entry = describe(path, `${prefix}${name}`, type, now, options);
       yield* out.add(tarHeader(entry));
-      if (entry.size > 0) yield* out.content(path, entry.size);
+      if (entry.size > 0) yield* out.content(path, entry.size, awaited);
     }
   }
 }
@@ -113,8 +118,8 @@ class Gatherer {
     this.#pieces = [];
     this.#length = 0;
   }
-  *content(path: ByteString, size: number): Generator<Buffer, void, undefined> {
-    const fd = openIfThere(path);
+  *content(path: ByteString, size: number, awaited?: AwaitedFile): Generator<Buffer, void, undefined> {
+    const fd = awaited === undefined ? openIfThere(path) : awaited.open();
     try {
       for (let left = size; left > 0; ) {
         const length = Math.min(left, CHUNK);
@@ -134,7 +139,7 @@ class Gatherer {
         left -= chunk.length;
       }
     } finally {
-      if (fd !== undefined) closeSync(fd);
+      if (fd !== undefined) closeContent(fd, awaited);
     }
     const padding = paddingOf(size);
     if (padding > 0) yield* this.add(Buffer.alloc(padding));
@@ -157,8 +162,8 @@ class PassingGatherer {
     if (this.#length > 0) yield this.#buffer.subarray(0, this.#length);
     this.#length = 0;
   }
-  *content(path: ByteString, size: number): Generator<Buffer, void, undefined> {
-    const fd = openIfThere(path);
+  *content(path: ByteString, size: number, awaited?: AwaitedFile): Generator<Buffer, void, undefined> {
+    const fd = awaited === undefined ? openIfThere(path) : awaited.open();
     let ended = fd === undefined;
     try {
       for (let left = size + paddingOf(size); left > 0; ) {
@@ -178,9 +183,14 @@ class PassingGatherer {
         left -= have;
       }
     } finally {
-      if (fd !== undefined) closeSync(fd);
+      if (fd !== undefined) closeContent(fd, awaited);
     }
   }
+}
+
+function closeContent(fd: number, awaited: AwaitedFile | undefined): void {
+  if (awaited === undefined) closeSync(fd);
+  else awaited.close(fd);
 }
 
 function openIfThere(path: ByteString): number | undefined {
@@ -196,7 +206,7 @@ function describe(
   path: ByteString,
   name: ByteString,
   type: EntryType,
-  stat: BigIntStats,
+  stat: Pick<BigIntStats, 'mode' | 'uid' | 'gid' | 'size' | 'rdev' | 'mtimeNs'>,
   options: PackOptions,
 ): TarEntry {
   const device = type === 'char' || type === 'block';
@@ -247,7 +257,7 @@ export function isOpaque(path: ByteString): boolean {
   return value !== undefined && value.toString() === 'y';
 }
 
-function mtimeOf(stat: BigIntStats, options: PackOptions): bigint {
+function mtimeOf(stat: Pick<BigIntStats, 'mtimeNs'>, options: PackOptions): bigint {
   let nanos = stat.mtimeNs;
   if (!options.nanoseconds) nanos -= ((nanos % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
   if (options.clampSeconds !== undefined) {
