@@ -73,6 +73,47 @@ test("a table of somebody's own that drops is told of, with what mends it, and l
   ]);
 });
 
+test('beside firewalld published ports answer; for the way out its own command is told', {
+  timeout: 60_000,
+}, async () => {
+  const said = await onOwnHost(`
+    const { writeFileSync, rmSync } = await import('node:fs');
+    const lab = await openLab();
+    const outside = await neighbour(lab);
+    await lab.serve(outside, 8080, 'seen');
+    const { near, far, ask } = await pair(lab);
+    const one = await lab.container(near);
+    // As firewalld 1.3 has it, with nobody in any zone.
+    const rules = lab.execRoot + '/firewalld.nft';
+    writeFileSync(rules, \`table inet firewalld {
+      chain filter_FORWARD {
+        type filter hook forward priority filter + 10; policy accept;
+        ct state { established, related } accept
+        ct status dnat accept
+        iifname "lo" accept
+        ct state invalid drop
+        jump filter_FORWARD_ZONES
+        reject with icmpx admin-prohibited
+      }
+      chain filter_FORWARD_ZONES { }
+    }\`);
+    const told = async () => { while (lab.networks.warnings().length === 0) await new Promise((resolve) => setImmediate(resolve)); return lab.networks.warnings()[0]; };
+    sh('nft -f ' + rules);
+    rmSync(rules);
+    say((await told()).replaceAll(near.bridge, 'NEAR').replaceAll(far.bridge, 'FAR'));
+    say(await ask(), await lab.ask(one.netns, '203.0.113.2', 8080));
+    // What the command does.
+    for (const bridge of [near.bridge, far.bridge]) sh('nft add rule inet firewalld filter_FORWARD_ZONES iifname ' + bridge + ' accept');
+    say(await ask(), await lab.ask(one.netns, '203.0.113.2', 8080));
+    for (const end of ends) await end();
+  `);
+  assert.deepEqual(said, [
+    'firewalld rejects forwarded packets of bridges that are in no zone: firewall-cmd --zone=trusted --add-interface=NEAR --add-interface=FAR',
+    'served EHOSTUNREACH',
+    'served seen 203.0.113.1',
+  ]);
+});
+
 test('without the library the program does the same', { timeout: 60_000 }, async () => {
   const said = await onOwnHost(`
     const { Nft } = await import(process.env.LINUX);
