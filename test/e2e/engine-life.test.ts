@@ -147,6 +147,20 @@ test("events come in Docker's order", { timeout: 60_000 }, async () => {
   ]);
 });
 
+test('who asks too late for the end of a container that removed itself is told it all the same', {
+  timeout: 60_000,
+}, async () => {
+  const id = await create({ cmd: ['sh', '-c', 'exit 7'], host: { AutoRemove: true } });
+  await events(id, 'destroy', () => opened.engine.containers.start(id));
+  const { containers } = opened.engine;
+  await assert.rejects(containers.inspect(id, { size: false }), /No such container/);
+  for (const ref of [id, id.slice(0, 12)]) {
+    const { done } = await containers.wait(ref, 'not-running', never);
+    assert.deepEqual(await done, { StatusCode: 7 });
+  }
+  await assert.rejects(containers.wait(id.slice(0, 5), 'not-running', never), /No such container/);
+});
+
 for (const [name, cmd, code, message] of [
   ['a program that is not there', ['nope'], 127, /executable file not found in \$PATH/],
   ['a directory', ['/etc'], 126, /permission denied|is a directory/],

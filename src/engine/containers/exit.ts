@@ -64,6 +64,7 @@ async function exitLocked(ctx: Context, exit: ExitRecord): Promise<void> {
   ctx.waiters.exited(id, { exitCode: exit.code });
   if (delay !== null) scheduleRestart(ctx, after, delay);
   else if (record.hostConfig.AutoRemove && !ctx.held.has(id)) {
+    ctx.waiters.remember(id, { exitCode: exit.code });
     // Who has waited for the removal is answered when nobody else can meet the container any more; the rest comes after.
     await removeLocked(ctx, after, true, async () => {
       await answered();

@@ -96,6 +96,10 @@ export function createContainers(ctx: Context): Containers {
       if (!['not-running', 'next-exit', 'removed'].includes(condition)) {
         throw invalidParameter({ message: `invalid condition: "${condition}"` });
       }
+      const gone = ctx.waiters.remembered(ref);
+      if (gone !== undefined && ctx.store.find(ref) === undefined) {
+        return { done: Promise.resolve({ StatusCode: gone.exitCode }) };
+      }
       const { id, state } = ctx.store.lookup(ref);
       if (condition === 'not-running' && !isLive(state) && state.kind !== 'restarting') {
         return { done: Promise.resolve({ StatusCode: exitCodeOf(state) }) };

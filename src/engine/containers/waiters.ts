@@ -10,9 +10,12 @@ interface Waiter {
   readonly resolve: (ended: Ended) => void;
 }
 
+const REMEMBERED_MS = 10_000;
+
 /** Who waits for the end of which container. */
 export class Waiters {
   readonly #waiting = new Map<string, Set<Waiter>>();
+  readonly #remembered = new Map<string, Ended>();
 
   /**
    * Resolves at the next exit (or removal), or at the removal. Waiting begins at once, not when the promise is awaited.
@@ -33,6 +36,22 @@ export class Waiters {
         { once: true },
       );
     });
+  }
+
+  /**
+   * A container removes itself when it ends. Clients that wait for it behind its start (dockerode's `run` does) may come too
+   * late: for a while they are still told how it ended.
+   */
+  remember(containerId: string, ended: Ended): void {
+    this.#remembered.set(containerId, ended);
+    setTimeout(() => this.#remembered.delete(containerId), REMEMBERED_MS).unref();
+  }
+
+  /** How a container ended that is gone by itself; by its ID, in full or short. */
+  remembered(ref: string): Ended | undefined {
+    if (!/^[0-9a-f]{12,64}$/.test(ref)) return undefined;
+    for (const [id, ended] of this.#remembered) if (id.startsWith(ref)) return ended;
+    return undefined;
   }
 
   exited(containerId: string, ended: Ended): void {

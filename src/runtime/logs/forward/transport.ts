@@ -143,12 +143,22 @@ async function connectedByTls(
   const socket = connect({
     host,
     port,
-    ...(caFile === undefined ? {} : { ca: readFileSync(caFile) }),
-    ...(certFile === undefined ? {} : { cert: readFileSync(certFile) }),
-    ...(keyFile === undefined ? {} : { key: readFileSync(keyFile) }),
+    ...(caFile === undefined ? {} : { ca: pemFile(caFile) }),
+    ...(certFile === undefined ? {} : { cert: pemFile(certFile) }),
+    ...(keyFile === undefined ? {} : { key: pemFile(keyFile) }),
     rejectUnauthorized: !skipVerify,
   });
   return await connected(socket, 'secureConnect', tcp({ host, port }));
+}
+
+function pemFile(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new Error(`cannot read the syslog TLS file ${path}: ${wordsOf(cause as Error).replace(/^connect: /, '')}`, {
+      cause,
+    });
+  }
 }
 
 /** Waits for a connection. @throws {Error} worded as Docker's, `dial tcp HOST:PORT: connect: connection refused` */
@@ -175,5 +185,6 @@ function tcp({ host, port }: { readonly host: string; readonly port: number }): 
 function wordsOf(error: Error): string {
   const { errno } = error as NodeJS.ErrnoException;
   const words = errno === undefined ? undefined : getSystemErrorMap().get(errno)?.[1];
-  return words === undefined ? error.message : `connect: ${words}`;
+  // Of a certificate Node goes on with advice for its own users.
+  return words === undefined ? (error.message.split(';')[0] ?? '') : `connect: ${words}`;
 }
