@@ -144,6 +144,14 @@ export class RegistryClient implements Disposable {
     return { bytes, mediaType, digest };
   }
 
+  /** What a tag means now, without fetching it; `undefined` if the registry does not tell. Counts in no rate limit that we know. */
+  async digestOf(tag: string): Promise<Digest | undefined> {
+    const answer = await this.#send(`manifests/${tag}`, { method: 'HEAD', headers: { accept: ACCEPT } });
+    answer.resume();
+    const digest = answer.headers['docker-content-digest'];
+    return answer.statusCode === 200 && typeof digest === 'string' && isDigest(digest) ? digest : undefined;
+  }
+
   /**
    * A blob, checked while it is read: the stream fails at its end if bytes differ from the digest. Nothing is asked before the
    * first byte is wanted; where a connection breaks, the next one goes on.

@@ -101,7 +101,12 @@ test('pulls at the same time fetch each layer once; only missing layers are fetc
         const output = await ok(daemon, 'pull', `${host}/team/app:3`);
         assert.equal(output.match(/Already exists/g)?.length, 3);
         assert.deepEqual(blobsOf(asked, [...layers, third ?? '']), [0, 0, 0, 1]);
+        asked.length = 0;
         assert.match(await ok(daemon, 'pull', `${host}/team/app:3`), /Image is up to date/);
+        assert.deepEqual(
+          asked.filter((line) => line.includes('manifests')),
+          ['HEAD team/app/manifests/3'],
+        );
 
         // All tags; by digest; quietly.
         await ok(

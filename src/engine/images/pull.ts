@@ -94,6 +94,12 @@ async function pullOne(
   signal: AbortSignal,
 ): Promise<void> {
   const wanted = reference.digest ?? reference.tag ?? 'latest';
+  const same = await stillNamed(parts, client, reference, platform);
+  if (same) {
+    onMessage({ status: `Pulling from ${reference.repository}`, id: wanted });
+    tellPulled(parts, reference, same, true, onMessage);
+    return;
+  }
   const served = await explained(reference, () => client.manifest(wanted));
   const chosen = await choose(client, served, platform);
   onMessage({ status: `Pulling from ${reference.repository}`, id: wanted });
@@ -106,14 +112,42 @@ async function pullOne(
   const name = { ...reference, tag: undefined, digest: served.digest };
   parts.catalog.name(name, image.id);
   if (reference.digest === undefined) parts.tag(reference, image.id);
-  parts.publish({
+  const upToDate = known !== undefined && (before === image.id || reference.digest !== undefined);
+  tellPulled(parts, reference, served.digest, upToDate, onMessage);
+}
+
+/**
+ * The digest that a tag has had before and still has, if its image is here and is for this platform: registries count those who
+ * fetch manifests, not those who only ask.
+ */
+async function stillNamed(
+  { catalog }: PullParts,
+  client: RegistryClient,
+  reference: Reference,
+  platform: Platform,
+): Promise<Digest | undefined> {
+  const id = reference.tag === undefined || reference.digest !== undefined ? undefined : catalog.named(reference);
+  const image = id === undefined ? undefined : catalog.byId(id);
+  if (!image || bestFor(platform, [{ platform: image.config }]) === undefined) return undefined;
+  const digest = await client.digestOf(reference.tag ?? 'latest');
+  if (digest === undefined) return undefined;
+  return catalog.named({ ...reference, tag: undefined, digest }) === image.id ? digest : undefined;
+}
+
+function tellPulled(
+  { publish }: PullParts,
+  reference: Reference,
+  digest: Digest,
+  upToDate: boolean,
+  onMessage: OnMessage,
+): void {
+  publish({
     type: 'image',
     action: 'pull',
     id: familiar(reference),
     attributes: { name: familiarName(reference) },
   });
-  onMessage({ status: `Digest: ${served.digest}` });
-  const upToDate = known !== undefined && (before === image.id || reference.digest !== undefined);
+  onMessage({ status: `Digest: ${digest}` });
   const verdict = upToDate ? 'Image is up to date' : 'Downloaded newer image';
   onMessage({ status: `Status: ${verdict} for ${familiar(reference)}` });
 }
