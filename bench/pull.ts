@@ -1,10 +1,20 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createReadStream, type ReadStream, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  createReadStream,
+  type ReadStream,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { TestDaemon } from '../test/e2e/support/daemon.ts';
+import { TestDaemon } from '../test/e2e/support/daemon.ts';
 import { wharfPath } from './installed.ts';
 import { report, timed } from './support.ts';
 
@@ -16,6 +26,8 @@ const SOURCES = [
   [new URL('../node_modules', import.meta.url).pathname],
 ];
 const TARGET = 1.3;
+const ROUNDS = 3;
+const POOL = ['--default-address-pool', 'base=10.217.0.0/16,size=24'];
 const MEMORY_TARGET_MB = 300;
 
 /** Pull and push of a large image at a registry on loopback, against unpacking the same layers side by side with zcat and tar. */
@@ -47,36 +59,44 @@ export async function benchPull(daemon: TestDaemon): Promise<void> {
       const ms = timed('sh', ['-c', `${parallel}\nwait`]);
       return ms;
     };
-    // Nothing is deleted in between: ext4 takes long to reuse what was just freed.
-    const floor = Math.min(unpack(), unpack());
+    // In turn, so that a noisy minute hits both; nothing is deleted in between, as ext4 takes long to reuse what was just freed.
     const env = daemon.env;
-    const pull = timed(wharfPath, ['pull', '-q', name], env);
-    report('wharf pull of a large image', pull, floor, 'zcat | tar x of its layers side by side', TARGET);
-    const peak = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${daemon.pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+    const floors: number[] = [];
+    const pulls: number[] = [];
+    const peaks: number[] = [];
+    for (let i = 0; i < ROUNDS; i++) {
+      floors.push(unpack());
+      const cold = i === ROUNDS - 1 ? daemon : new TestDaemon(join(work, `cold-${i}`), POOL);
+      if (cold !== daemon) {
+        mkdirSync(cold.directory);
+        await cold.start();
+      }
+      pulls.push(timed(wharfPath, ['pull', '-q', name], cold.env));
+      peaks.push(Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${cold.pid}/status`, 'utf8'))?.[1] ?? 0) / 1024);
+      if (cold !== daemon) await cold.stop();
+    }
+    const best = Math.min(...pulls);
+    report('wharf pull of a large image', best, Math.min(...floors), 'zcat | tar x of its layers side by side', TARGET);
+    const peak = Math.max(...peaks);
     console.log(
       `peak memory of the daemon: ${peak.toFixed(0)} MB; target below ${MEMORY_TARGET_MB}: ${peak < MEMORY_TARGET_MB ? 'ok' : 'MISSED'}`,
     );
     const again = timed(wharfPath, ['pull', '-q', name], env);
     console.log(`pull of what is here already: ${again.toFixed(0)} ms`);
+    await secondPull(
+      daemon,
+      registry,
+      layers.map(({ file }) => file),
+    );
     timed(wharfPath, ['tag', name, `${registry.host}/other/large:1`], env);
     console.log(
       `push of it (blobs are there): ${timed(wharfPath, ['push', '-q', `${registry.host}/other/large:1`], env).toFixed(0)} ms`,
     );
-    const fresh = await startRegistry(join(work, 'fresh'));
-    try {
-      timed(wharfPath, ['tag', name, `${fresh.host}/bench/large:1`], env);
-      const push = timed(wharfPath, ['push', '-q', `${fresh.host}/bench/large:1`], env);
-      const gzip = layers.map(({ file }) => `zcat ${file} | gzip -6 > /dev/null &`).join('\n');
-      report(
-        'wharf push of a large image',
-        push,
-        timed('sh', ['-c', `${gzip}\nwait`]),
-        'gzip of its layers side by side',
-        TARGET,
-      );
-    } finally {
-      await fresh.stop();
-    }
+    await pushOfOwn(
+      daemon,
+      join(work, 'own'),
+      layers.map(({ file }) => file),
+    );
     timed(wharfPath, ['rmi', '-f', name], env);
   } finally {
     await registry.stop();
@@ -84,8 +104,52 @@ export async function benchPull(daemon: TestDaemon): Promise<void> {
   }
 }
 
+/** An image that shares all but one layer: only that one moves. */
+async function secondPull(daemon: TestDaemon, registry: Registry, files: readonly string[]): Promise<void> {
+  const extra = join(daemon.directory, 'pull', 'extra.gz');
+  execFileSync('sh', ['-c', `tar -C /usr/share -c doc 2>/dev/null | gzip -2 > ${extra}`]);
+  await publish(registry.host, 'bench/second', [...files.slice(0, -1), extra]);
+  const before = registry.sent();
+  const ms = timed(wharfPath, ['pull', '-q', `${registry.host}/bench/second:1`], daemon.env);
+  const moved = registry.sent() - before;
+  const [layer, slack] = [statSync(extra).size, 64 * 1024];
+  const verdict = moved <= layer + slack ? 'ok' : 'MISSED';
+  console.log(
+    `pull of an image that shares all layers but one: ${ms.toFixed(0)} ms, ${moved} bytes read for a layer of ${layer}: ${verdict}`,
+  );
+}
+
+/**
+ * An image that was made here, so that all must be compressed. Docker 28.5 took 11.0 s where gzip (its default level) of the
+ * same layers, two at a time, took some 17 s.
+ */
+async function pushOfOwn(daemon: TestDaemon, data: string, files: readonly string[]): Promise<void> {
+  const { env } = daemon;
+  const context = join(daemon.directory, 'pull', 'context');
+  mkdirSync(context);
+  const adds = files.map((file, i) => {
+    linkSync(file, join(context, `${i}.tar.gz`));
+    return `ADD ${i}.tar.gz /${i}`;
+  });
+  writeFileSync(join(context, 'Dockerfile'), ['FROM scratch', ...adds, ''].join('\n'));
+  const registry = await startRegistry(data);
+  try {
+    const own = `${registry.host}/bench/own:1`;
+    timed(wharfPath, ['build', '-q', '-t', own, context], env);
+    const push = timed(wharfPath, ['push', '-q', own], env);
+    const gzip = files.map((file) => `zcat ${file} | gzip -6 > /dev/null &`).join('\n');
+    const floor = timed('sh', ['-c', `${gzip}\nwait`]);
+    report('wharf push of an image made here', push, floor, 'gzip -6 of its layers side by side', 1);
+    timed(wharfPath, ['rmi', '-f', own], env);
+  } finally {
+    await registry.stop();
+  }
+}
+
 interface Registry {
   readonly host: string;
+  /** Bytes that it has written so far, to clients and files. */
+  sent(): number;
   stop(): Promise<void>;
 }
 
@@ -100,7 +164,8 @@ async function startRegistry(data: string): Promise<Registry> {
     child.kill('SIGTERM');
     await ended;
   };
-  return { host: /http:\/\/(\S+)/.exec(line)?.[1] ?? '', stop };
+  const sent = (): number => Number(/wchar: (\d+)/.exec(readFileSync(`/proc/${child.pid}/io`, 'utf8'))?.[1] ?? 0);
+  return { sent, host: /http:\/\/(\S+)/.exec(line)?.[1] ?? '', stop };
 }
 
 /** Puts layers into a registry as an image. */

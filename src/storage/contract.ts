@@ -33,6 +33,8 @@ export interface Database {
    * may lose the last moments.
    */
   transaction<T>(fn: () => T, options?: { readonly durable?: boolean }): T;
+  /** Resolves when all that was committed until now survives a power cut; some milliseconds, shared by all who wait. */
+  synced(): Promise<void>;
 }
 export interface Collection<T> {
   get(key: string): T | undefined;

@@ -1,3 +1,4 @@
+import { closeSync, fdatasync, openSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Collection, Database } from './contract.ts';
 import { dataRootTooNew, noSpaceLeft } from './errors.ts';
@@ -16,6 +17,9 @@ export class SqliteDatabase implements Database {
   #durable = false;
   #syncsFull = false;
   readonly #path: string;
+  #log: number | undefined;
+  #sync: Promise<void> | undefined;
+  #nextSync: Promise<void> | undefined;
   readonly #reserve: Reserve | undefined;
 
   /**
@@ -102,7 +106,27 @@ export class SqliteDatabase implements Database {
     }
   }
 
+  synced(): Promise<void> {
+    // What is committed while one sync is under way is the next one's.
+    return (this.#nextSync ??= (this.#sync ?? Promise.resolve())
+      .catch(() => undefined)
+      .then(() => {
+        this.#nextSync = undefined;
+        this.#sync = this.#syncLog();
+        return this.#sync;
+      }));
+  }
+
+  #syncLog(): Promise<void> {
+    const fd = (this.#log ??= openSync(`${this.#path}-wal`, 'r'));
+    return new Promise((resolve, reject) => {
+      fdatasync(fd, (e) => (e ? reject(e) : resolve()));
+    });
+  }
+
   close(): void {
+    if (this.#log !== undefined) closeSync(this.#log);
+    this.#log = undefined;
     this.#db.close();
   }
 }

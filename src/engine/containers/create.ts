@@ -113,6 +113,7 @@ export async function create(
   ctx.store.put(record);
   undo.move();
   publish(ctx, record, 'create');
+  await ctx.options.storage.db.synced(); // who is told its ID finds it again, whatever happens to the machine
   return { id, warnings: [...platformWarnings(request, image), ...warnings, ...warningsFor(host)] };
 }
 

@@ -33,7 +33,7 @@ export async function removeLocked(
   ctx.health.forget(id);
   publish(ctx, record, 'destroy');
   ctx.waiters.removed(id, { exitCode });
-  if (behind === undefined) return;
+  if (behind === undefined) return await ctx.options.storage.db.synced();
   await behind();
   try {
     await removeFiles(ctx, record);

@@ -49,6 +49,7 @@ export function createNetworkService(ctx: Context): NetworkService {
     await networks.removeNetwork(network.id);
     ctx.book.delete(network.id);
     publish(network, 'destroy');
+    await ctx.options.storage.db.synced();
   }
 
   return {
@@ -65,6 +66,7 @@ export function createNetworkService(ctx: Context): NetworkService {
         }
         ctx.book.put(network);
         publish(network, 'create');
+        await ctx.options.storage.db.synced();
         return { Id: network.id, Warning: '' };
       }),
 

@@ -1,5 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 
 /** A small ext4 file system of its own in a file, on a loop device. Nothing outside of `directory` is touched. */
@@ -40,24 +51,30 @@ export class Disk {
 
   /** All that is mounted below it goes too, deepest first. Success means "it is not mounted". */
   unmount(): void {
-    for (const path of mountsBelow(this.mountpoint)) {
-      for (let tries = 0; ; tries++) {
-        try {
-          sh('umount', path);
-          break;
-        } catch (e) {
-          // Processes that were killed a moment ago hold it until the kernel is done with them.
-          if (tries === 100) throw e;
-          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
-        }
-      }
-    }
+    // Processes that were killed a moment ago hold it until the kernel is done with them.
+    for (const path of mountsBelow(this.mountpoint)) patiently(() => sh('umount', path));
   }
 
-  /** Repairs what an error or a power cut left, as a machine does when it boots. @throws {Error} what cannot be repaired */
-  repair(): void {
+  /** Mounts it anew, as a machine does when it boots: what the kernel had in memory is gone. */
+  reboot(options: { readonly repair?: boolean } = {}): void {
+    this.unmount();
+    const device = this.#device;
+    if (device !== undefined && isAlive(device)) {
+      // Somebody's mount namespace still holds the old one: the bytes that reached the disk go on as another one.
+      const next = `${this.#image}.next`;
+      sh('cp', '--sparse=always', this.#image, next);
+      sh('losetup', '--detach', device);
+      this.#device = undefined;
+      renameSync(next, this.#image);
+    }
+    if (options.repair === true) this.#repair();
+    this.mount();
+  }
+
+  /** @throws {Error} what cannot be repaired */
+  #repair(): void {
     try {
-      sh('e2fsck', '-fy', this.#device ?? this.#image);
+      sh('e2fsck', '-fy', this.#image);
     } catch (e) {
       // 1: errors were corrected.
       if ((e as { status?: number }).status !== 1) throw e;
@@ -101,13 +118,44 @@ export class Disk {
     const file = join(this.mountpoint, 'power');
     writeFileSync(file, '');
     // EXT4_IOC_SHUTDOWN with EXT4_GOING_FLAGS_NOLOGFLUSH
-    sh('perl', '-e', 'open(F, "<", $ARGV[0]) or die; ioctl(F, 0x8004587d, pack("L", 2)) or die "ioctl: $!"', file);
+    sh(
+      'perl',
+      '-e',
+      'open(F, "<", $ARGV[0]) or die; $how = pack("L", 2); ioctl(F, 0x8004587d, $how) or die "ioctl: $!"',
+      file,
+    );
   }
 
   [Symbol.dispose](): void {
     this.unmount();
+    for (const path of mountsBelow(this.#directory)) sh('umount', path);
     if (this.#device !== undefined) sh('losetup', '--detach', this.#device);
     rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+/** Whether a file system on it is mounted anywhere, after some patience. */
+function isAlive(device: string): boolean {
+  try {
+    patiently(() => {
+      if (existsSync(`/sys/fs/ext4/${basename(device)}`)) throw new Error('still there');
+    }, 20);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** Again and again, every 50 ms. @throws what it threw last */
+function patiently(attempt: () => void, most = 200): void {
+  for (let tries = 1; ; tries++) {
+    try {
+      attempt();
+      return;
+    } catch (e) {
+      if (tries >= most) throw e;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    }
   }
 }
 

@@ -19,9 +19,8 @@ export const readOnly: Scenario = () =>
 
     await lab.wharf('kill', 'sleeper');
     await lab.daemon.stop();
-    lab.disk.unmount();
-    lab.disk.repair();
-    lab.disk.mount();
+    lab.killAll();
+    lab.disk.reboot({ repair: true });
     await lab.daemon.start();
     if ((await lab.expect('images', '-q', '--no-trunc')) !== images) lab.fail('images are not what they were');
     if ((await lab.expect('run', '--rm', lab.pulled)) !== '7') lab.fail('the image does not run any more');
