@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { descriptorOf, openPidfd, startTimeOf, terminalNumber } from '../linux/index.ts';
-import type { Held, Returned } from './monitor/protocol.ts';
+import { type Held, keyOf, type Returned } from './monitor/protocol.ts';
 
 interface Holding {
   readonly what: { readonly containerId: string; readonly execId?: string | undefined };
@@ -56,10 +56,6 @@ export class HeldStdio {
   keepOnly(keys: ReadonlySet<string>): void {
     for (const [key, { what }] of this.#held) if (!keys.has(key)) this.release(what);
   }
-}
-
-export function keyOf(what: { readonly containerId: string; readonly execId?: string | undefined }): string {
-  return what.execId === undefined ? what.containerId : `${what.containerId}/${what.execId}`;
 }
 
 function tryOpen(path: string, how: number): number | undefined {

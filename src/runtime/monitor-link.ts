@@ -1,13 +1,14 @@
 import { messageOf } from '../core/errors.ts';
 import { realtimeNanos } from '../linux/index.ts';
 import type { ExitRecord, RuntimeOptions } from './contract.ts';
-import { HeldStdio, keyOf } from './held-stdio.ts';
+import { HeldStdio } from './held-stdio.ts';
 import { rfc3339Nano } from './logs/encode-lines.ts';
 import { type MonitorClient, OperationFailed } from './monitor-client.ts';
 import { connectMonitor } from './monitor-process.ts';
 import {
   type CreateOperation,
   type ExecOperation,
+  keyOf,
   type Operation,
   PROTOCOL,
   type Result,

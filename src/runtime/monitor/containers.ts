@@ -1,89 +1,39 @@
-import { closeSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Socket } from 'node:net';
 import { errnoOf } from '../../core/errors.ts';
-import {
-  cgroupPids,
-  type CgroupHost,
-  descriptorOf,
-  exitOfPidfd,
-  oomKills,
-  type ProcessExit,
-  realtimeNanos,
-  signalPidfd,
-  startTimeOf,
-} from '../../linux/index.ts';
+import { cgroupPids, oomKills, type ProcessExit, realtimeNanos, signalPidfd, startTimeOf } from '../../linux/index.ts';
 import { rfc3339Nano } from '../logs/encode-lines.ts';
 import type { ExitRecord } from '../contract.ts';
 import type { Attacher } from './attachers.ts';
-import type { ExitStore } from './exit-store.ts';
+import type { Container, ContainersOptions, Exec } from './container.ts';
+import { EarlyClients } from './early-clients.ts';
 import { launch, runRuntime } from './launch.ts';
-import { LOST, pidfdOf, watch, zombie } from './orphans.ts';
+import { LOST, pidfdOf, watch } from './orphans.ts';
 import { ProcessIo } from './process-io.ts';
-import type {
-  CreateOperation,
-  ExecOperation,
-  Held,
-  Opened,
-  Returned,
-  Running,
-  RuntimeProgram,
-  Size,
+import {
+  type CreateOperation,
+  type ExecOperation,
+  type Held,
+  type Opened,
+  type Returned,
+  type Running,
+  type RuntimeProgram,
+  type Size,
+  keyOf,
 } from './protocol.ts';
-import type { Reaper } from './reaper.ts';
 import { readState, type SavedContainer, type SavedExec, saveState } from './saved-state.ts';
 import { StartGate, startFifo } from './start-fifo.ts';
+import { Unsettled } from './unsettled.ts';
 
 const SIGKILL = 9;
-
-interface Exec {
-  readonly pid: number;
-  readonly startTime: string;
-  readonly io: ProcessIo;
-}
-
-interface Container {
-  readonly operation: CreateOperation;
-  readonly pid: number;
-  readonly startTime: string;
-  readonly io: ProcessIo;
-  readonly execs: Map<string, Exec>;
-  /** Set for a container that an earlier monitor started. */
-  readonly pidfd?: number;
-  /** To be told when it has ended; the exit itself is not recorded then. */
-  forgotten?: () => void;
-  /** While it is being started. */
-  gate?: StartGate;
-}
-
-/** A process that ended while there was no monitor. How, the daemon may know. */
-interface Ended {
-  readonly io: ProcessIo;
-  readonly settle: (exit: ProcessExit) => void;
-  exit?: ProcessExit;
-}
-
-export interface ContainersOptions {
-  /** A directory a container below it. */
-  readonly directory: string;
-  /** For sockets, whose names must be short. */
-  readonly socketDirectory: string;
-  readonly cgroups: CgroupHost;
-  readonly reaper: Reaper;
-  readonly exits: ExitStore;
-  readonly onExit: (exit: ExitRecord) => void;
-  readonly onHeld: (held: Held) => void;
-  readonly onReleased: (what: { readonly containerId: string; readonly execId?: string | undefined }) => void;
-  readonly warn: (event: string, fields: Record<string, unknown>) => void;
-}
 
 /** All containers that this monitor holds, from their creation to their end. */
 export class Containers {
   readonly #o: ContainersOptions;
   readonly #alive = new Map<string, Container>();
-  /** Clients that came before their process, by container or container/exec. */
-  readonly #early = new Map<string, Attacher[]>();
-  readonly #unsettled = new Map<string, Ended>();
+  readonly #early = new EarlyClients();
+  readonly #unsettled = new Unsettled();
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #creating = new Map<string, Promise<number>>();
 
@@ -145,7 +95,7 @@ export class Containers {
         saveState(join(directory, 'state.json'), { operation, pid, startTime });
         this.#alive.set(containerId, container);
         this.#tellHeld(containerId);
-        this.#admit(containerId, io);
+        this.#early.admit(containerId, io);
         this.#o.reaper.wait(pid, (exit) => this.#ended(containerId, container, exit));
         return pid;
       });
@@ -200,7 +150,7 @@ export class Containers {
         saveState(join(directory, 'state.json'), { operation: rest, pid, startTime });
         container.execs.set(execId, { pid, startTime, io });
         this.#tellHeld(containerId, execId);
-        this.#admit(`${containerId}/${execId}`, io);
+        this.#early.admit(keyOf(operation), io);
         const known = this.#o.reaper.wait(pid, (exit) => this.#execEnded(container, execId, io, exit));
         if (!known) this.#execEnded(container, execId, io, { code: LOST, signal: undefined });
         return pid;
@@ -238,10 +188,14 @@ export class Containers {
   }
 
   resize(containerId: string, execId: string | undefined, size: Size): void {
-    const container = this.#alive.get(containerId);
-    const io = execId === undefined ? container?.io : container?.execs.get(execId)?.io;
+    const io = this.#ioOf(containerId, execId);
     if (io === undefined) throw new Error('there is no such process');
     io.resize(size);
+  }
+
+  #ioOf(containerId: string, execId: string | undefined): ProcessIo | undefined {
+    const container = this.#alive.get(containerId);
+    return execId === undefined ? container?.io : container?.execs.get(execId)?.io;
   }
 
   /** What the client is told first. It is given its bytes by `attach` right after. */
@@ -253,8 +207,7 @@ export class Containers {
   /** Attaches now, or as soon as the process is there. */
   attach(containerId: string, client: Attacher): void {
     const { execId } = client.options;
-    const container = this.#alive.get(containerId);
-    const io = execId === undefined ? container?.io : container?.execs.get(execId)?.io;
+    const io = this.#ioOf(containerId, execId);
     if (io !== undefined) {
       io.attach(client);
       return;
@@ -263,26 +216,11 @@ export class Containers {
       client.socket.end();
       return;
     }
-    const key = execId === undefined ? containerId : `${containerId}/${execId}`;
-    const clients = this.#early.get(key) ?? [];
-    clients.push(client);
-    this.#early.set(key, clients);
-    client.socket.once('close', () => {
-      const left = (this.#early.get(key) ?? []).filter((other) => other !== client);
-      if (left.length === 0) this.#early.delete(key);
-      else this.#early.set(key, left);
-    });
-    // With stdin to come its bytes stay in the socket until the process is there.
-    if (!client.options.stdin) client.socket.resume();
+    this.#early.wait(keyOf({ containerId, execId }), client);
   }
 
   abandon(containerId: string, execId: string | undefined): void {
-    const key = execId === undefined ? containerId : `${containerId}/${execId}`;
-    for (const client of this.#early.get(key) ?? []) {
-      client.socket.end();
-      client.socket.resume();
-    }
-    this.#early.delete(key);
+    this.#early.abandon(keyOf({ containerId, execId }));
   }
 
   /** `false`: the container is not running, its log grows no more. */
@@ -314,11 +252,7 @@ export class Containers {
       const pidfd = pidfdOf(saved);
       if (pidfd === undefined) {
         const container: Container = { operation, pid, startTime, io, execs };
-        this.#unsettled.set(containerId, {
-          io,
-          settle: (exit) => this.#ended(containerId, container, exit),
-          ...zombie(saved),
-        });
+        this.#unsettled.add(containerId, saved, io, (exit) => this.#ended(containerId, container, exit));
         continue;
       }
       const container: Container = { operation, pid, startTime, io, execs, pidfd };
@@ -341,7 +275,7 @@ export class Containers {
       const settle = (exit: ProcessExit): void => this.#execEnded(container, execId, io, exit);
       const pidfd = pidfdOf(saved);
       if (pidfd === undefined) {
-        this.#unsettled.set(`${containerId}/${execId}`, { io, settle, ...zombie(saved) });
+        this.#unsettled.add(keyOf({ containerId, execId }), saved, io, settle);
         continue;
       }
       container.execs.set(execId, { pid, startTime, io });
@@ -351,29 +285,12 @@ export class Containers {
 
   /** Takes over what the daemon held while there was no monitor: terminals, and how processes ended. */
   takeBack(daemonPid: number, items: readonly Returned[]): void {
-    for (const { containerId, execId, terminal, pidfd } of items) {
-      const container = this.#alive.get(containerId);
-      const ended = this.#unsettled.get(execId === undefined ? containerId : `${containerId}/${execId}`);
-      const io = ended?.io ?? (execId === undefined ? container?.io : container?.execs.get(execId)?.io);
-      const master = terminal === undefined ? undefined : descriptorOf(daemonPid, terminal);
-      if (master !== undefined) {
-        if (io === undefined) closeSync(master);
-        else io.connectTerminal(master, undefined);
-      }
-      const own = pidfd === undefined || ended === undefined ? undefined : descriptorOf(daemonPid, pidfd);
-      if (own === undefined || ended === undefined) continue;
-      const exit = exitOfPidfd(own);
-      if (exit !== undefined) ended.exit = exit;
-      closeSync(own);
-    }
+    this.#unsettled.takeBack(daemonPid, items, ({ containerId, execId }) => this.#ioOf(containerId, execId));
   }
 
-  /** Records the ends of what ended while there was no monitor; with the code 255 where nobody can know it. */
+  /** Records the ends of what ended while there was no monitor. */
   settle(): void {
-    for (const [key, { settle, exit }] of this.#unsettled) {
-      this.#unsettled.delete(key);
-      settle(exit ?? { code: LOST, signal: undefined });
-    }
+    this.#unsettled.settle();
   }
 
   /** Everything that the daemon should hold beside this process. */
@@ -419,12 +336,6 @@ export class Containers {
       onError: () => undefined,
       onHeld: () => this.#tellHeld(containerId, execId),
     });
-  }
-
-  #admit(key: string, io: ProcessIo): void {
-    const clients = this.#early.get(key) ?? [];
-    this.#early.delete(key);
-    for (const client of clients) if (!client.socket.destroyed) io.attach(client);
   }
 
   #ended(containerId: string, container: Container, exit: ProcessExit): void {

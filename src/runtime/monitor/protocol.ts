@@ -143,6 +143,11 @@ export type FromMonitor =
   /** Nothing has to be held for this process any more. */
   | { readonly released: { readonly containerId: string; readonly execId?: string | undefined } };
 
+/** Names a container's own process, or one of its execs. */
+export function keyOf(what: { readonly containerId: string; readonly execId?: string | undefined }): string {
+  return what.execId === undefined ? what.containerId : `${what.containerId}/${what.execId}`;
+}
+
 /** Cuts a stream of text into lines, for protocols of a line each. */
 export class LineSplitter {
   #rest = '';
