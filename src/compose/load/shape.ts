@@ -194,6 +194,7 @@ export const pairs: Shape<Record<string, string | null>> = {
     if (tree.kind === 'map') {
       for (const [key, { at, value }] of tree.entries) {
         if (/\s$/.test(key)) throw invalidAt({ at }, `${where.path} key ${JSON.stringify(key)} ends in a space`);
+        if (key === '') throw invalidAt({ at }, `${where.path} additional properties '' not allowed: a key is empty`);
         where.note(`${where.path}.${key}`, at);
         found[key] = isNull(value) ? null : text.read(value, below(where, key));
       }

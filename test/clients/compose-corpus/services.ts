@@ -161,6 +161,15 @@ export const SERVICE_CASES: Cases = {
   provider:
     'services:\n  db: {provider: {type: cloud, options: {size: 10, names: [a, b]}}}\n  app: {image: x, depends_on: [db]}\n',
   extensions: service('x-own: {a: [1, 2], b: c}\nx-word: text', 'x-top: {k: v}\nx-list: [1, a]\n'),
+  'volumes on Windows paths': service(
+    'volumes: ["C:\\\\src:/a", "C:/x:/y", "D:\\\\a b:/z:ro", {type: bind, source: "E:\\\\f", target: /g}]',
+  ),
+  'keys that need quotes': service(
+    'labels: {"a: b": 1, "- x": 2, "*y": 3, "yes": 4, "1.5": 5, "t\\tab": 7, "#h": 8, "null": 9, "=": 10, "a b": 11}',
+  ),
+  'text of many lines': service(
+    'environment:\n  A: |\n    one\n      two\n\n    three\n  B: "x\\n\\ny\\n"\n  C: "  led\\nby spaces"\n  D: "ends in spaces  "\n  E: "a #b: c"\n  F: "\\u00e9\\u4e2d"',
+  ),
   'profiles inactive': 'services:\n  a: {image: x}\n  b: {image: y, profiles: [debug]}\n',
   'many services': 'services:\n  zeta: {image: z}\n  alpha: {image: a}\n  Beta: {image: b}\n  _u: {image: u}\n',
 };
