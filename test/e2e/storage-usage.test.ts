@@ -28,7 +28,9 @@ test('system df adds up to what du says; prune leaves nothing in the data root',
       ...usage.BuildCache.filter((c) => !c.Shared).map((c) => c.Size),
     ];
     const said = parts.reduce((a, b) => a + b, 0);
-    const is = Number(execFileSync('du', ['-sxB1', daemon.dataRoot], { encoding: 'utf8' }).split('\t')[0]);
+    // The database, and the room that is kept for it, are nobody's: some megabytes, however much is stored.
+    const own = ['--exclude=wharf.db*', '--exclude=reserve'];
+    const is = Number(execFileSync('du', ['-sxB1', ...own, daemon.dataRoot], { encoding: 'utf8' }).split('\t')[0]);
     assert.ok(Math.abs(said - is) <= 0.02 * is, `df says ${said} (${parts.join(' + ')}), du ${is}`);
     // What images have for themselves and, once, what they share are all layers.
     const unique = usage.Images.reduce((sum, { Size, SharedSize }) => sum + Size - SharedSize, 0);
@@ -54,7 +56,7 @@ async function fill(daemon: TestDaemon): Promise<void> {
   const context = join(daemon.directory, 'context');
   mkdirSync(join(context, 'small'), { recursive: true });
   for (let i = 0; i < 500; i++) writeFileSync(join(context, 'small', `file-${i}`), 'x'.repeat(i));
-  const common = ['FROM busybox', 'COPY small /small', 'RUN dd if=/dev/urandom of=/big bs=1M count=60'];
+  const common = ['FROM busybox', 'COPY small /small', 'RUN dd if=/dev/urandom of=/big bs=1M count=20'];
   const build = async (tag: string, ...more: string[]) => {
     writeFileSync(join(context, 'Dockerfile'), [...common, ...more, ''].join('\n'));
     const { code, stderr } = await run(wharfPath, ['build', '-q', '-t', tag, context], { env: daemon.env });
