@@ -19,6 +19,7 @@ import type {
 import { decideEndpoint, releaseAddresses } from './endpoint.ts';
 import { alreadyAttached, networkNotOpen, sandboxNotOpen } from './errors.ts';
 import type { Forward } from './firewall.ts';
+import { tableName } from './firewall.ts';
 import { Firewall } from './firewall-tables.ts';
 import { blocksInUse } from './host-blocks.ts';
 import type { Keeper } from './keeper/contract.ts';
@@ -35,7 +36,9 @@ import { connectWire, cutWire, removeWire, useGateways } from './wire.ts';
 
 /** Opens the networks of one engine. Touches nothing in the kernel until it is asked to. */
 export async function openNetworks(options: NetworksOptions): Promise<Networks> {
-  return new KernelNetworks(options, await openKeeper(options));
+  const keeper = await openKeeper(options);
+  await keeper.guard(tableName(options.instance));
+  return new KernelNetworks(options, keeper);
 }
 
 /**

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { createServer, connect } from 'node:net';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -36,6 +37,8 @@ function resolve(pid: number, name: string): string[] {
 async function echo(host: string): Promise<string> {
   const socket = connect({ host, port: PORT });
   socket.end('hello');
+  // Without a rule that leads on, the socket that holds the port takes the connection, and says nothing.
+  socket.setTimeout(1000, () => socket.destroy());
   let text = '';
   try {
     for await (const data of socket) text += String(data);
@@ -86,6 +89,11 @@ test('while there is no daemon names are resolved, ports answer and stay taken, 
     await daemon.crash();
     await works('without a daemon');
     await say('two');
+    // What "nft flush ruleset" would do to it.
+    for (const family of ['ip', 'ip6']) execFileSync('nft', ['flush', 'table', family, tableOf(daemon)]);
+    execFileSync('nft', ['delete', 'table', 'ip', tableOf(daemon)]);
+    while ((await echo('127.0.0.1')) !== 'hello');
+    await works('with its firewall tables put back');
     await daemon.start();
     await works('with the next one');
     await say('three');
@@ -110,6 +118,11 @@ test('while there is no daemon names are resolved, ports answer and stay taken, 
     assert.equal(await canBind('0.0.0.0'), true);
   });
 });
+
+/** The name of the daemon's tables in the firewall. */
+function tableOf(daemon: TestDaemon): string {
+  return `wharf_${createHash('sha256').update(daemon.dataRoot).digest('hex').slice(0, 6)}`;
+}
 
 /** The process that has the monitor's lock. */
 function monitorOf(daemon: TestDaemon): number {

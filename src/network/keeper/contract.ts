@@ -56,6 +56,8 @@ export interface Keeper extends AsyncDisposable {
   release(ports: readonly PortSocket[]): Promise<void>;
   /** Lets go of everything but this. */
   keepOnly(containerIds: readonly string[], ports: readonly PortSocket[]): Promise<void>;
+  /** From now on these firewall tables (of both families) are put back when somebody touches them while the daemon is away. */
+  guard(table: string): Promise<void>;
   /** Told when everything was lost, with the process that held it: all of it has to be given anew. */
   onLost: (() => void) | undefined;
 }

@@ -80,6 +80,9 @@ export class LocalKeeper implements Keeper {
     for (const key of this.#ports.keys()) if (!keys.has(key)) await this.#release(key);
   }
 
+  /** There is nobody here while the daemon is away. */
+  async guard(): Promise<void> {}
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.keepOnly([], []);
     await this.#pump.end();

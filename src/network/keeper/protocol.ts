@@ -9,6 +9,7 @@ export type KeeperOperation =
   | { readonly op: 'dropResolver'; readonly containerId: string }
   | { readonly op: 'hold'; readonly port: PortSocket }
   | { readonly op: 'release'; readonly ports: readonly PortSocket[] }
+  | { readonly op: 'guard'; readonly table: string }
   | { readonly op: 'keepOnly'; readonly containerIds: readonly string[]; readonly ports: readonly PortSocket[] };
 
 export interface KeeperRequest {

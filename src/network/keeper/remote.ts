@@ -30,6 +30,7 @@ export class RemoteKeeper implements Keeper {
   readonly #waiting = new Map<number, Waiting>();
   #socket: Promise<Socket>;
   #connected: Socket | undefined;
+  #guarded: string | undefined;
   #next = 1;
   #left = false;
 
@@ -67,6 +68,11 @@ export class RemoteKeeper implements Keeper {
     return this.#call({ op: 'keepOnly', containerIds, ports });
   }
 
+  async guard(table: string): Promise<void> {
+    this.#guarded = table;
+    await this.#call({ op: 'guard', table });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#left = true;
     this.#connected?.destroy();
@@ -96,6 +102,7 @@ export class RemoteKeeper implements Keeper {
         (next) => {
           // Whatever was under way has not been done, or is lost: each operation may be done again.
           for (const { line } of this.#waiting.values()) next.write(line);
+          if (this.#guarded !== undefined) void this.guard(this.#guarded).catch(() => undefined);
           this.onLost?.();
         },
         (error: unknown) => this.#giveUp(messageOf(error)),

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { messageOf } from '../../core/errors.ts';
 import { SystemCallError } from '../../linux/index.ts';
 import { LocalKeeper } from './local.ts';
+import { TableGuard } from './table-guard.ts';
 import type { KeeperAnswer, KeeperOperation, KeeperRequest } from './protocol.ts';
 import { KEEPER_SOCKET } from './protocol.ts';
 
@@ -17,21 +18,38 @@ import { KEEPER_SOCKET } from './protocol.ts';
 export async function serveKeeper(execRoot: string): Promise<void> {
   const file = path.join(execRoot, KEEPER_SOCKET);
   rmSync(file, { force: true });
-  const keeper = new LocalKeeper();
-  const server = createServer((socket) => converse(socket, keeper));
+  const served: Served = { keeper: new LocalKeeper(), daemons: new Set(), table: undefined, guard: undefined };
+  const server = createServer((socket) => converse(socket, served));
   const listening = once(server, 'listening');
   server.listen(file);
   await listening;
   process.once('exit', () => rmSync(file, { force: true }));
 }
 
-function converse(socket: Socket, keeper: LocalKeeper): void {
+interface Served {
+  readonly keeper: LocalKeeper;
+  readonly daemons: Set<Socket>;
+  /** To be guarded while there is no daemon. */
+  table: string | undefined;
+  guard: TableGuard | undefined;
+}
+
+function converse(socket: Socket, served: Served): void {
+  const { keeper, daemons } = served;
+  daemons.add(socket);
   socket.on('error', () => socket.destroy());
+  socket.once('close', () => {
+    daemons.delete(socket);
+    if (daemons.size === 0 && served.table !== undefined) served.guard = guardOf(served.table);
+  });
+  served.guard?.[Symbol.dispose]();
+  served.guard = undefined;
   const answer = (message: KeeperAnswer) => {
     if (!socket.destroyed) socket.write(`${JSON.stringify(message)}\n`);
   };
   createInterface({ input: socket }).on('line', (line) => {
     const { id, operation } = JSON.parse(line) as KeeperRequest;
+    if (operation.op === 'guard') served.table = operation.table;
     perform(keeper, operation).then(
       (result) => answer({ id, result: result ?? null }),
       (error: unknown) => {
@@ -40,6 +58,15 @@ function converse(socket: Socket, keeper: LocalKeeper): void {
       },
     );
   });
+}
+
+/** `undefined`: the daemon left no tables, so there is nothing to guard. */
+function guardOf(table: string): TableGuard | undefined {
+  try {
+    return new TableGuard(table);
+  } catch {
+    return undefined;
+  }
 }
 
 async function perform(keeper: LocalKeeper, operation: KeeperOperation): Promise<unknown> {
@@ -52,6 +79,8 @@ async function perform(keeper: LocalKeeper, operation: KeeperOperation): Promise
       return keeper.hold(operation.port);
     case 'release':
       return keeper.release(operation.ports);
+    case 'guard':
+      return undefined;
     case 'keepOnly':
       return keeper.keepOnly(operation.containerIds, operation.ports);
   }
