@@ -42,8 +42,8 @@ test('asks the engine for what the docker CLI asks, and refuses what it refuses,
     };
     const outcomes = [];
     for (const line of LINES) {
-      const { code, stdout, stderr } = await run(program, words(line), { env, cwd, input: '' });
-      const asked = engine.taken().filter(({ method, path }) => !line.startsWith('exec') || method !== 'GET');
+      const { code, stdout, stderr } = await run(program, words(line), { env, cwd });
+      const asked = engine.taken().filter(({ method }) => !line.startsWith('exec') || method !== 'GET');
       outcomes.push({ line, code, stdout: named(stdout), stderr: named(stderr), asked: asked.toSorted(byPath) });
     }
     return outcomes;

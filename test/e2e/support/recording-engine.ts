@@ -28,7 +28,7 @@ export async function startRecordingEngine(socket: string) {
         query: [...url.searchParams]
           .map(meaning)
           .filter((pair) => pair !== undefined)
-          .toSorted(),
+          .toSorted(byText),
         body: withoutZeros(parsed(bytes.toString('utf8'))),
       });
       const [status, answer] = answerTo(request.method ?? '', path);
@@ -49,6 +49,10 @@ export async function startRecordingEngine(socket: string) {
       await once(server, 'close');
     },
   };
+}
+
+function byText(a: unknown, b: unknown): number {
+  return String(a) < String(b) ? -1 : 1;
 }
 
 function answerTo(method: string, path: string): [number, unknown] {
@@ -93,7 +97,7 @@ function withoutZeros(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutZeros);
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value)
-    .map(([key, v]) => [key, key === 'Env' && Array.isArray(v) ? v.toSorted() : withoutZeros(v)] as const)
+    .map(([key, v]) => [key, key === 'Env' && Array.isArray(v) ? v.toSorted(byText) : withoutZeros(v)] as const)
     .filter(([key, v]) => !isZero(v) && !OWN_AFFAIR.some(([k, zero]) => k === key && zero === JSON.stringify(v)));
   return Object.fromEntries(entries);
 }
