@@ -220,9 +220,9 @@ export interface Images {
   ): Promise<void>;
   /** `docker save`: one tar with both layouts. */
   save(refs: readonly string[]): Promise<Readable>;
-  /** `docker import`: a root file system as one layer. Resolves to the image's ID. */
+  /** `docker import`: a root file system as one layer, from a stream or from where a URL leads. Resolves to the image's ID. */
   import(
-    tar: Readable,
+    source: Readable | URL,
     options: {
       readonly repository: string;
       readonly tag: string;

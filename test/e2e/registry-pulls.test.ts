@@ -257,6 +257,49 @@ test('a bad layer on top of good ones leaves none of them', { timeout: 60_000 },
   });
 });
 
+test('import takes a URL, which the engine fetches; a connection that breaks goes on', {
+  timeout: 60_000,
+}, async () => {
+  const tar = pack();
+  tar.entry({ name: 'bytes' }, randomBytes(SIZE));
+  tar.finalize();
+  const pieces: Buffer[] = [];
+  for await (const piece of tar) pieces.push(piece as Buffer);
+  const bytes = gzipSync(Buffer.concat(pieces));
+  const ranges: (string | undefined)[] = [];
+  const server = createServer((incoming, response) => {
+    if (incoming.url !== '/root.tar.gz') return void response.writeHead(404).end('no such page');
+    const start = Number(/bytes=(\d+)-/.exec(incoming.headers.range ?? '')?.[1] ?? 0);
+    ranges.push(incoming.headers.range);
+    const range = { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` };
+    response.writeHead(start > 0 ? 206 : 200, { 'content-length': bytes.length - start, ...(start > 0 && range) });
+    if (start > 0) response.end(bytes.subarray(start));
+    else response.write(bytes.subarray(0, 1_000_000), () => response.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const at = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  try {
+    await withDaemon(async (daemon) => {
+      for (const program of ['docker', wharfPath]) {
+        ranges.length = 0;
+        const args = ['import', '-c', 'CMD ["x"]', `${at}/root.tar.gz`, 'fetched:1'];
+        const outcome = await run(program, args, { env: daemon.env });
+        assert.equal(outcome.code, 0, outcome.stderr);
+        assert.match(outcome.stdout, new RegExp(`Downloading from ${at}/root.tar.gz\n(.*\n)*sha256:\\w+\n$`));
+        assert.deepEqual(ranges, [undefined, 'bytes=1000000-']);
+        assert.match(await ok(daemon, 'history', '--format', '{{.Comment}}', 'fetched:1'), /^Imported from http/);
+        const absent = await run(program, ['import', `${at}/nothing`], { env: daemon.env });
+        assert.equal(absent.code, 1);
+        assert.match(absent.stderr, /the server answers with status 404/);
+      }
+    });
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
 test('search asks version 1 of the protocol, and filters as docker does', { timeout: 60_000 }, async () => {
   const asked: string[] = [];
   const server = createServer((incoming, response) => {

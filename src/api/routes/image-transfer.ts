@@ -1,5 +1,5 @@
 import { configChanges } from '../../build/index.ts';
-import { invalidParameter, unsupported } from '../../core/errors.ts';
+import { invalidParameter } from '../../core/errors.ts';
 import type { RegistryAuth } from '../../core/wire/resources.ts';
 import { parseRegistryAuth, REGISTRY_AUTH } from '../decode/registry-auth.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -39,13 +39,17 @@ async function importTar(exchange: Exchange): Promise<void> {
   const { query, engine, request } = exchange;
   const source = query.text('fromSrc');
   if (source === '') throw invalidParameter({ message: 'neither fromImage nor fromSrc is given: nothing to create' });
-  if (source !== '-')
-    throw unsupported({
-      message: 'importing from a URL is not supported: fetch the file and send it (docker import FILE)',
+  // docker takes a name without a scheme for one of http.
+  const address = source === '-' || source.includes('://') ? source : `http://${source}`;
+  if (source !== '-' && (!URL.canParse(address) || !/^https?:/.test(address))) {
+    throw invalidParameter({
+      message: `"${source}" is no URL that can be imported from: http:// or https:// is expected`,
     });
+  }
   await streamProgress(exchange, async (onMessage, signal) => {
+    if (source !== '-') onMessage({ status: `Downloading from ${address}` });
     const id = await engine.images.import(
-      request,
+      source === '-' ? request : new URL(address),
       {
         repository: query.text('repo'),
         tag: query.text('tag'),

@@ -4,6 +4,7 @@ import type { ImageConfig } from '../../core/oci.ts';
 import { hostPlatform } from '../../core/platform.ts';
 import { familiar } from '../../core/reference.ts';
 import { withoutRareCompression } from '../../storage/index.ts';
+import { fetchUrl } from '../../registry/index.ts';
 import type { Images } from '../contract.ts';
 import { requestedName } from './names.ts';
 import { parsePlatform } from './platforms.ts';
@@ -12,7 +13,7 @@ import type { MakeParts } from './transfer.ts';
 /** `docker import`: a root file system becomes an image of one layer. Gives its ID. */
 export async function importImage(
   parts: MakeParts,
-  tar: Readable,
+  source: Readable | URL,
   request: Parameters<Images['import']>[1],
   signal: AbortSignal,
 ): Promise<Digest> {
@@ -20,6 +21,7 @@ export async function importImage(
   const config = request.change({});
   const { os, architecture, variant } = request.platform ? parsePlatform(request.platform) : hostPlatform();
   using hold = parts.holds.open();
+  const tar = source instanceof URL ? fetchUrl(source, signal) : source;
   const layer = await parts.storage.layers.apply(null, withoutRareCompression(tar), { signal });
   hold.add(layer.chainId);
   const created = new Date().toISOString();
@@ -30,7 +32,13 @@ export async function importImage(
     ...(variant !== undefined && { variant }),
     config,
     rootfs: { type: 'layers', diff_ids: [layer.diffId] },
-    history: [{ created, comment: request.message === '' ? 'Imported from -' : request.message }],
+    history: [
+      {
+        created,
+        comment:
+          request.message === '' ? `Imported from ${source instanceof URL ? source.href : '-'}` : request.message,
+      },
+    ],
   };
   const { id } = parts.make(JSON.stringify(document), [layer.chainId], undefined);
   if (name) parts.tag(name, id);
