@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import koffi from 'koffi';
 import { libc } from './ffi.ts';
+import { FD_SETSIZE } from './process.ts';
 
 const F_GETFD = 1;
 const F_SETFD = 2;
@@ -34,7 +35,8 @@ let library: Library | null | undefined;
 
 /**
  * The firewall of one network namespace: the one that the thread was in at `new`. In this process through libnftables, or by
- * the `nft` program where the library is missing (then in the namespace of the call).
+ * the `nft` program where the library is missing or cannot be used, as too many files are open (then in the namespace of
+ * the call).
  */
 export class Nft implements Disposable {
   #context: unknown = undefined;
@@ -43,8 +45,14 @@ export class Nft implements Disposable {
   constructor(options: { readonly library?: boolean } = {}) {
     const nft = loadLibrary();
     if (nft === null || options.library === false) return;
-    this.#context = closedOnExec(() => nft.create(0));
-    if (this.#context === null) throw new NftError('nft: no context could be made');
+    const { result, fds } = closedOnExec(() => nft.create(0));
+    if (result === null) throw new NftError('nft: no context could be made');
+    if (fds.some((fd) => fd >= FD_SETSIZE)) {
+      // The library waits by select(2), which would end this process.
+      nft.free(result);
+      return;
+    }
+    this.#context = result;
     nft.bufferOutput(this.#context);
     nft.bufferError(this.#context);
   }
@@ -71,13 +79,12 @@ export class Nft implements Disposable {
 }
 
 /** The library's sockets are inherited by every program that is started, unless each is marked. */
-function closedOnExec<T>(open: () => T): T {
+function closedOnExec<T>(open: () => T): { readonly result: T; readonly fds: readonly number[] } {
   const before = new Set(inheritedDescriptors());
   const result = open();
-  for (const fd of inheritedDescriptors()) {
-    if (!before.has(fd)) fcntl(fd, F_SETFD, FD_CLOEXEC);
-  }
-  return result;
+  const fds = inheritedDescriptors().filter((fd) => !before.has(fd));
+  for (const fd of fds) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return { result, fds };
 }
 
 function inheritedDescriptors(): number[] {

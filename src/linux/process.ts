@@ -8,6 +8,9 @@ const ECHILD = 10;
 const ESRCH = 3;
 const EBADF = 9;
 const F_SETPIPE_SZ = 1031;
+const F_DUPFD_CLOEXEC = 1030;
+/** Descriptors from this number on select(2) cannot wait for. */
+export const FD_SETSIZE = 1024;
 const CLOCK_REALTIME = 0;
 const SYS_PIDFD_SEND_SIGNAL = 424;
 const SYS_PIDFD_OPEN = 434;
@@ -62,6 +65,18 @@ export function decodeWaitStatus(status: number): ProcessExit {
 /** Enlarges a pipe's buffer, as far as the kernel allows. Gives the size it has now, in bytes; 0: it could not be changed. */
 export function setPipeSize(fd: number, bytes: number): number {
   return Math.max(0, fcntlCall(fd, F_SETPIPE_SZ, bytes));
+}
+
+/**
+ * Gives a descriptor that is kept for long a number beyond those that select(2) can take (FD_SETSIZE): libraries that use it,
+ * libnftables among them, end the process when they get such a number, so the low ones are left to them. The old number is
+ * free afterwards; where the limit of the process allows no higher number it stays.
+ */
+export function raiseDescriptor(fd: number): number {
+  const raised = fcntlCall(fd, F_DUPFD_CLOEXEC, FD_SETSIZE);
+  if (raised < 0) return fd;
+  closeSync(fd);
+  return raised;
 }
 
 const timespec = Buffer.alloc(16);

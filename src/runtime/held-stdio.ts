@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { descriptorOf, openPidfd, startTimeOf, terminalNumber } from '../linux/index.ts';
+import { descriptorOf, openPidfd, raiseDescriptor, startTimeOf, terminalNumber } from '../linux/index.ts';
 import { type Held, keyOf, type Returned } from './monitor/protocol.ts';
 
 interface Holding {
@@ -60,7 +60,7 @@ export class HeldStdio {
 
 function tryOpen(path: string, how: number): number | undefined {
   try {
-    return openSync(path, how | constants.O_NONBLOCK);
+    return raiseDescriptor(openSync(path, how | constants.O_NONBLOCK));
   } catch {
     // The process, or the monitor, has done with it meanwhile.
     return undefined;
@@ -69,7 +69,8 @@ function tryOpen(path: string, how: number): number | undefined {
 
 function processOf({ pid, startTime }: Held): number | undefined {
   const pidfd = openPidfd(pid);
-  if (pidfd === undefined || startTimeOf(pid) === startTime) return pidfd;
+  if (pidfd === undefined) return undefined;
+  if (startTimeOf(pid) === startTime) return raiseDescriptor(pidfd);
   closeSync(pidfd);
   return undefined;
 }
@@ -82,7 +83,8 @@ function terminalOf(monitorPid: number, { fd, number }: NonNullable<Held['termin
   } catch {
     return undefined; // a kernel that forbids it: the terminal will hang up with the monitor, as any terminal does
   }
-  if (own === undefined || terminalNumber(own) === number) return own;
+  if (own === undefined) return undefined;
+  if (terminalNumber(own) === number) return raiseDescriptor(own);
   closeSync(own);
   return undefined;
 }
