@@ -1,5 +1,6 @@
 import { CATALOG, GROUPS, type Entry } from './catalog.ts';
 import type { Arity, Command } from './command.ts';
+import { EXAMPLES } from './examples.ts';
 import type { Flag, Flags } from './flags.ts';
 
 const WIDTH = 79;
@@ -17,8 +18,9 @@ export function commandHelp(path: string, entry: Entry, command: Command): strin
   if (entry.paths.length > 1) parts.push(`Aliases:\n  ${entry.paths.map((p) => `wharf ${p}`).join(', ')}`);
   const options = flagUsages(command.options);
   if (options !== '') parts.push(`Options:\n${options}`);
-  if (command.examples !== undefined) {
-    parts.push(`Examples:\n${command.examples.map(([what, line]) => `  ${what}:\n    ${line}`).join('\n')}`);
+  const examples = command.examples ?? EXAMPLES[entry.paths[0] ?? ''];
+  if (examples !== undefined) {
+    parts.push(`Examples:\n${examples.map(([what, line]) => `  ${what}:\n    ${line}`).join('\n')}`);
   }
   return `${parts.join('\n\n')}\n`;
 }
