@@ -1,8 +1,8 @@
-import type { BigIntStats } from 'node:fs';
 import { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync, statSync } from 'node:fs';
-import { llistXattr, type Peer, peerOf } from '../../linux/index.ts';
+import { llistXattr, type Peer, peerOf, S_IF } from '../../linux/index.ts';
 import type { DirectoryClaim } from '../contract.ts';
 import { contextNotHere } from '../errors.ts';
+import type { FileStat } from '../files/known-files.ts';
 
 /** A directory that is read where it is, while others may write to it. Disposing closes it. */
 export interface ContextDirectory extends Disposable {
@@ -12,7 +12,7 @@ export interface ContextDirectory extends Disposable {
   /** Tells it from other directories, also later. */
   readonly identity: string;
   /** Whether its owner may read a file or directory; `undefined`: all of it. */
-  readonly mayRead: ((stat: BigIntStats, path: string) => boolean) | undefined;
+  readonly mayRead: ((stat: FileStat, path: string) => boolean) | undefined;
 }
 
 /**
@@ -58,9 +58,9 @@ function mayRead({ pid, uid, gid }: Peer): ContextDirectory['mayRead'] {
   if (uid === 0) return undefined;
   const groups = new Set([gid, ...supplementaryGroups(pid)]);
   return (stat, path) => {
-    const bits = stat.isDirectory() ? 0o5 : 0o4;
-    const shift = Number(stat.uid) === uid ? 6 : groups.has(Number(stat.gid)) ? 3 : 0;
-    if (((Number(stat.mode) >> shift) & bits) === bits) return true;
+    const bits = (stat.mode & S_IF.MT) === S_IF.DIR ? 0o5 : 0o4;
+    const shift = stat.uid === uid ? 6 : groups.has(stat.gid) ? 3 : 0;
+    if (((stat.mode >> shift) & bits) === bits) return true;
     return llistXattr(path).includes('system.posix_acl_access'); // a list that may say otherwise
   };
 }

@@ -71,7 +71,7 @@ export async function openContext(
 
   const liveTree = (directory: ContextDirectory, ignored: IgnoreRules): FileTree => {
     const files = known.open(directory.identity);
-    undo.defer(() => known.close(directory.identity, files));
+    undo.defer(() => known.close(directory.identity));
     return new FileTree(directory.root, { owners: false, ignored, live: { ...directory, known: files, scratch } });
   };
   const files =

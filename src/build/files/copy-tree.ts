@@ -73,7 +73,7 @@ export class TreeCopier {
           rmSync(place);
           late?.drop(this.#upperOf(place));
         }
-        const inode = stat.nlink > 1n ? `${stat.dev}:${stat.ino}` : undefined;
+        const inode = stat.nlink > 1 ? `${stat.dev}:${stat.ino}` : undefined;
         const twin = inode === undefined ? undefined : this.#copied.get(inode);
         if (twin !== undefined) links.push([twin, place]);
         else {
@@ -89,7 +89,7 @@ export class TreeCopier {
             }
           } else {
             if (type === S_IF.LNK) symlinkSync(readlinkSync(join(tree.root, path)), place);
-            else mknod(place, Number(stat.mode), stat.rdev);
+            else mknod(place, stat.mode, stat.rdev);
             this.#dress(entry, place);
           }
         }
@@ -115,10 +115,10 @@ export class TreeCopier {
     const forContent = name === '' && type === S_IF.DIR;
     const owner = this.#options.owner ?? (forContent ? { uid: 0, gid: 0 } : undefined);
     const mode = forContent ? undefined : this.#options.mode;
-    const own = Number(stat.mode & 0o7777n);
+    const own = stat.mode & 0o7777;
     return {
-      uid: owner?.uid ?? Number(stat.uid),
-      gid: owner?.gid ?? Number(stat.gid),
+      uid: owner?.uid ?? stat.uid,
+      gid: owner?.gid ?? stat.gid,
       mode: mode?.(own, type === S_IF.DIR) ?? own,
       mtimeNs: stat.mtimeNs,
       xattrs: fact.includes('=') ? (JSON.parse(fact) as Fact).slice(4) : [],

@@ -10,7 +10,7 @@ import type { FileSource } from './read-file.ts';
 import { isUnchanged, openUnchanged } from './read-file.ts';
 import { Turn } from './turns.ts';
 import { resolveLinks, statOf } from './in-root.ts';
-import type { KnownFiles } from './known-files.ts';
+import { type FileStat, type KnownFiles, slim } from './known-files.ts';
 
 export interface TreeOptions {
   /** `false`: who owns the files makes no difference. */
@@ -26,7 +26,7 @@ export interface TreeOptions {
     /** A directory for copies of files that change all the time. */
     readonly scratch: string;
     /** Whether those who want the build may read something; `undefined`: they may. */
-    readonly mayRead?: ((stat: BigIntStats, path: string) => boolean) | undefined;
+    readonly mayRead?: ((stat: FileStat, path: string) => boolean) | undefined;
   };
 }
 
@@ -36,7 +36,7 @@ export interface Entry {
   readonly name: string;
   /** Below the root. */
   readonly path: string;
-  readonly stat: BigIntStats;
+  readonly stat: FileStat;
   /** `S_IF.*`. */
   readonly type: number;
   /** A `Fact` as a text: equal texts are equal entries, wherever they are. */
@@ -55,9 +55,11 @@ export interface OpenFile extends Disposable {
 interface Child {
   readonly name: string;
   readonly path: string;
-  stat: BigIntStats;
+  stat: FileStat;
   readonly type: number;
   readonly verdict: Verdict | undefined;
+  /** Once it is known. */
+  fact: string | undefined;
 }
 
 /** So often a file that changes is read again before a copy is made of it. */
@@ -73,7 +75,6 @@ export class FileTree {
   readonly root: string;
   readonly #options: TreeOptions;
   readonly #children = new Map<string, readonly Child[]>();
-  readonly #facts = new Map<string, string>();
   /** Content by inode, for other names of the same file. */
   readonly #contents = new Map<string, string>();
   /** Copies of files that would not keep still, by path. */
@@ -144,11 +145,10 @@ export class FileTree {
         }
       }
     };
-    await walk({ name: '', path, stat, type: typeOf(stat), verdict: this.#verdictOn(path) }, '');
+    await walk(this.#childOf('', path, stat, this.#verdictOn(path)), '');
     await this.#learn(found);
-    return found.map((child, i) => {
-      const { path: at, stat: seen, type } = child;
-      return { name: names[i] ?? '', path: at, stat: seen, type, fact: this.#facts.get(at) ?? '' };
+    return found.map(({ path: at, stat: seen, type, fact = '' }, i) => {
+      return { name: names[i] ?? '', path: at, stat: seen, type, fact };
     });
   }
 
@@ -189,7 +189,6 @@ export class FileTree {
   /** Forgets what was seen, as the file at `path` has changed since; from now on a copy stands for it. */
   #lookAgain(path: string): void {
     this.#children.clear();
-    this.#facts.clear();
     this.#contents.clear();
     const { live } = this.#options;
     if (live === undefined || !statOf(join(this.root, path))?.isFile()) return;
@@ -204,20 +203,23 @@ export class FileTree {
     this.#pinned.set(path, directory);
   }
 
+  #childOf(name: string, path: string, stat: BigIntStats, verdict: Verdict | undefined): Child {
+    const known = this.#pinned.has(path) ? undefined : this.#options.live?.known.find(path, stat);
+    return { name, path, stat: known ?? slim(stat), type: typeOf(stat), verdict, fact: known?.fact };
+  }
+
   /** Finds the facts about entries that are not known yet. */
   async #learn(found: readonly Child[]): Promise<void> {
-    const { known, mayRead } = this.#options.live ?? {};
+    const mayRead = this.#options.live?.mayRead;
     const unread: Child[] = [];
     const turn = new Turn();
     for (const child of found) {
       const { path, stat, type } = child;
-      if (this.#facts.has(path)) continue;
-      if (type !== S_IF.LNK && mayRead?.(stat, join(this.root, path)) === false) {
+      if (mayRead !== undefined && type !== S_IF.LNK && !mayRead(stat, join(this.root, path))) {
         throw badContext({ reason: `open ${path}: permission denied` });
       }
-      const before = this.#pinned.has(path) ? undefined : known?.find(path, stat);
-      if (before !== undefined) this.#facts.set(path, before);
-      else if (type === S_IF.REG) unread.push(child);
+      if (child.fact !== undefined) continue;
+      if (type === S_IF.REG) unread.push(child);
       else this.#note(child, type === S_IF.LNK ? readlinkSync(join(this.root, path)) : '', clockNanos());
       if (turn.isOver) await turn.pass();
     }
@@ -245,7 +247,7 @@ export class FileTree {
         else {
           const stat = this.stat(file.path);
           if (stat?.isFile() !== true) throw this.changed(file.path);
-          file.stat = stat;
+          file.stat = slim(stat);
           again.push(file);
         }
       }
@@ -253,12 +255,12 @@ export class FileTree {
     }
   }
 
-  #note({ path, stat }: Child, content: string, readAtNanos: bigint): void {
+  #note(child: Child, content: string, readAtNanos: bigint): void {
+    const { path, stat } = child;
     const owner = this.#options.owners ? `${stat.uid}:${stat.gid}` : '';
     const fact: Fact = [stat.mode.toString(8), owner, String(stat.rdev), content, ...xattrsOf(join(this.root, path))];
-    const text = JSON.stringify(fact);
-    this.#facts.set(path, text);
-    if (!this.#pinned.has(path)) this.#options.live?.known.note(path, stat, text, readAtNanos);
+    child.fact = JSON.stringify(fact);
+    if (!this.#pinned.has(path)) this.#options.live?.known.note(path, stat, child.fact, readAtNanos);
   }
 
   #verdictOn(path: string): Verdict | undefined {
@@ -291,7 +293,7 @@ export class FileTree {
       if (stat === undefined) continue; // gone since the directory was read
       const type = typeOf(stat);
       if (own?.excluded === true && (type !== S_IF.DIR || !this.#holdsSomething(path, own))) continue;
-      children.push({ name, path, stat, type, verdict: own });
+      children.push(this.#childOf(name, path, stat, own));
     }
     this.#children.set(directory, children);
     return children;
@@ -317,7 +319,7 @@ function typeOf(stat: BigIntStats): number {
 
 /** Several names of one file are read once. */
 function contentKey({ path, stat }: Child): string {
-  return stat.nlink > 1n ? `${stat.dev}:${stat.ino}` : path;
+  return stat.nlink > 1 ? `${stat.dev}:${stat.ino}` : path;
 }
 
 function clockNanos(): bigint {

@@ -23,8 +23,8 @@ export class LateFiles implements Filling {
   }
 
   /** Whether a file may come late: writing takes capabilities and set-uid away, and of several names only one is known. */
-  takes({ source: { stat }, mode, xattrs }: CopyJob, nlink: bigint): boolean {
-    return stat.size >= LEAST_BYTES && nlink === 1n && (mode & 0o6000) === 0 && xattrs.length === 0;
+  takes({ source: { stat }, mode, xattrs }: CopyJob, nlink: number): boolean {
+    return stat.size >= LEAST_BYTES && nlink === 1 && (mode & 0o6000) === 0 && xattrs.length === 0;
   }
 
   /**

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, uti
 import { join } from 'node:path';
 import { hexOf, sha256 } from '../../core/digest.ts';
 
-/** What told a file from the one it was before: with the same numbers it is taken for unchanged. */
+/** What tells a file from the one it was before: with the same numbers it is taken for unchanged. */
 export interface Identity {
   readonly dev: bigint;
   readonly ino: bigint;
@@ -12,9 +12,21 @@ export interface Identity {
   readonly ctimeNs: bigint;
 }
 
-interface Known extends Identity {
+/** What matters of stat(2). */
+export interface FileStat extends Identity {
+  readonly mode: number;
+  readonly nlink: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly rdev: bigint;
+}
+
+/** A file as it was when it was read. */
+export interface Known extends FileStat {
   /** All that matters about the file, as a text. */
   readonly fact: string;
+  /** When it was last looked at: the number of a list's use. */
+  seen: number;
 }
 
 /** Two changes within so short a time can carry the same time stamp. */
@@ -28,45 +40,41 @@ const IDLE_MS = 5 * 60_000;
 const MOST_LISTS = 32;
 /** Of a longer list only what was looked at is kept: files that are gone are not to stay in it for ever. */
 const MOST_FILES = 100_000;
-const FORMAT = 1;
+const FORMAT = 2;
+
+/** Only what is kept: a stat of Node's has three times as much in it, which costs when there are many. */
+export function slim({ dev, ino, size, mtimeNs, ctimeNs, mode, nlink, uid, gid, rdev }: BigIntStats): FileStat {
+  const numbers = { mode: Number(mode), nlink: Number(nlink), uid: Number(uid), gid: Number(gid) };
+  return { dev, ino, size, mtimeNs, ctimeNs, rdev, ...numbers };
+}
 
 /** What is known of the files below one directory from the last time they were read, by path. */
 export class KnownFiles {
-  readonly #before: ReadonlyMap<string, Known>;
-  readonly #now = new Map<string, Known>();
-  #changed = false;
+  readonly #list: List;
+  readonly #use: number;
 
-  constructor(before: ReadonlyMap<string, Known> = new Map()) {
-    this.#before = before;
+  constructor(list: List = { files: new Map(), uses: 0, changed: false }) {
+    this.#list = list;
+    this.#use = ++list.uses;
   }
 
   /** What was noted of a file, if it is still the same file, unchanged. */
-  find(path: string, stat: BigIntStats): string | undefined {
-    const known = this.#before.get(path) ?? this.#now.get(path);
+  find(path: string, stat: Identity): Known | undefined {
+    const known = this.#list.files.get(path);
     if (known === undefined || !isSame(known, stat)) return undefined;
-    this.#now.set(path, known);
-    return known.fact;
+    known.seen = this.#use;
+    return known;
   }
 
   /**
    * Notes what was read of a file, unless it was changed so short a time before that one more change might not show.
    * @param readAtNanos the time before the first byte was read
    */
-  note(path: string, stat: BigIntStats, fact: string, readAtNanos: bigint): void {
-    const { dev, ino, size, mtimeNs, ctimeNs } = stat;
-    const tick = ctimeNs % SECOND_NANOS === 0n ? COARSE_TICK_NANOS : TICK_NANOS;
-    if (ctimeNs > readAtNanos - tick) return;
-    this.#now.set(path, { dev, ino, size, mtimeNs, ctimeNs, fact });
-    this.#changed = true;
-  }
-
-  /** What to know the next time: what was looked at now, and what was not looked at but may still be so. */
-  entries(): ReadonlyMap<string, Known> {
-    return this.#before.size > MOST_FILES ? this.#now : new Map([...this.#before, ...this.#now]);
-  }
-
-  get changed(): boolean {
-    return this.#changed;
+  note(path: string, stat: FileStat, fact: string, readAtNanos: bigint): void {
+    const tick = stat.ctimeNs % SECOND_NANOS === 0n ? COARSE_TICK_NANOS : TICK_NANOS;
+    if (stat.ctimeNs > readAtNanos - tick) return;
+    this.#list.files.set(path, { ...stat, fact, seen: this.#use });
+    this.#list.changed = true;
   }
 }
 
@@ -76,14 +84,16 @@ export function isSame(a: Identity, b: Identity): boolean {
 }
 
 interface List {
-  files: ReadonlyMap<string, Known>;
-  timer: NodeJS.Timeout | undefined;
+  readonly files: Map<string, Known>;
+  uses: number;
+  /** There is something that is not on disk yet. */
+  changed: boolean;
 }
 
 /** The lists of known files, by directory: in memory while they are used, else on disk. They only save work: any may be lost. */
 export class KnownDirectories {
   readonly #directory: string;
-  readonly #lists = new Map<string, List>();
+  readonly #lists = new Map<string, { readonly list: List; readonly timer: NodeJS.Timeout }>();
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -91,26 +101,27 @@ export class KnownDirectories {
 
   /** @param identity names a directory; the files are checked one by one, so a false one only costs */
   open(identity: string): KnownFiles {
-    const list = this.#lists.get(identity) ?? this.#keep(identity, this.#read(identity));
-    list.timer?.refresh();
-    return new KnownFiles(list.files);
+    return new KnownFiles(this.#listOf(identity));
   }
 
-  /** Keeps what a build has learned about the files of a directory. */
-  close(identity: string, files: KnownFiles): void {
-    if (!files.changed) return;
-    const known = files.entries();
-    this.#keep(identity, known);
+  /** Keeps what builds have learned about the files of a directory. */
+  close(identity: string): void {
+    const list = this.#listOf(identity);
+    if (!list.changed) return;
+    if (list.files.size > MOST_FILES) {
+      for (const [path, { seen }] of list.files) if (seen < list.uses) list.files.delete(path);
+    }
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     const path = this.#pathOf(identity);
     const temporary = `${path}.${process.pid}.new`;
-    const rows = [...known].map(([name, { dev, ino, size, mtimeNs, ctimeNs, fact }]) => [
+    const rows = [...list.files].map(([name, k]) => [
       name,
-      `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`,
-      fact,
+      [k.dev, k.ino, k.size, k.mtimeNs, k.ctimeNs, k.rdev, k.mode, k.nlink, k.uid, k.gid].join(' '),
+      k.fact,
     ]);
     writeFileSync(temporary, JSON.stringify({ format: FORMAT, rows }), { mode: 0o600 });
     renameSync(temporary, path);
+    list.changed = false;
   }
 
   /** Forgets the oldest of too many. */
@@ -126,15 +137,19 @@ export class KnownDirectories {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
-  #keep(identity: string, files: ReadonlyMap<string, Known>): List {
-    clearTimeout(this.#lists.get(identity)?.timer);
+  #listOf(identity: string): List {
+    const there = this.#lists.get(identity);
+    if (there !== undefined) {
+      there.timer.refresh();
+      return there.list;
+    }
+    const list: List = { files: this.#read(identity), uses: 0, changed: false };
     const timer = setTimeout(() => this.#lists.delete(identity), IDLE_MS).unref();
-    const list = { files, timer };
-    this.#lists.set(identity, list);
+    this.#lists.set(identity, { list, timer });
     return list;
   }
 
-  #read(identity: string): ReadonlyMap<string, Known> {
+  #read(identity: string): Map<string, Known> {
     const path = this.#pathOf(identity);
     try {
       const { format, rows } = JSON.parse(readFileSync(path, 'utf8')) as { format: number; rows: string[][] };
@@ -161,6 +176,9 @@ export class KnownDirectories {
 }
 
 function knownOf(numbers: string, fact: string): Known {
-  const [dev = 0n, ino = 0n, size = 0n, mtimeNs = 0n, ctimeNs = 0n] = numbers.split(' ').map(BigInt);
-  return { dev, ino, size, mtimeNs, ctimeNs, fact };
+  const [dev = 0n, ino = 0n, size = 0n, mtimeNs = 0n, ctimeNs = 0n, rdev = 0n, ...rest] = numbers
+    .split(' ')
+    .map(BigInt);
+  const [mode = 0, nlink = 1, uid = 0, gid = 0] = rest.map(Number);
+  return { dev, ino, size, mtimeNs, ctimeNs, rdev, mode, nlink, uid, gid, fact, seen: 0 };
 }

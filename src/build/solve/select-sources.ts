@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
+import { S_IF } from '../../linux/index.ts';
 import { patternToRegExp } from '../context/ignore.ts';
 import { stepFailed } from '../errors.ts';
 import { isTarFile } from '../files/decompress.ts';
@@ -61,7 +62,7 @@ export async function selectSource(source: string, options: SelectOptions): Prom
       entries: [first, ...below],
       name: posix.basename(path),
       ...(options.parents ? { parents: posix.dirname(posix.relative(pivot, path)) } : {}),
-      kind: first.stat.isDirectory() ? 'directory' : 'file',
+      kind: first.type === S_IF.DIR ? 'directory' : 'file',
       archive: options.unpack ?? (keyword === 'ADD' && options.fromContext && (await isArchive(tree, first))),
       digest: digestOfEntries([first, ...below]),
     });
@@ -72,7 +73,7 @@ export async function selectSource(source: string, options: SelectOptions): Prom
 }
 
 async function isArchive(tree: FileTree, entry: Entry): Promise<boolean> {
-  if (!entry.stat.isFile()) return false;
+  if (entry.type !== S_IF.REG) return false;
   using file = tree.open(entry);
   return await isTarFile(file.path);
 }
@@ -96,7 +97,7 @@ export async function selectMade(
   const [first, ...below] = await tree.entries(path);
   if (first === undefined) throw new Error(`${path} is not there`);
   const entries = [first, ...below] as const;
-  const kind = first.stat.isDirectory() ? 'directory' : 'file';
+  const kind = first.type === S_IF.DIR ? 'directory' : 'file';
   return { tree, entries: [first, ...below], kind, digest: digestOfEntries(entries), ...what };
 }
 
