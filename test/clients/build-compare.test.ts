@@ -13,7 +13,7 @@ import { type ComparableImage, imageOf } from './build-compare/image.ts';
 import { runCases } from './build-compare/run-cases.ts';
 import { shapeCases } from './build-compare/shape-cases.ts';
 import { stageCases } from './build-compare/stage-cases.ts';
-import { withStockEngine } from './support/stock-engine.ts';
+import { withStockEngine } from '../e2e/support/stock-engine.ts';
 
 const CASES: readonly BuildCase[] = [...copyCases, ...configCases, ...runCases, ...stageCases, ...shapeCases];
 

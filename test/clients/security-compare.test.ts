@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { importBusybox } from '../e2e/support/busybox.ts';
 import { withDaemon } from '../e2e/support/daemon.ts';
 import { run } from '../e2e/support/run.ts';
-import { withStockEngine } from './support/stock-engine.ts';
+import { withStockEngine } from '../e2e/support/stock-engine.ts';
 
 /**
  * What a container may do, told from inside: capabilities, seccomp, masked and read-only paths, devices, limits, and the answers
