@@ -338,8 +338,13 @@ class KernelNetworks implements Networks {
   /** The keeper died, and another one knows nothing yet. */
   async #giveAnew(): Promise<void> {
     for (const sandbox of this.#sandboxes.values()) {
-      if (sandbox.hasResolver) await this.#tellResolver(sandbox);
-      await this.#publications.renew(sandbox);
+      const { containerId } = sandbox.request;
+      try {
+        if (sandbox.hasResolver) await this.#tellResolver(sandbox);
+        await this.#publications.renew(sandbox);
+      } catch (error) {
+        this.#log.warn('name resolution or ports of a container are lost', { containerId, error: messageOf(error) });
+      }
     }
   }
 

@@ -1,6 +1,6 @@
 import { closeSync, writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import { duplicate, openPipe } from '../../linux/index.ts';
+import { duplicate, openPipe, resetConnection } from '../../linux/index.ts';
 import type { PumpStart, ToPump } from './pump-protocol.ts';
 import { GONE } from './pump-protocol.ts';
 
@@ -19,6 +19,8 @@ export class PumpThread {
   #worker: Worker | undefined;
   #unread = new Int32Array(new SharedArrayBuffer(4));
   #wakeFd = -1;
+  /** The descriptors that went with the last messages, in their order: those of unread ones are still ours. */
+  #sent: (number | undefined)[] = [];
 
   /** Serves the connection behind descriptor `fd`, which stays the caller's to close. */
   carry(relayId: number, fd: number, target: { readonly address: string; readonly port: number }): void {
@@ -43,6 +45,8 @@ export class PumpThread {
 
   #tell(worker: Worker | undefined, message: ToPump): void {
     if (worker === undefined) return;
+    this.#sent.push('connection' in message ? message.connection.fd : undefined);
+    this.#sent = this.#sent.slice(-Math.max(1, Atomics.load(this.#unread, 0)));
     worker.postMessage(message);
     writeSync(this.#wakeFd, '.');
   }
@@ -74,6 +78,8 @@ export class PumpThread {
     process.once('exit', endWithProcess);
     const over = () => {
       process.off('exit', endWithProcess);
+      const left = Atomics.load(unread, 0);
+      for (const fd of left > 0 ? this.#sent.slice(-left) : []) if (fd !== undefined) resetConnection(fd);
       Atomics.store(unread, 0, GONE);
       closeSync(pipe.write);
       if (this.#worker === worker) this.#worker = undefined;

@@ -79,7 +79,7 @@ export class RemoteKeeper implements Keeper {
   }
 
   async #call<T>(operation: KeeperOperation): Promise<T> {
-    const socket = await this.#socket;
+    const socket = await this.#connection();
     const id = this.#next++;
     const line = `${JSON.stringify({ id, operation })}\n`;
     return new Promise<T>((resolve, reject) => {
@@ -96,19 +96,36 @@ export class RemoteKeeper implements Keeper {
     socket.on('error', () => undefined);
     socket.once('close', () => {
       this.#connected = undefined;
-      if (this.#left) return this.#giveUp('it was left');
-      this.#socket = this.#use(this.#again());
-      this.#socket.then(
-        (next) => {
-          // Whatever was under way has not been done, or is lost: each operation may be done again.
-          for (const { line } of this.#waiting.values()) next.write(line);
-          if (this.#guarded !== undefined) void this.guard(this.#guarded).catch(() => undefined);
-          this.onLost?.();
-        },
-        (error: unknown) => this.#giveUp(messageOf(error)),
-      );
+      if (this.#left) this.#giveUp('it was left');
+      else this.#socket = this.#reconnect();
     });
     return socket;
+  }
+
+  #reconnect(): Promise<Socket> {
+    const connecting = this.#use(this.#again());
+    connecting.then(
+      (socket) => {
+        // Whatever was under way has not been done, or is lost: each operation may be done again.
+        for (const { line } of this.#waiting.values()) socket.write(line);
+        if (this.#guarded !== undefined) void this.guard(this.#guarded).catch(() => undefined);
+        this.onLost?.();
+      },
+      (error: unknown) => this.#giveUp(messageOf(error)),
+    );
+    return connecting;
+  }
+
+  /** The connection; where it could not be had again, it is tried once more for everybody who needs it. */
+  async #connection(): Promise<Socket> {
+    const current = this.#socket;
+    try {
+      return await current;
+    } catch (error) {
+      if (this.#left) throw keeperLost({ reason: messageOf(error) });
+      if (this.#socket === current) this.#socket = this.#reconnect();
+      return this.#socket;
+    }
   }
 
   #giveUp(reason: string): void {

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { messageOf } from '../../core/errors.ts';
+import { messageOf, unreachable } from '../../core/errors.ts';
 import { SystemCallError } from '../../linux/index.ts';
 import { LocalKeeper } from './local.ts';
 import { TableGuard } from './table-guard.ts';
@@ -83,5 +83,8 @@ async function perform(keeper: LocalKeeper, operation: KeeperOperation): Promise
       return undefined;
     case 'keepOnly':
       return keeper.keepOnly(operation.containerIds, operation.ports);
+    default:
+      // Of a later daemon, which knows more.
+      return unreachable(operation);
   }
 }

@@ -1,27 +1,42 @@
 import type { NamedEndpoint, ResolverState } from '../contract.ts';
 import type { NameSource } from './answer.ts';
 
+/** Who is on one network. */
+interface Members {
+  readonly byContainer: Map<string, NamedEndpoint>;
+  /** By name in lower case; those who share one in the order in which they came. */
+  readonly byName: Map<string, Set<NamedEndpoint>>;
+}
+
 /** All names of containers, by network, and what each container sees of them. */
 export class NameBook {
   readonly #containers = new Map<string, ResolverState>();
-  /** Network to container to its endpoint there. */
-  readonly #networks = new Map<string, Map<string, NamedEndpoint>>();
+  readonly #networks = new Map<string, Members>();
 
   put(state: ResolverState): void {
     this.drop(state.containerId);
     this.#containers.set(state.containerId, state);
     for (const endpoint of state.endpoints) {
-      const members = this.#networks.get(endpoint.networkId) ?? new Map<string, NamedEndpoint>();
-      members.set(state.containerId, endpoint);
+      const members = this.#networks.get(endpoint.networkId) ?? { byContainer: new Map(), byName: new Map() };
+      members.byContainer.set(state.containerId, endpoint);
+      for (const name of namesOf(endpoint)) {
+        members.byName.set(name, (members.byName.get(name) ?? new Set()).add(endpoint));
+      }
       this.#networks.set(endpoint.networkId, members);
     }
   }
 
   drop(containerId: string): void {
-    for (const { networkId } of this.#containers.get(containerId)?.endpoints ?? []) {
-      const members = this.#networks.get(networkId);
-      members?.delete(containerId);
-      if (members?.size === 0) this.#networks.delete(networkId);
+    for (const endpoint of this.#containers.get(containerId)?.endpoints ?? []) {
+      const members = this.#networks.get(endpoint.networkId);
+      if (members === undefined) continue;
+      members.byContainer.delete(containerId);
+      for (const name of namesOf(endpoint)) {
+        const sharers = members.byName.get(name);
+        sharers?.delete(endpoint);
+        if (sharers?.size === 0) members.byName.delete(name);
+      }
+      if (members.byContainer.size === 0) this.#networks.delete(endpoint.networkId);
     }
     this.#containers.delete(containerId);
   }
@@ -52,7 +67,7 @@ export class NameBook {
       },
       reverse: (address) => {
         for (const { networkId } of own()) {
-          for (const { names, networkName, ipv4, ipv6 } of this.#networks.get(networkId)?.values() ?? []) {
+          for (const { names, networkName, ipv4, ipv6 } of this.#networks.get(networkId)?.byContainer.values() ?? []) {
             const [name] = names;
             if (name !== undefined && (ipv4 === address || ipv6 === address)) return `${name}.${networkName}`;
           }
@@ -66,13 +81,15 @@ export class NameBook {
     const members = this.#networks.get(networkId);
     if (members === undefined) return;
     for (const [link, target] of Object.entries(links ?? {})) {
-      const endpoint = link.toLowerCase() === name ? members.get(target) : undefined;
+      const endpoint = link.toLowerCase() === name ? members.byContainer.get(target) : undefined;
       if (endpoint !== undefined) yield endpoint;
     }
     const suffix = `.${networkName.toLowerCase()}`;
-    const short = name.endsWith(suffix) ? name.slice(0, -suffix.length) : undefined;
-    for (const endpoint of members.values()) {
-      if (endpoint.names.some((own) => own.toLowerCase() === name || own.toLowerCase() === short)) yield endpoint;
-    }
+    yield* members.byName.get(name) ?? [];
+    if (name.endsWith(suffix)) yield* members.byName.get(name.slice(0, -suffix.length)) ?? [];
   }
+}
+
+function namesOf({ names }: NamedEndpoint): Set<string> {
+  return new Set(names.map((name) => name.toLowerCase()));
 }
