@@ -7,6 +7,8 @@ import { parseAddress, type Address } from './address.ts';
 import type { ClientOptions } from './contract.ts';
 import { ApiError, brokenAnswer, cannotConnect, connectionDenied } from './errors.ts';
 
+import { accessHint } from './socket-access.ts';
+
 type QueryValue = string | number | boolean | readonly string[] | undefined;
 export type Query = Readonly<Record<string, QueryValue>>;
 
@@ -231,7 +233,7 @@ export class Transport {
       case 'EPERM':
         return connectionDenied(
           { host: this.host },
-          { cause, hint: 'become root, or join the group that owns the socket and log in again' },
+          { cause, hint: accessHint(this.#address.kind === 'unix' ? this.#address.path : '') },
         );
       default:
         return cause instanceof Error && (errnoOf(cause) !== undefined || 'code' in cause)
