@@ -107,6 +107,10 @@ export function parseFlags<F extends Flags>(argv: readonly string[], flags: F, s
       if (!found) throw composeUsage({ message: `unknown shorthand flag: '${arg[at] ?? ''}' in ${arg}` });
       const [key, flag] = found;
       if (flag.value === undefined) {
+        if (arg[at + 1] === '=') {
+          set(key, flag, letter, arg.slice(at + 2));
+          break;
+        }
         set(key, flag, letter, undefined);
         continue;
       }

@@ -19,7 +19,12 @@ export interface CreateFacts {
   readonly number: number | undefined;
   readonly image: ImageFacts;
   readonly inherited?: readonly MountPoint[];
-  readonly oneOff?: { readonly slug: string; readonly useAliases: boolean };
+  readonly oneOff?: {
+    readonly slug: string;
+    readonly useAliases: boolean;
+    readonly autoRemove?: boolean;
+    readonly attached?: boolean;
+  };
   readonly extraLabels?: Readonly<Record<string, string>>;
 }
 

@@ -1,5 +1,8 @@
 import { buildServices } from '../apply/build.ts';
 import { command } from '../context.ts';
+import { composeUsage } from '../errors.ts';
+import { pushServices } from './push.ts';
+import type { Project } from '../model/project.ts';
 import { inDependencyOrder, withDependencies } from '../load/index.ts';
 
 export default command({
@@ -7,10 +10,20 @@ export default command({
   summary: 'Build or rebuild services',
   flags: {
     buildArg: { names: '--build-arg', value: 'stringArray', many: true, help: 'Set build-time variables for services' },
+    builder: { names: '--builder', value: 'string', help: 'Accepted: the engine has one builder', hidden: true },
+    check: { names: '--check', help: 'Refused', hidden: true },
+    print: { names: '--print', help: 'Refused', hidden: true },
+    provenance: { names: '--provenance', value: 'string', bare: 'true', help: 'Refused unless false', hidden: true },
+    sbom: { names: '--sbom', value: 'string', bare: 'true', help: 'Refused unless false', hidden: true },
+    ssh: {
+      names: '--ssh',
+      value: 'string',
+      help: "Set SSH authentications used when building service images. (use 'default' for using your default SSH Agent)",
+    },
     memory: { names: '-m, --memory', value: 'bytes', help: 'Accepted', hidden: true },
     noCache: { names: '--no-cache', help: 'Do not use cache when building the image' },
     pull: { names: '--pull', help: 'Always attempt to pull a newer version of the image' },
-    push: { names: '--push', help: 'Push service images', hidden: true },
+    push: { names: '--push', help: 'Push service images' },
     quiet: { names: '-q, --quiet', help: 'Suppress the build output' },
     withDependencies: { names: '--with-dependencies', help: 'Also build dependencies (transitively)' },
     forceRm: { names: '--force-rm', help: 'Accepted', hidden: true },
@@ -20,7 +33,13 @@ export default command({
     progress: { names: '--progress', value: 'string', help: 'Accepted', hidden: true },
   },
   async run(context, { flags, args }) {
-    const project = await context.project(args);
+    for (const key of ['check', 'print'] as const)
+      if (flags[key]) throw composeUsage({ message: `--${key} is not supported` });
+    for (const key of ['provenance', 'sbom'] as const)
+      if (flags[key] !== undefined && flags[key] !== 'false')
+        throw composeUsage({ message: `--${key}: attestations are not supported` });
+    const loaded = await context.project(args);
+    const project = flags.ssh === undefined ? loaded : withSsh(loaded, flags.ssh);
     const chosen =
       args.length === 0
         ? new Set(Object.keys(project.services))
@@ -53,6 +72,17 @@ export default command({
       progress,
       context.io.signal,
     );
+    progress.close();
+    if (flags.push) await pushServices(context, project, names, { quiet: flags.quiet });
     return 0;
   },
 });
+
+/** The agent or keys for every service that is built. */
+function withSsh(project: Project, ssh: string): Project {
+  const services = Object.entries(project.services).map(([name, service]) => [
+    name,
+    service.build ? { ...service, build: { ...service.build, ssh: [...(service.build.ssh ?? []), ssh] } } : service,
+  ]);
+  return { ...project, services: Object.fromEntries(services) as Project['services'] };
+}

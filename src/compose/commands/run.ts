@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { posix } from 'node:path';
 import type { Context } from '../context.ts';
 import { hands } from '../apply/hands.ts';
 import { observe } from '../apply/observe.ts';
@@ -13,7 +15,9 @@ import { ensureImages } from '../apply/images.ts';
 import { interact } from '../apply/interactive.ts';
 import { up } from '../apply/up.ts';
 import { command, noSuchService } from '../context.ts';
-import { composeUsage } from '../errors.ts';
+import { composeInputMissing, composeUsage } from '../errors.ts';
+import type { ComposeIo } from '../io.ts';
+import { parseDotenv } from '../load/dotenv.ts';
 import { pullFlag } from '../flags.ts';
 import { newId } from '../../core/ids.ts';
 import { inDependencyOrder, withDependencies } from '../load/index.ts';
@@ -33,7 +37,13 @@ export default command({
     detach: { names: '-d, --detach', help: 'Run container in background and print container ID' },
     entrypoint: { names: '--entrypoint', value: 'string', help: 'Override the entrypoint of the image' },
     env: { names: '-e, --env', value: 'stringArray', many: true, help: 'Set environment variables' },
-    interactive: { names: '-i, --interactive', help: 'Accepted', hidden: true },
+    envFromFile: {
+      names: '--env-from-file',
+      value: 'stringArray',
+      many: true,
+      help: 'Set environment variables from file',
+    },
+    interactive: { names: '-i, --interactive', help: 'Keep STDIN open even if not attached (default true)' },
     label: { names: '-l, --label, --labels', value: 'stringArray', many: true, help: 'Add or override a label' },
     name: { names: '--name', value: 'string', help: 'Assign a name to the container' },
     noDeps: { names: '--no-deps', help: "Don't start linked services" },
@@ -46,6 +56,7 @@ export default command({
     },
     pull: { names: '--pull', value: 'string', help: 'Pull image before running' },
     quiet: { names: '-q, --quiet', help: "Don't print anything to STDOUT" },
+    quietBuild: { names: '--quiet-build', help: 'Suppress progress output from the build process' },
     quietPull: { names: '--quiet-pull', help: 'Pull without printing progress information' },
     removeOrphans: {
       names: '--remove-orphans',
@@ -61,7 +72,7 @@ export default command({
     volume: { names: '-v, --volume, --volumes', value: 'stringArray', many: true, help: 'Bind mount a volume' },
     workdir: { names: '-w, --workdir', value: 'string', help: 'Working directory inside the container' },
   },
-  async run(context, { flags, args }) {
+  async run(context, { flags, args, given }) {
     const [name, ...cmd] = args;
     if (name === undefined)
       throw composeUsage({ message: '"wharf compose run" requires at least 1 argument: SERVICE [COMMAND] [ARGS...]' });
@@ -73,7 +84,16 @@ export default command({
     if (!service) throw noSuchService(name, Object.keys(project.services));
     refuseUnsupported(project, [name]);
     const tty = !flags.noTty && !flags.detach && io.stdin.isTTY === true && io.stdout.isTTY === true;
-    const definition = oneOff(service, cmd, flags, { tty, baseDirectory: io.cwd, home: io.env['HOME'], env: io.env });
+    const stdin = !given.has('interactive') || flags.interactive;
+    const fromFiles = await variablesOf(flags.envFromFile, io);
+    const definition = oneOff(service, cmd, flags, {
+      tty,
+      stdin,
+      fromFiles,
+      baseDirectory: io.cwd,
+      home: io.env['HOME'],
+      env: io.env,
+    });
     const needed = withDependencies(Object.keys(service.depends_on ?? {}), project.services);
     const networks = { ...project, services: { ...project.services, [name]: definition } };
     using progress = context.progress('Running', { quiet: flags.quiet });
@@ -82,7 +102,7 @@ export default command({
       client,
       project,
       [name],
-      { build: flags.build, pull: pullFlag(flags.pull), quietPull: flags.quietPull },
+      { build: flags.build, pull: pullFlag(flags.pull), quietPull: flags.quietPull, quietBuild: flags.quietBuild },
       progress,
       io.signal,
     );
@@ -119,7 +139,8 @@ export default command({
       name: flags.name ?? `${project.name}-${name}-run-${slug.slice(0, 12)}`,
       number: undefined,
       image: facts,
-      oneOff: { slug, useAliases: flags.useAliases },
+      // Nobody is there to remove it afterwards.
+      oneOff: { slug, useAliases: flags.useAliases, autoRemove: flags.rm && flags.detach, attached: !flags.detach },
     });
     await writeFiles(client, id, { project: networks, service: name, definition });
     progress.close();
@@ -129,14 +150,14 @@ export default command({
       return 0;
     }
     try {
-      const stream = await client.containers.attach(id, { stdin: true, stdout: true, stderr: true, stream: true });
+      const stream = await client.containers.attach(id, { stdin, stdout: true, stderr: true, stream: true });
       const { done } = await client.containers.wait(id, 'next-exit');
       const stop = (): void => void client.containers.stop(id).catch(() => undefined);
       io.signal.addEventListener('abort', stop, { once: true });
       await client.containers.start(id);
       await interact(stream, io, {
         tty,
-        stdin: true,
+        stdin,
         resize: (rows, columns) => client.containers.resize(id, rows, columns),
       });
       const { StatusCode } = await done;
@@ -207,6 +228,9 @@ function oneOff(
   flags: RunFlags,
   at: {
     readonly tty: boolean;
+    readonly stdin: boolean;
+    /** Variables of `--env-from-file`. */
+    readonly fromFiles: Readonly<Record<string, string>>;
     readonly baseDirectory: string;
     readonly home: string | undefined;
     readonly env: Readonly<Record<string, string | undefined>>;
@@ -232,16 +256,30 @@ function oneOff(
     ...(command ? { command } : {}),
     ...(start ? { entrypoint: start } : {}),
     ...(published.length > 0 ? { ports: published } : {}),
-    environment: { ...service.environment, ...environment },
+    environment: { ...service.environment, ...at.fromFiles, ...environment },
     labels: { ...service.labels, ...labels },
     volumes: [...(service.volumes ?? []).filter((v) => !targets.has(v.target)), ...volumes],
     cap_add: [...(service.cap_add ?? []), ...flags.capAdd],
     cap_drop: [...(service.cap_drop ?? []), ...flags.capDrop],
     tty: at.tty,
-    stdin_open: true,
+    stdin_open: at.stdin,
     ...(flags.user === undefined ? {} : { user: flags.user }),
     ...(flags.workdir === undefined ? {} : { working_dir: flags.workdir }),
   };
+}
+
+/** What environment files say, later ones over earlier. @throws {WharfError} `COMPOSE_INPUT_MISSING` */
+async function variablesOf(files: readonly string[], io: ComposeIo): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const file of files) {
+    const path = posix.resolve(io.cwd, file);
+    const text = await readFile(path, 'utf8').catch((e: unknown) => {
+      throw composeInputMissing({ message: `couldn't find env file: ${path}` }, { cause: e });
+    });
+    const known = (name: string): string | undefined => io.env[name] ?? found[name];
+    for (const [key, value] of parseDotenv(text, known)) found[key] = value;
+  }
+  return found;
 }
 
 /** Mistakes in flags are mistakes of usage. */

@@ -7,7 +7,7 @@ export function inherit(
   from: ReadonlyMap<string, readonly Position[]>,
   base: string,
 ): void {
-  for (const [path, places] of [...from]) {
+  for (const [path, places] of Array.from(from)) {
     if (!path.startsWith(`${base}.`)) continue;
     const own = `${name}${path.slice(base.length)}`;
     into.set(own, [...new Set([...places, ...(into.get(own) ?? [])])]);

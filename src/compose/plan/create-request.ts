@@ -38,7 +38,12 @@ export interface ContainerWish {
   /** IDs of a service's containers, lowest number first; for shared namespaces, links and `volumes_from`. */
   readonly containersOf: (service: string) => readonly { readonly id: string; readonly name: string }[];
   /** For one-off containers. */
-  readonly oneOff?: { readonly slug: string; readonly useAliases: boolean };
+  readonly oneOff?: {
+    readonly slug: string;
+    readonly useAliases: boolean;
+    readonly autoRemove?: boolean;
+    readonly attached?: boolean;
+  };
   readonly extraLabels?: Readonly<Record<string, string>>;
   /** Path of the engine's socket on its host, for `use_api_socket`. */
   readonly apiSocket?: string | undefined;
@@ -69,7 +74,8 @@ export function createRequest(wish: ContainerWish): ContainerCreateRequest {
     Image: imageName(project, wish.service, service),
     Tty: service.tty ?? false,
     OpenStdin: service.stdin_open ?? false,
-    StdinOnce: false,
+    // The end of our input is the end of a one-off command's.
+    StdinOnce: wish.oneOff?.attached === true && (service.stdin_open ?? false),
     AttachStdin: false,
     AttachStdout: true,
     AttachStderr: true,
@@ -84,7 +90,7 @@ export function createRequest(wish: ContainerWish): ContainerCreateRequest {
       }),
       ...wish.extraLabels,
     },
-    HostConfig: hostConfig(wish, endpoints),
+    HostConfig: { ...hostConfig(wish, endpoints), ...(wish.oneOff?.autoRemove ? { AutoRemove: true } : {}) },
     ...(endpoints.length > 0 ? { NetworkingConfig: { EndpointsConfig: Object.fromEntries(endpoints) } } : {}),
   };
 }
