@@ -50,6 +50,11 @@ export class RingWriter {
     return n;
   }
 
+  /** Whether nobody reads any more. */
+  get abandoned(): boolean {
+    return Atomics.load(this.#control, STATE) === ABANDONED;
+  }
+
   /** Waits until the reader has taken something since the ring was full, or somebody has called `wake`. */
   async room(): Promise<void> {
     await Atomics.waitAsync(this.#control, READ, this.#readWhenFull()).value;
@@ -60,9 +65,10 @@ export class RingWriter {
     Atomics.notify(this.#control, READ);
   }
 
-  /** Puts in all of it, and blocks the thread as long as that takes. */
+  /** Puts in all of it, and blocks the thread as long as that takes. @throws {Error} if nobody reads any more */
   write(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; ) {
+      if (this.abandoned) throw new Error('nobody wants the stream any more');
       const n = this.put(bytes.subarray(at));
       at += n;
       if (n === 0) Atomics.wait(this.#control, READ, this.#readWhenFull());
@@ -139,6 +145,13 @@ export class RingReader {
       if (taken !== 'nothing yet') return taken;
       Atomics.wait(this.#control, NEWS, this.#known);
     }
+  }
+
+  /** Nothing more will be taken: a writer that waits for room goes on, and finds that out. */
+  abandon(): void {
+    Atomics.store(this.#control, STATE, ABANDONED);
+    Atomics.store(this.#control, READ, Atomics.load(this.#control, WRITTEN)); // as if all had been read: there is room
+    Atomics.notify(this.#control, READ);
   }
 
   /** What the writer told last. */

@@ -26,7 +26,7 @@ export interface Lease extends AsyncDisposable {
   readonly worker: Worker;
   /** Ready for a stream. */
   readonly ring: RingMemory;
-  /** The thread has done its work to the end and can have more; else it is ended when the lease is. */
+  /** The thread has answered and can have more work; else it has died, and what is left of it goes when the lease does. */
   finished(): void;
 }
 

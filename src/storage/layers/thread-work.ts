@@ -32,12 +32,12 @@ export async function unpackInThread(
     }
   } catch (e) {
     writer.abandon();
+    await talk.settled();
     throw e;
   }
   writer.end();
   const answer = await talk.answer;
   if (answer.kind !== 'unpacked') throw new Error(`unexpected answer: ${answer.kind}`);
-  lease.finished();
   return answer.unpacked;
 }
 
@@ -55,18 +55,25 @@ export async function* compressInThread(
   const reader = new RingReader(lease.ring);
   using talk = new Conversation(lease, () => reader.wake());
   talk.say({ kind: 'compress', ring: lease.ring, recipe });
-  for (;;) {
-    const piece = Buffer.allocUnsafeSlow(64 * 1024);
-    const n = reader.take(piece);
-    if (n === 'ended') break;
-    if (typeof n === 'number') {
-      onProgress(reader.mark * PROGRESS_UNIT);
-      yield piece.subarray(0, n);
-    } else if (talk.over) break;
-    else await reader.news();
+  try {
+    for (;;) {
+      const piece = Buffer.allocUnsafeSlow(64 * 1024);
+      const n = reader.take(piece);
+      if (n === 'ended') break;
+      if (typeof n === 'number') {
+        onProgress(reader.mark * PROGRESS_UNIT);
+        yield piece.subarray(0, n);
+      } else if (talk.over) break;
+      else await reader.news();
+    }
+    await talk.answer;
+  } finally {
+    // Whoever reads may leave in the middle.
+    if (!talk.over) {
+      reader.abandon();
+      await talk.settled();
+    }
   }
-  await talk.answer;
-  lease.finished();
 }
 
 /** One question to a thread, and its answer. */
@@ -79,7 +86,8 @@ class Conversation implements Disposable {
   /** The thread has answered, or died: nothing more comes through the ring, in either direction. */
   over = false;
 
-  constructor({ worker }: Lease, onOver: () => void) {
+  constructor(lease: Lease, onOver: () => void) {
+    const { worker } = lease;
     this.#worker = worker;
     this.#answer.promise.catch(() => undefined); // it is awaited later, perhaps never
     const end = (settle: () => void): void => {
@@ -89,6 +97,7 @@ class Conversation implements Disposable {
     };
     this.#onMessage = (message) =>
       end(() => {
+        lease.finished(); // it has answered, and waits for more
         if (message.kind === 'failed') this.#answer.reject(revive(message.failure));
         else this.#answer.resolve(message);
       });
@@ -100,6 +109,11 @@ class Conversation implements Disposable {
   /** @throws what went wrong in the thread */
   get answer(): Promise<FromThread> {
     return this.#answer.promise;
+  }
+
+  /** Waits until the thread has answered or died. It must not be ended before: native code in it would take the process along. */
+  async settled(): Promise<void> {
+    await this.#answer.promise.catch(() => undefined);
   }
 
   say(message: ToThread): void {
