@@ -92,7 +92,10 @@ export class RemoteKeeper implements Keeper {
     const socket = await connecting;
     this.#connected = socket;
     if (this.#left) socket.destroy();
-    createInterface({ input: socket }).on('line', (line) => this.#take(JSON.parse(line) as KeeperAnswer));
+    // The reader of lines passes errors on: what they mean shows at the end of the connection.
+    createInterface({ input: socket })
+      .on('line', (line) => this.#take(JSON.parse(line) as KeeperAnswer))
+      .on('error', () => undefined);
     socket.on('error', () => undefined);
     socket.once('close', () => {
       this.#connected = undefined;

@@ -47,7 +47,9 @@ function converse(socket: Socket, served: Served): void {
   const answer = (message: KeeperAnswer) => {
     if (!socket.destroyed) socket.write(`${JSON.stringify(message)}\n`);
   };
-  createInterface({ input: socket }).on('line', (line) => {
+  const lines = createInterface({ input: socket });
+  lines.on('error', () => undefined);
+  lines.on('line', (line) => {
     const { id, operation } = JSON.parse(line) as KeeperRequest;
     if (operation.op === 'guard') served.table = operation.table;
     perform(keeper, operation).then(
