@@ -3,6 +3,14 @@ import { defineError } from '../core/errors.ts';
 /** The OCI runtime refused; the text is worded as Docker's for the cases that scripts match on. */
 export const runtimeFailed = defineError('RUNTIME_FAILED', 'internal', (f: { message: string }) => f.message);
 
+/** A device that was asked for is not there, or none. Docker finds that at the start, and does not blame the request. */
+export const noSuchDevice = defineError(
+  'NO_SUCH_DEVICE',
+  'internal',
+  (f: { path: string; why: string }) =>
+    `error gathering device information while adding custom device "${f.path}": ${f.why}`,
+);
+
 /** No OCI runtime can run a container here. */
 export const noRuntime = defineError('NO_RUNTIME', 'unavailable', (f: { message: string }) => f.message);
 

@@ -124,7 +124,7 @@ const HOST_CONFIG = {
     ContainerIDFile: 'text',
     LogConfig: { struct: { Type: 'text', Config: TEXT_MAP } },
     NetworkMode: 'text',
-    PortBindings: { map: { list: { struct: { HostIp: 'text', HostPort: 'text' } } } },
+    PortBindings: { map: { list: { isFilled: true, struct: { HostIp: 'text', HostPort: 'text' } } } },
     RestartPolicy: RESTART_POLICY,
     AutoRemove: 'flag',
     VolumeDriver: 'text',

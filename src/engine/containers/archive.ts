@@ -150,7 +150,7 @@ function find(root: Root, record: ContainerRecord, path: string, shown: string =
   try {
     const isDirectoryMeant = /(^|\/)\.?$/.test(path);
     const found = walk(root, path, { follow: isDirectoryMeant });
-    if (isDirectoryMeant && !found.stats.isDirectory()) {
+    if (isDirectoryMeant && shown === path && !found.stats.isDirectory()) {
       found[Symbol.dispose]();
       throw invalidParameter({ message: `lstat ${path}: not a directory` });
     }

@@ -1,10 +1,10 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
-import { invalidParameter } from '../../core/errors.ts';
+import { invalidParameter, messageOf } from '../../core/errors.ts';
 import type { ContainerConfig, HostConfig } from '../../core/wire/container.ts';
 import type { EndpointSettings, NetworkingConfig } from '../../core/wire/network.ts';
 import type { NetworkBook, NetworkRecord } from '../networks/book.ts';
 import type { Attachment } from './record.ts';
-import { checkEndpoint } from './validate-texts.ts';
+import { checkMac, endpointFaults } from './validate-texts.ts';
 
 /**
  * The networks of a new container: that of its mode and those named beside it. Whether they exist is asked at the start;
@@ -25,11 +25,12 @@ export function plannedAttachments(
     const key = network?.id ?? ref;
     const before = attachments.get(key);
     const settings = requestedSettings(given ?? {});
-    if (network !== undefined) checkSettings(network, settings);
+    ofNetwork(name, () => checkSettings(network, settings));
     if (before === undefined || (given !== null && given !== undefined)) {
       attachments.set(key, { network: name, networkId: network?.id ?? '', settings, endpoint: null });
     }
   };
+  ofNetwork(mode, () => checkMac(config.MacAddress));
   add(mode, undefined);
   for (const [ref, settings] of Object.entries(networking.EndpointsConfig ?? {})) add(ref, settings);
   const list = [...attachments.values()];
@@ -48,9 +49,8 @@ export function plannedAttachments(
   return list;
 }
 
-/** Only what a user decides of an endpoint; what the engine finds out is not taken from a request. @throws {WharfError} `INVALID_PARAMETER` */
+/** Only what a user decides of an endpoint; what the engine finds out is not taken from a request. */
 export function requestedSettings(given: EndpointSettings): EndpointSettings {
-  checkEndpoint(given);
   return {
     IPAMConfig: given.IPAMConfig ?? null,
     Links: given.Links ?? null,
@@ -61,8 +61,21 @@ export function requestedSettings(given: EndpointSettings): EndpointSettings {
   };
 }
 
-/** @throws {WharfError} `INVALID_PARAMETER` at aliases or addresses where there can be none */
-export function checkSettings(network: NetworkRecord, settings: EndpointSettings): void {
+/**
+ * @param network `undefined`: it is not there yet, only what is written is looked at
+ * @throws {WharfError} `INVALID_PARAMETER` at what is no address, and at aliases or addresses where there can be none
+ */
+export function checkSettings(network: NetworkRecord | undefined, settings: EndpointSettings): void {
+  const faults = [...(network === undefined ? [] : networkFaults(network, settings)), ...endpointFaults(settings)];
+  if (faults.length > 0) {
+    const list = faults.length === 1 ? faults.join() : faults.map((fault) => `* ${fault}`).join('\n');
+    throw invalidParameter({ message: `invalid endpoint settings:\n${list}` });
+  }
+  checkMac(settings.MacAddress);
+}
+
+/** What a network does not do for an endpoint. */
+function networkFaults(network: NetworkRecord, settings: EndpointSettings): string[] {
   const faults: string[] = [];
   const isUserNetwork = network.bridge !== null && network.name !== 'bridge';
   if (settings.Aliases?.length && !isUserNetwork) {
@@ -71,18 +84,27 @@ export function checkSettings(network: NetworkRecord, settings: EndpointSettings
   const { IPv4Address = '', IPv6Address = '' } = settings.IPAMConfig ?? {};
   if (IPv4Address !== '' || IPv6Address !== '') {
     if (!isUserNetwork) faults.push('user specified IP address is supported on user defined networks only');
-    else if (!network.hasOwnSubnet) {
+    if (!network.hasOwnSubnet) {
       faults.push(
         'user specified IP address is supported only when connecting to networks with user configured subnets',
       );
     }
     for (const address of [IPv4Address, IPv6Address]) {
-      if (network.hasOwnSubnet && address !== '' && !isWithin(network, address)) {
+      if (network.hasOwnSubnet && isIP(address) !== 0 && !isWithin(network, address)) {
         faults.push(`no configured subnet contains IP address ${address}`);
       }
     }
   }
-  if (faults.length > 0) throw invalidParameter({ message: `invalid endpoint settings:\n${faults.join('\n')}` });
+  return faults;
+}
+
+/** Docker says of which network it speaks when there may be several. */
+function ofNetwork(name: string, check: () => void): void {
+  try {
+    check();
+  } catch (cause) {
+    throw invalidParameter({ message: `invalid config for network ${name}: ${messageOf(cause)}` }, { cause });
+  }
 }
 
 function isWithin({ ipam }: NetworkRecord, address: string): boolean {

@@ -6,7 +6,7 @@ import { formatPlatform, hostPlatform } from '../../core/platform.ts';
 import type { ContainerConfig, HostConfig } from '../../core/wire/container.ts';
 import type { NetworkingConfig } from '../../core/wire/network.ts';
 import type { Image } from '../contract.ts';
-import { imageOfOtherPlatform, requestFailed } from '../errors.ts';
+import { imageOfOtherPlatform } from '../errors.ts';
 import { plannedAttachments } from './attachments.ts';
 import type { Context } from './context.ts';
 import { containerDirectory, publish } from './context.ts';
@@ -26,8 +26,8 @@ import { resolveInRoot } from './rootfs-path.ts';
 import { findInit } from './spec-input.ts';
 import { prepareWorkingDirectory } from './working-directory.ts';
 import { nowRfc3339 } from './time.ts';
-import { checkConfig, checkHostConfig } from './validate.ts';
-import { checkEndpoints, checkNames, refuseNul } from './validate-texts.ts';
+import { checkConfig, checkEnvironment, checkHostConfig } from './validate.ts';
+import { checkNames, refuseNul } from './validate-texts.ts';
 
 export interface CreateRequest {
   readonly name?: string | undefined;
@@ -48,8 +48,8 @@ export async function create(
   // Mostly the start follows at once.
   ctx.options.runtime.anticipate();
   refuseNul({ ...request.config, HostConfig: request.hostConfig, NetworkingConfig: request.networking });
+  checkEnvironment(request.config.Env ?? []);
   checkNames(request.config, request.hostConfig);
-  checkEndpoints(request.config, request.networking);
   const image = request.config.Image ? ctx.images.get(request.config.Image) : undefined;
   checkPlatform(request, image);
   const config = mergeConfig(request.config, image?.config.config);
@@ -66,6 +66,9 @@ export async function create(
   );
   checkHostConfig(host, request.config);
   checkRuntime(ctx, host);
+  for (const mode of [host.PidMode, host.IpcMode]) {
+    if (mode?.startsWith('container:')) sourceOf(ctx, mode.slice('container:'.length));
+  }
   logSettings(host);
   checkLogExpressions(host);
   exposedPorts(config, host);
@@ -215,16 +218,25 @@ function checkBindSources(plans: readonly MountPlan[]): void {
   }
 }
 
-/** Mounts of the containers named in `VolumesFrom`. @throws {WharfError} `CONTAINER_NOT_FOUND` */
+/** Mounts of the containers named in `VolumesFrom`. @throws {WharfError} `INVALID_PARAMETER` */
 function inheritedMounts(ctx: Context, host: HostConfig): ContainerMount[] {
   return (host.VolumesFrom ?? []).flatMap((text) => {
     const [ref = '', mode = 'rw'] = text.split(':', 2);
-    if (!['ro', 'rw', 'z', 'Z'].includes(mode)) throw requestFailed({ message: `invalid mode: ${mode}` });
-    return ctx.store
-      .lookup(ref)
+    if (ref === '') throw invalidParameter({ message: 'volumes-from specification cannot be an empty string' });
+    if (!['ro', 'rw', 'z', 'Z'].includes(mode)) throw invalidParameter({ message: `invalid mode: ${mode}` });
+    return sourceOf(ctx, ref)
       .mounts.filter((m) => m.kind === 'bind' || m.kind === 'volume')
       .map((m) => ({ ...m, readOnly: m.readOnly || mode === 'ro' }));
   });
+}
+
+/** Docker blames the request for a container that is not there. @throws {WharfError} `INVALID_PARAMETER` */
+function sourceOf(ctx: Context, ref: string): ContainerRecord {
+  try {
+    return ctx.store.lookup(ref);
+  } catch (cause) {
+    throw invalidParameter({ message: messageOf(cause) }, { cause });
+  }
 }
 
 function checkLink(ctx: Context, text: string): void {

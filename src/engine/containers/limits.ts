@@ -138,7 +138,7 @@ function checkCpusets(host: HostConfig, { onlineCpus, onlineMemoryNodes }: Limit
 function checkSet(asked: string | undefined, field: string, what: string, available: string): void {
   if (!asked) return;
   const numbers = parseSet(asked);
-  if (numbers === undefined) throw bad(`Invalid value ${asked} for ${field}`);
+  if (numbers === undefined) throw bad(`Invalid value ${asked} for ${field}: invalid format: ${asked}`);
   const there = parseSet(available);
   if (there === undefined || [...numbers].every((n) => there.has(n))) return;
   throw bad(`Requested ${what} are not available - requested ${asked}, available: ${available}`);

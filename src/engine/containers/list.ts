@@ -1,7 +1,7 @@
 import { invalidParameter } from '../../core/errors.ts';
 import type { ContainerStatus, ContainerSummary } from '../../core/wire/container.ts';
 import type { Filters, Image } from '../contract.ts';
-import { booleanFilter, checkFilters, hasLabels, invalidFilter } from '../filters.ts';
+import { booleanFilter, checkFilters, hasLabels } from '../filters.ts';
 import type { Context } from './context.ts';
 import { sizes } from './inspect.ts';
 import { argvOf } from './merge-config.ts';
@@ -112,19 +112,23 @@ function containerMatcher(ctx: Context, filters: Filters): (record: ContainerRec
   for (const value of filters['status'] ?? []) {
     if (!(STATUSES as readonly string[]).includes(value)) {
       throw invalidParameter({
-        message: `${invalidFilter({ key: 'status', values: [value] }).message.replace(/=.*$/, `=${value}'`)}: invalid container state: ${value}`,
+        message: `invalid filter 'status=${value}': invalid container state: ${value}`,
       });
     }
   }
   some('status', (v, c) => c.state.kind === v);
   for (const value of filters['health'] ?? []) {
     if (!['none', 'starting', 'healthy', 'unhealthy'].includes(value)) {
-      throw invalidParameter({ message: `Unrecognised filter value for health: ${value}` });
+      throw invalidParameter({ message: `unrecognized filter value for health: ${value}` });
     }
   }
   some('health', (v, c) => (ctx.health.of(c.id)?.Status ?? 'none') === v);
   for (const value of filters['exited'] ?? []) {
-    if (!/^-?\d+$/.test(value)) throw invalidFilter({ key: 'exited', values: [value] });
+    if (!/^-?\d+$/.test(value)) {
+      throw invalidParameter({
+        message: `invalid filter 'exited=${value}': strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`,
+      });
+    }
   }
   some('exited', (v, c) => !isLive(c.state) && runOf(c.state) !== null && exitCodeOf(c.state) === Number(v));
   some('volume', (v, c) =>

@@ -94,7 +94,7 @@ export function planMounts(
   for (const [target, options] of Object.entries(host.Tmpfs ?? {})) {
     add({
       kind: 'tmpfs',
-      target: cleanTarget(target, 'tmpfs'),
+      target: cleanTarget(target, ''),
       options: checkedTmpfs(options.split(',').filter(Boolean)),
       readOnly: false,
       listed: false,
@@ -163,7 +163,11 @@ function parseBind(text: string, driver: string): MountPlan {
       createSource: true,
     };
   }
-  if (propagation !== '') throw requestFailed({ message: `invalid volume specification: '${text}'` });
+  if (propagation !== '') {
+    throw requestFailed({
+      message: `invalid volume specification: '${text}': invalid mount config for type "volume": field BindOptions must not be specified`,
+    });
+  }
   const shown = mode === '' ? 'z' : mode;
   return {
     kind: 'volume',
@@ -368,6 +372,8 @@ export function wireMounts(mounts: readonly ContainerMount[], dataPath: (volume:
 }
 
 function cleanTarget(path: string, kind: string): string {
+  // A path of `Tmpfs`, which has no config.
+  if (!path.startsWith('/') && kind === '') throw bad(`invalid mount path: '${path}' mount path must be absolute`);
   if (!path.startsWith('/')) {
     throw bad(`invalid mount config for type "${kind}": invalid mount path: '${path}' mount path must be absolute`);
   }

@@ -1,4 +1,4 @@
-import { containerNotFound, stateConflict } from '../errors.ts';
+import { containerNotFound, requestFailed, stateConflict } from '../errors.ts';
 import type { Context } from './context.ts';
 import { parseLink } from './links.ts';
 import { removeLocked } from './remove-locked.ts';
@@ -50,6 +50,9 @@ function inUse(shown: string, kind: string): Error {
 export async function removeLink(ctx: Context, ref: string): Promise<void> {
   const [parent = '', alias = ''] = ref.replace(/^\//, '').split('/', 2);
   const { id } = ctx.store.lookup(parent);
+  if (alias === '') {
+    throw requestFailed({ message: 'Conflict, cannot remove the default link name of the container' });
+  }
   await ctx.lock.run(id, async () => {
     const record = ctx.store.get(id);
     const links = record.hostConfig.Links ?? [];

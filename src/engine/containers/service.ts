@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { invalidParameter, unsupported } from '../../core/errors.ts';
+import { invalidParameter, messageOf, unsupported } from '../../core/errors.ts';
 import type { HostConfig, Resources, RestartPolicy } from '../../core/wire/container.ts';
 import { buildResources } from '../../runtime/index.ts';
 import type { Containers } from '../contract.ts';
@@ -117,7 +117,7 @@ export function createContainers(ctx: Context): Containers {
     async rename(ref, name) {
       const { id } = ctx.store.lookup(ref);
       if (name === '') throw invalidParameter({ message: 'Neither old nor new names may be empty' });
-      const wanted = checkName(name);
+      const wanted = newName(name);
       await ctx.lock.run(id, async () => {
         const record = ctx.store.get(id);
         if (record.name === wanted) {
@@ -257,6 +257,14 @@ export function createContainers(ctx: Context): Containers {
       ctx.store.all().flatMap((c) => (standsOn(c, imageId) ? [{ id: c.id, running: isLive(c.state) }] : [])),
     usersOfVolume: (name) => usersOfVolume(ctx, name),
   };
+
+  function newName(name: string): string {
+    try {
+      return checkName(name);
+    } catch (cause) {
+      throw invalidParameter({ message: `Error when allocating new name: ${messageOf(cause)}` }, { cause });
+    }
+  }
 
   function reserve(name: string, id: string): Disposable {
     try {

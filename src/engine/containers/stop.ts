@@ -24,10 +24,12 @@ export interface StopOptions {
  * back at the next boot. Resolves to whether there was something to stop, when the exit is recorded.
  */
 export async function stop(ctx: Context, id: string, options: StopOptions, byHand: boolean): Promise<boolean> {
-  const config = ctx.store.get(id).config;
+  const { config, name: containerName } = ctx.store.get(id);
   const name = options.signal || config.StopSignal;
   const signal = name ? parseSignal(name) : SIGTERM;
-  if (signal === undefined) throw invalidParameter({ message: `invalid signal: ${name}` });
+  if (signal === undefined) {
+    throw requestFailed({ message: `cannot stop container: ${containerName}: invalid signal: ${name}` });
+  }
   const graceSeconds = options.timeoutSeconds ?? config.StopTimeout ?? DEFAULT_GRACE_SECONDS;
 
   const ended = await ctx.lock.run(id, async (): Promise<'idle' | 'cancelled' | { readonly gone: Promise<Ended> }> => {

@@ -19,7 +19,9 @@ export async function top(pids: readonly number[], psArgs: string): Promise<TopR
   try {
     output = (await run('ps', args, { maxBuffer: 16 * 1024 * 1024 })).stdout;
   } catch (cause) {
-    throw requestFailed({ message: `error running ps: ${messageOf(cause)}` }, { cause });
+    // What ps itself says, without its help.
+    const [, said] = messageOf(cause).split('\n');
+    throw requestFailed({ message: said ? `ps: ${said}` : `error running ps: ${messageOf(cause)}` }, { cause });
   }
   return parsePs(output, pids);
 }

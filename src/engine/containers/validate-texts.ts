@@ -1,7 +1,7 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { invalidParameter } from '../../core/errors.ts';
 import type { ContainerConfig, HostConfig } from '../../core/wire/container.ts';
-import type { EndpointSettings, NetworkingConfig } from '../../core/wire/network.ts';
+import type { EndpointSettings } from '../../core/wire/network.ts';
 
 const bad = (message: string) => invalidParameter({ message });
 
@@ -58,14 +58,8 @@ function checkExtraHost(entry: string): void {
   }
 }
 
-/** @throws {WharfError} `INVALID_PARAMETER` */
-export function checkEndpoints(config: ContainerConfig, { EndpointsConfig }: NetworkingConfig): void {
-  checkMac(config.MacAddress);
-  for (const settings of Object.values(EndpointsConfig ?? {})) if (settings !== null) checkEndpoint(settings);
-}
-
-/** How an endpoint is written, whatever its network. @throws {WharfError} `INVALID_PARAMETER` */
-export function checkEndpoint(settings: EndpointSettings): void {
+/** How an endpoint is written, whatever its network: what is wrong with it. */
+export function endpointFaults(settings: EndpointSettings): string[] {
   const faults: string[] = [];
   const { IPv4Address, IPv6Address, LinkLocalIPs } = settings.IPAMConfig ?? {};
   if (IPv4Address && !isIPv4(IPv4Address)) faults.push(`invalid IPv4 address: ${IPv4Address}`);
@@ -76,10 +70,10 @@ export function checkEndpoint(settings: EndpointSettings): void {
   for (const alias of settings.Aliases ?? []) {
     if (alias === '' || BREAKS.test(alias)) faults.push(`invalid alias: ${JSON.stringify(alias)}`);
   }
-  if (faults.length > 0) throw bad(`invalid endpoint settings:\n${faults.join('\n')}`);
-  checkMac(settings.MacAddress);
+  return faults;
 }
 
-function checkMac(address: string | undefined): void {
-  if (address && !/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(address)) throw bad(`invalid MAC address: ${address}`);
+/** @throws {WharfError} `INVALID_PARAMETER` */
+export function checkMac(address: string | undefined): void {
+  if (address && !/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(address)) throw bad(`invalid MAC address ${address}`);
 }

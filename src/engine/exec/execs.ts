@@ -62,6 +62,7 @@ export class ExecTable implements Execs, ExecHooks {
     requireRunning(record);
     if (!request.Cmd?.length) throw invalidParameter({ message: 'No exec command specified' });
     ctx.options.runtime.anticipate();
+    if (request.DetachKeys) parseDetachKeys(request.DetachKeys);
     const exec = this.#add(ctx, record, request);
     publish(ctx, record, `exec_create: ${request.Cmd.join(' ')}`, { execID: exec.id });
     return { Id: exec.id };

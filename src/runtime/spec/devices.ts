@@ -2,6 +2,7 @@ import { lstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalidParameter } from '../../core/errors.ts';
 import { majorOf, minorOf } from '../../linux/index.ts';
+import { noSuchDevice } from '../errors.ts';
 import type { OciDeviceRule, OciLinux } from './oci-spec.ts';
 
 export type OciDevice = NonNullable<OciLinux['devices']>[number];
@@ -99,10 +100,8 @@ function ruleFor(device: OciDevice, access: string): OciDeviceRule {
 }
 
 function notADevice(path: string, cause: unknown) {
-  return invalidParameter(
-    {
-      message: `error gathering device information while adding custom device "${path}": ${cause === undefined ? 'not a device node' : 'no such file or directory'}`,
-    },
+  return noSuchDevice(
+    { path, why: cause === undefined ? 'not a device node' : 'no such file or directory' },
     { cause },
   );
 }
