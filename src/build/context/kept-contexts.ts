@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hexOf, sha256 } from '../../core/digest.ts';
 
@@ -7,11 +7,13 @@ const MOST = 10;
 const FORMAT = 1;
 const PRIVATE = 'private-';
 
-/** Files as a client sent them. Disposing it gives it back; what was not `finish`ed is not kept. */
+/** Files as a client sent them. Disposing it gives it back; what was changed and not `finish`ed is not kept. */
 export interface KeptDirectory extends AsyncDisposable {
   readonly path: string;
   /** What stands for each file in it, by path; parents before what is in them. */
   readonly before: ReadonlyMap<string, string>;
+  /** Call it before the first change: from then on nothing vouches for what is in it. */
+  change(): Promise<void>;
   /** Says what is in it now, for the next time. */
   finish(after: ReadonlyMap<string, string>): Promise<void>;
 }
@@ -41,18 +43,23 @@ export class KeptContexts {
       const before = await readList(list);
       if (before === undefined) await rm(own, { recursive: true, force: true });
       await mkdir(path, { recursive: true, mode: 0o755 });
-      await rm(list, { force: true });
-      let finished = false;
+      let sound = before !== undefined;
       return {
         path,
         before: before ?? new Map(),
+        change: async () => {
+          sound = false;
+          await rm(list, { force: true });
+        },
         finish: async (after) => {
+          const now = new Date();
+          if (sound) return utimes(list, now, now);
           await writeFile(`${list}.new`, JSON.stringify({ format: FORMAT, entries: [...after] }), { mode: 0o600 });
           await rename(`${list}.new`, list);
-          finished = true;
+          sound = true;
         },
         [Symbol.asyncDispose]: async () => {
-          if (!finished) await rm(own, { recursive: true, force: true });
+          if (!sound) await rm(own, { recursive: true, force: true });
           this.#busy.delete(name);
         },
       };
@@ -87,6 +94,7 @@ export class KeptContexts {
     return {
       path,
       before: new Map(),
+      change: async () => undefined,
       finish: async () => undefined,
       [Symbol.asyncDispose]: () => rm(own, { recursive: true, force: true }),
     };

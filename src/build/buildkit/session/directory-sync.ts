@@ -28,7 +28,11 @@ export async function syncDirectory(
   const at = (path: string) => join(kept.path, path);
   const touched = new Set<string>();
   const changed = new Set<string>();
-  const gone = [...kept.before].filter(([path, sign]) => kindOf(after.get(path)) !== kindOf(sign));
+  const gone = [...kept.before].filter(([path, sign]) => {
+    const now = after.get(path);
+    return now !== sign && kindOf(now) !== kindOf(sign);
+  });
+  if (gone.length > 0 || stats.some(({ path }) => kept.before.get(path) !== after.get(path))) await kept.change();
   for (const [path] of gone) {
     rmSync(at(path), { recursive: true, force: true });
     touched.add(posix.dirname(path));
