@@ -1,20 +1,12 @@
-import { messageOf } from '../core/errors.ts';
+import { invalidParameter, messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
+import { findAddress } from './addresses.ts';
 import type { BridgeNetwork, Endpoint, PortRequest, PublishedPort } from './contract.ts';
 import type { Forward } from './firewall.ts';
 import type { Keeper, PortSocket } from './keeper/contract.ts';
 import type { HeldPorts } from './port-holder.ts';
 import { PortHolder, waysOf } from './port-holder.ts';
-import { checkPort } from './sandbox.ts';
-import type { Sandbox } from './sandbox.ts';
-
-/** Ports of a container that were published together. Disposing takes them back. */
-export interface Publication extends AsyncDisposable {
-  readonly networkId: string;
-  readonly ports: readonly PublishedPort[];
-  readonly held: HeldPorts;
-  readonly forwards: readonly Forward[];
-}
+import type { Publication, Sandbox } from './sandbox.ts';
 
 export interface PublicationParts {
   readonly keeper: Keeper;
@@ -151,4 +143,17 @@ function openedPorts(
   );
   // One container port may have been asked for at several ports of the host.
   return [...new Map(opened.map((p) => [`${p.hostIp} ${p.protocol} ${p.containerPort}`, p])).values()];
+}
+
+/** @throws {WharfError} `INVALID_PARAMETER` */
+function checkPort({ containerPort, hostPort, hostIp }: PortRequest): void {
+  const numbers = typeof hostPort === 'number' ? [hostPort] : hostPort;
+  const valid = (port: number, least: number) => Number.isInteger(port) && port >= least && port <= 65535;
+  if (!valid(containerPort, 1)) throw invalidParameter({ message: `invalid containerPort: ${containerPort}` });
+  for (const port of numbers) {
+    if (!valid(port, 0)) throw invalidParameter({ message: `invalid hostPort: ${port}` });
+  }
+  if (hostIp !== '' && findAddress(hostIp.replace(/^\[(.*)\]$/, '$1')) === undefined) {
+    throw invalidParameter({ message: `invalid IP address: ${hostIp}` });
+  }
 }

@@ -1,10 +1,17 @@
-import { invalidParameter } from '../core/errors.ts';
 import { Nft, inNetns } from '../linux/index.ts';
-import { findAddress } from './addresses.ts';
-import type { BridgeNetwork, Endpoint, PortRequest, SandboxRequest } from './contract.ts';
+import type { BridgeNetwork, Endpoint, PublishedPort, SandboxRequest } from './contract.ts';
+import type { Forward } from './firewall.ts';
 import type { ResolverState } from './keeper/contract.ts';
 import { DNS_ADDRESS } from './keeper/contract.ts';
-import type { Publication } from './publications.ts';
+import type { HeldPorts } from './port-holder.ts';
+
+/** Ports of a container that were published together. Disposing takes them back. */
+export interface Publication extends AsyncDisposable {
+  readonly networkId: string;
+  readonly ports: readonly PublishedPort[];
+  readonly held: HeldPorts;
+  readonly forwards: readonly Forward[];
+}
 
 /** A container's network namespace, and what is in it. */
 export interface Sandbox {
@@ -65,17 +72,4 @@ table ip wharf_dns {
 }
 `);
   });
-}
-
-/** @throws {WharfError} `INVALID_PARAMETER` */
-export function checkPort({ containerPort, hostPort, hostIp }: PortRequest): void {
-  const numbers = typeof hostPort === 'number' ? [hostPort] : hostPort;
-  const valid = (port: number, least: number) => Number.isInteger(port) && port >= least && port <= 65535;
-  if (!valid(containerPort, 1)) throw invalidParameter({ message: `invalid containerPort: ${containerPort}` });
-  for (const port of numbers) {
-    if (!valid(port, 0)) throw invalidParameter({ message: `invalid hostPort: ${port}` });
-  }
-  if (hostIp !== '' && findAddress(hostIp.replace(/^\[(.*)\]$/, '$1')) === undefined) {
-    throw invalidParameter({ message: `invalid IP address: ${hostIp}` });
-  }
 }
