@@ -103,6 +103,7 @@ function ofNetwork(name: string, check: () => void): void {
   try {
     check();
   } catch (cause) {
+    if (!invalidParameter.is(cause)) throw cause;
     throw invalidParameter({ message: `invalid config for network ${name}: ${messageOf(cause)}` }, { cause });
   }
 }
