@@ -1,6 +1,7 @@
 // Installs what is missing: system packages, npm packages with the pinned Node. Needs nothing but Node 18 and npm.
 // node scripts/setup.mjs [--for-tests]
 import { fetchCliPlugins } from './lib/cli-plugins.mjs';
+import { fetchDockerCompose1 } from './lib/docker-compose-1.mjs';
 import { installNpmPackages } from './lib/npm-packages.mjs';
 import { fail } from './lib/say.mjs';
 import { fetchStockEngines } from './lib/stock-engine.mjs';
@@ -13,6 +14,7 @@ try {
   if (tests) {
     await fetchCliPlugins();
     await fetchStockEngines();
+    await fetchDockerCompose1();
   }
 } catch (e) {
   fail(e.message);

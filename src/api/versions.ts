@@ -18,11 +18,18 @@ export function imageSummaryFor(version: string, image: ImageSummary): object {
   };
 }
 
-export function imageInspectFor(version: string, image: ImageInspect): object {
+/**
+ * docker-compose in Python, all of whose versions read ContainerConfig whatever version of the API they speak: without it
+ * they cannot make a container anew (`KeyError: 'ContainerConfig'`).
+ */
+const DOCKER_COMPOSE_1 = /^docker-compose\/1\./;
+
+/** @param client the `User-Agent` */
+export function imageInspectFor(version: string, client: string | undefined, image: ImageInspect): object {
   const before = (v: string) => compareVersions(version, v) < 0;
   return {
     ...image,
     ...(before('1.44') ? { VirtualSize: image.Size } : {}),
-    ...(before('1.45') ? { Container: '', ContainerConfig: null } : {}),
+    ...(before('1.45') || DOCKER_COMPOSE_1.test(client ?? '') ? { Container: '', ContainerConfig: image.Config } : {}),
   };
 }

@@ -36,7 +36,10 @@ async function prune({ query, engine }: Exchange) {
 }
 
 async function inspect(exchange: Exchange) {
-  return ok(imageInspectFor(exchange.version, await exchange.engine.images.inspect(exchange.param('name'))));
+  const { version, engine, request } = exchange;
+  return ok(
+    imageInspectFor(version, request.headers['user-agent'], await engine.images.inspect(exchange.param('name'))),
+  );
 }
 
 async function layers(exchange: Exchange) {

@@ -1,0 +1,2 @@
+export const DOCKER_COMPOSE_1: string;
+export function fetchDockerCompose1(): Promise<void>;
