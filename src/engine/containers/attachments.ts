@@ -3,6 +3,7 @@ import { invalidParameter, messageOf } from '../../core/errors.ts';
 import type { ContainerConfig, HostConfig } from '../../core/wire/container.ts';
 import type { EndpointSettings, NetworkingConfig } from '../../core/wire/network.ts';
 import type { NetworkBook, NetworkRecord } from '../networks/book.ts';
+import { networkForbidden } from '../errors.ts';
 import type { Attachment } from './record.ts';
 import { checkMac, endpointFaults } from './validate-texts.ts';
 
@@ -66,6 +67,9 @@ export function requestedSettings(given: EndpointSettings): EndpointSettings {
  * @throws {WharfError} `INVALID_PARAMETER` at what is no address, and at aliases or addresses where there can be none
  */
 export function checkSettings(network: NetworkRecord | undefined, settings: EndpointSettings): void {
+  if (network?.configOnly === true) {
+    throw networkForbidden({ message: 'cannot create endpoint on configuration-only network' });
+  }
   const faults = [...(network === undefined ? [] : networkFaults(network, settings)), ...endpointFaults(settings)];
   if (faults.length > 0) {
     const list = faults.length === 1 ? faults.join() : faults.map((fault) => `* ${fault}`).join('\n');
@@ -103,7 +107,6 @@ function ofNetwork(name: string, check: () => void): void {
   try {
     check();
   } catch (cause) {
-    if (!invalidParameter.is(cause)) throw cause;
     throw invalidParameter({ message: `invalid config for network ${name}: ${messageOf(cause)}` }, { cause });
   }
 }

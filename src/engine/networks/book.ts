@@ -27,6 +27,10 @@ export interface NetworkRecord {
   readonly hasOwnSubnet: boolean;
   readonly options: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
+  /** Holds a configuration for others and nothing else: nobody can be on it. */
+  readonly configOnly?: boolean;
+  /** Name of the network that this one's configuration was taken from. */
+  readonly configFrom?: string;
   /** What the kernel is given; `host` and `null` have nothing. */
   readonly bridge: BridgeNetwork | null;
 }

@@ -17,18 +17,12 @@ import type { Attachment, ContainerRecord } from '../containers/record.ts';
 import { isOwnNetworkMode } from '../containers/record.ts';
 import { isLive } from '../containers/state.ts';
 import { millisOf, nowRfc3339 } from '../containers/time.ts';
-import {
-  networkExists,
-  networkForbidden,
-  networkNotFound,
-  networkUnsupported,
-  pluginNotFound,
-  requestFailed,
-} from '../errors.ts';
+import { networkForbidden, networkNotFound, networkUnsupported, pluginNotFound, requestFailed } from '../errors.ts';
 import { booleanFilter, checkFilters, hasLabels, lacksLabels, matchesExactly } from '../filters.ts';
 import { parseUntil } from '../until.ts';
 import type { NetworkRecord } from './book.ts';
 import { ipamConfigOf, isPredefined } from './book.ts';
+import { checkName, configurationNetwork, withConfiguration } from './configuration.ts';
 
 /** Networks as the Engine API has them. */
 export function createNetworkService(ctx: Context): NetworkService {
@@ -55,7 +49,10 @@ export function createNetworkService(ctx: Context): NetworkService {
   return {
     create: (request) =>
       ctx.lock.run(ALL, async () => {
-        const network = await planned(ctx, request);
+        const network =
+          request.ConfigOnly === true
+            ? configurationNetwork(ctx.book, request)
+            : await planned(ctx, withConfiguration(ctx.book, request));
         if (network.bridge !== null) {
           try {
             await networks.openNetwork(network.bridge);
@@ -88,6 +85,9 @@ export function createNetworkService(ctx: Context): NetworkService {
         const network = ctx.book.lookup(ref);
         if (isPredefined(network.name)) {
           throw networkForbidden({ message: `${network.name} is a pre-defined network and cannot be removed` });
+        }
+        if (ctx.book.all().some((other) => other.configFrom === network.name)) {
+          throw networkForbidden({ message: `configuration network "${network.name}" is in use` });
         }
         const active = endpointsOn(ctx, network);
         if (active.length > 0) {
@@ -127,6 +127,7 @@ export function createNetworkService(ctx: Context): NetworkService {
         const deleted: string[] = [];
         for (const network of ctx.book.all()) {
           if (isPredefined(network.name) || endpointsOn(ctx, network).length > 0) continue;
+          if (network.configOnly === true) continue;
           if (until !== undefined && millisOf(network.created) >= until) continue;
           if (!hasLabels(network.labels, filters['label']) || !lacksLabels(network.labels, filters['label!'])) continue;
           try {
@@ -150,9 +151,6 @@ function isDriver(name: string): name is (typeof DRIVERS)[number] {
 
 /** @throws {WharfError} at what a network of this engine cannot be */
 function checkKinds(request: NetworkCreateRequest): void {
-  if (request.ConfigOnly === true || request.ConfigFrom?.Network) {
-    throw networkUnsupported({ what: "a network that holds or takes another network's configuration" });
-  }
   if (request.Ingress === true || request.Scope === 'swarm' || request.Scope === 'global') {
     throw networkUnsupported({ what: 'a network of a swarm' });
   }
@@ -162,12 +160,7 @@ function checkKinds(request: NetworkCreateRequest): void {
 
 /** Checks a request and decides everything of the network, touching nothing. */
 async function planned(ctx: Context, request: NetworkCreateRequest): Promise<NetworkRecord> {
-  const name = request.Name;
-  if (!name || name.trim() === '') throw invalidParameter({ message: 'invalid name: name is empty' });
-  if (isPredefined(name)) {
-    throw networkForbidden({ message: `operation is not permitted on predefined ${name} network ` });
-  }
-  if (ctx.book.named(name) !== undefined) throw networkExists({ name });
+  const name = checkName(ctx.book, request);
   const driver = request.Driver || 'bridge';
   if (driver === 'host' || driver === 'null') {
     throw networkForbidden({ message: `only one instance of "${driver}" network is allowed` });
@@ -216,6 +209,7 @@ async function planned(ctx: Context, request: NetworkCreateRequest): Promise<Net
     options,
     labels: request.Labels ?? {},
     bridge,
+    ...(request.ConfigFrom?.Network ? { configFrom: request.ConfigFrom.Network } : {}),
   };
 }
 
@@ -267,8 +261,8 @@ function resource(network: NetworkRecord, containers: NetworkResource['Container
     Internal: network.internal,
     Attachable: network.attachable,
     Ingress: network.ingress,
-    ConfigFrom: { Network: '' },
-    ConfigOnly: false,
+    ConfigFrom: { Network: network.configFrom ?? '' },
+    ConfigOnly: network.configOnly ?? false,
     Containers: containers,
     Options: { ...network.options },
     Labels: { ...network.labels },
