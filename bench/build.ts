@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import type { TestDaemon } from '../test/e2e/support/daemon.ts';
 import { wharfPath } from './installed.ts';
 import { prepareBundle } from './run.ts';
-import { medians, report, timed } from './support.ts';
+import { report } from './report.ts';
+import { medians, timed } from './support.ts';
 
 const FILES = 20_000;
 

@@ -1,5 +1,6 @@
 import { wharfPath } from './installed.ts';
-import { medians, report, timed } from './support.ts';
+import { report } from './report.ts';
+import { medians, timed } from './support.ts';
 
 /** Start-up of the command line: `wharf --version` against the same Node with nothing to do. */
 export async function benchCliStart(): Promise<void> {

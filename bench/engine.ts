@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { busyboxTar } from '../test/e2e/support/busybox.ts';
 import type { TestDaemon } from '../test/e2e/support/daemon.ts';
 import { pssMib } from './processes.ts';
-import { absolute, medians, report, timed } from './support.ts';
+import { absolute, report } from './report.ts';
+import { medians, timed } from './support.ts';
 
 const MANY = 100;
 const IDLE = 50;

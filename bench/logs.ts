@@ -3,7 +3,8 @@ import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { busyboxTar } from '../test/e2e/support/busybox.ts';
 import type { TestDaemon } from '../test/e2e/support/daemon.ts';
-import { absolute, medians, report, timed } from './support.ts';
+import { absolute, report } from './report.ts';
+import { medians, timed } from './support.ts';
 
 const LINES = 2_000_000;
 /** 100 bytes a line, with its newline. */

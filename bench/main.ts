@@ -1,4 +1,5 @@
-// npm run bench [-- run|build|cli|compose|engine|logs|memory|network|pull|scale]: timings as ratios to a bare floor of the same minute. Nothing here fails a build.
+// npm run bench [-- NAME...]: timings as ratios to a bare floor of the same minute, at the end in one table. Nothing here fails a build.
+import type { TestDaemon } from '../test/e2e/support/daemon.ts';
 import { benchBuild } from './build.ts';
 import { benchCliStart } from './cli-start.ts';
 import { benchCompose } from './compose.ts';
@@ -9,32 +10,31 @@ import { benchNetwork } from './network.ts';
 import { benchPull } from './pull.ts';
 import { benchRun } from './run.ts';
 import { benchScale } from './scale.ts';
+import { printTable } from './report.ts';
 import { withBenchDaemon } from './support.ts';
 
+const benches: Readonly<Record<string, (daemon: TestDaemon) => Promise<void>>> = {
+  cli: benchCliStart,
+  run: benchRun,
+  compose: benchCompose,
+  engine: benchEngine,
+  logs: benchLogs,
+  build: benchBuild,
+  memory: benchMemory,
+  network: benchNetwork,
+  pull: benchPull,
+  scale: benchScale,
+};
 const asked = process.argv.slice(2);
-const wants = (name: string) => asked.length === 0 || asked.includes(name);
-
-if (wants('cli')) await benchCliStart();
-if (
-  wants('build') ||
-  wants('compose') ||
-  wants('run') ||
-  wants('engine') ||
-  wants('logs') ||
-  wants('memory') ||
-  wants('network') ||
-  wants('pull') ||
-  wants('scale')
-) {
+const unknown = asked.filter((name) => !(name in benches));
+if (unknown.length > 0) {
+  console.error(`no such benchmark: ${unknown.join(', ')}; there are ${Object.keys(benches).join(', ')}`);
+  process.exitCode = 2;
+} else {
   await withBenchDaemon(async (daemon) => {
-    if (wants('run')) await benchRun(daemon);
-    if (wants('compose')) await benchCompose(daemon);
-    if (wants('engine')) await benchEngine(daemon);
-    if (wants('logs')) await benchLogs(daemon);
-    if (wants('build')) await benchBuild(daemon);
-    if (wants('memory')) await benchMemory(daemon);
-    if (wants('network')) await benchNetwork(daemon);
-    if (wants('pull')) await benchPull(daemon);
-    if (wants('scale')) await benchScale(daemon);
+    for (const [name, bench] of Object.entries(benches)) {
+      if (asked.length === 0 || asked.includes(name)) await bench(daemon);
+    }
   });
+  printTable();
 }

@@ -16,7 +16,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { TestDaemon } from '../test/e2e/support/daemon.ts';
 import { wharfPath } from './installed.ts';
-import { report, timed } from './support.ts';
+import { report } from './report.ts';
+import { timed } from './support.ts';
 
 /** What the layers are made of: programs, libraries, many small files; some hundred MB to a GB. */
 const SOURCES = [

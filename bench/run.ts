@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { busyboxTar } from '../test/e2e/support/busybox.ts';
 import type { TestDaemon } from '../test/e2e/support/daemon.ts';
 import { wharfPath } from './installed.ts';
-import { medians, report, timed } from './support.ts';
+import { report } from './report.ts';
+import { medians, timed } from './support.ts';
 
 /** `run --rm busybox true` with the docker CLI and with ours, against the bare OCI runtime on a prepared bundle. */
 export async function benchRun(daemon: TestDaemon): Promise<void> {

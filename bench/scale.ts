@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import type { TestDaemon } from '../test/e2e/support/daemon.ts';
 import { pssMib } from './processes.ts';
-import { absolute, report, timed } from './support.ts';
+import { absolute, report } from './report.ts';
+import { timed } from './support.ts';
 
 const FEW = 10;
 const MANY = 500;
@@ -21,21 +22,13 @@ export async function benchScale(daemon: TestDaemon): Promise<void> {
   start(1);
   const startFew = median(start(FEW - 1));
   const psFew = median(Array.from({ length: 10 }, () => docker('ps')));
-  const version = median(Array.from({ length: 10 }, () => docker('version')));
   const removeFew = median(names.splice(0, FEW).map((name) => docker('rm', '-f', name)));
 
   start(MANY - FEW);
   const startMany = median(start(FEW));
-  report(`start of one among ${MANY}`, startMany, startFew, `start of one among ${FEW}`, GROWTH);
+  report(`start of one among ${MANY}`, startMany, startFew, `among ${FEW}`, GROWTH);
   const psMany = median(Array.from({ length: 10 }, () => docker('ps')));
-  report(
-    `docker ps, each of ${MANY} containers`,
-    (psMany - version) / MANY,
-    Math.max(psFew - version, 0.1) / FEW,
-    `each of ${FEW} (docker version: ${version.toFixed(0)} ms)`,
-    GROWTH,
-  );
-  console.log(`docker ps of ${MANY} containers: ${psMany.toFixed(0)} ms`);
+  report(`docker ps of ${MANY} containers, for each`, psMany / MANY, psFew / FEW, `of ${FEW}, for each`, GROWTH);
   absolute(`all processes of Wharf with ${MANY} idle containers`, pssMib(daemon), 400, 'MiB PSS');
 
   await daemon.crash();
@@ -44,7 +37,7 @@ export async function benchScale(daemon: TestDaemon): Promise<void> {
   console.log(`start of the daemon with ${MANY} running containers: ${(performance.now() - begin).toFixed(0)} ms`);
 
   const removeMany = median(names.splice(0, FEW).map((name) => docker('rm', '-f', name)));
-  report(`rm -f of one among ${MANY}`, removeMany, removeFew, `rm -f of one among ${FEW}`, GROWTH);
+  report(`rm -f of one among ${MANY}`, removeMany, removeFew, `among ${FEW}`, GROWTH);
   const rest = timed('docker', ['rm', '-f', ...names.splice(0)], daemon.env);
   console.log(`rm -f of the other ${MANY - FEW} at once: ${(rest / (MANY - FEW)).toFixed(1)} ms each`);
   const left = execFileSync('docker', ['ps', '-aq'], { env: daemon.env, encoding: 'utf8' }).trim();

@@ -48,18 +48,3 @@ export function medians(rounds: number, things: Readonly<Record<string, () => nu
     Object.entries(times).map(([name, list]) => [name, list.sort((a, b) => a - b)[list.length >> 1] ?? 0]),
   );
 }
-
-/** One line: what, how long, how many times the floor, and what it should be at most. */
-export function report(what: string, ms: number, floor: number, floorName: string, target: number): void {
-  const ratio = ms / floor;
-  const verdict = ratio <= target ? 'ok' : 'MISSED';
-  console.log(
-    `${what}: ${ms.toFixed(0)} ms, ${ratio.toFixed(2)} x ${floorName} (${floor.toFixed(0)} ms); target at most ${target} x: ${verdict}`,
-  );
-}
-
-/** One line: what, and how much of it against a fixed number. */
-export function absolute(what: string, value: number, most: number, unit: string): void {
-  const verdict = value <= most ? 'ok' : 'MISSED';
-  console.log(`${what}: ${value.toFixed(0)} ${unit}; target at most ${most.toFixed(0)} ${unit}: ${verdict}`);
-}
