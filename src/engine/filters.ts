@@ -1,11 +1,8 @@
 import { defineError } from '../core/errors.ts';
 import type { Filters } from './contract.ts';
 
-const invalidFilter = defineError(
-  'INVALID_FILTER',
-  'invalid',
-  (f: { key: string; values?: readonly string[] }) =>
-    f.values === undefined ? `invalid filter '${f.key}'` : `invalid filter '${f.key}=[${f.values.join(' ')}]'`,
+const invalidFilter = defineError('INVALID_FILTER', 'invalid', (f: { key: string; values?: readonly string[] }) =>
+  f.values === undefined ? `invalid filter '${f.key}'` : `invalid filter '${f.key}=[${f.values.join(' ')}]'`,
 );
 
 /** @throws {WharfError} `INVALID_FILTER` at a key that the call does not know */

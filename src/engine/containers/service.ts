@@ -262,7 +262,8 @@ export function createContainers(ctx: Context): Containers {
     try {
       return checkName(name);
     } catch (cause) {
-      throw invalidParameter({ message: `Error when allocating new name: ${messageOf(cause)}` }, { cause });
+      const message = messageOf(cause).replace(`(${name})`, `(/${name})`);
+      throw invalidParameter({ message: `Error when allocating new name: ${message}` }, { cause });
     }
   }
 
