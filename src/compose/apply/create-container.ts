@@ -1,7 +1,6 @@
 import { pack } from 'tar-stream';
 import type { Client } from '../../client/index.ts';
 import type { ContainerCreateRequest, MountPoint } from '../../core/wire/container.ts';
-import { composeFailed } from '../errors.ts';
 import type { Project } from '../model/project.ts';
 import type { FileReference, Service } from '../model/service.ts';
 import type { ImageFacts } from '../plan/create-request.ts';
@@ -126,18 +125,5 @@ function contentOf(
 ): string | undefined {
   const definition = facts.project[kind][reference.source];
   if (!definition || definition.file !== undefined || definition.external) return undefined;
-  const what = kind.slice(0, -1);
-  if (facts.definition.read_only) {
-    throw composeFailed({
-      message: `cannot create ${what} "${reference.source}" in read-only service ${facts.service}: \`file\` is the sole supported option`,
-    });
-  }
-  if (definition.content !== undefined) return definition.content;
-  const variable = definition.environment ?? '';
-  const value = facts.project.environment[variable];
-  if (value === undefined)
-    throw composeFailed({
-      message: `environment variable "${variable}" required by ${what} "${reference.source}" is not set`,
-    });
-  return value;
+  return definition.content ?? facts.project.environment[definition.environment ?? ''] ?? '';
 }

@@ -7,6 +7,7 @@ import { command } from '../context.ts';
 import { composeFailed } from '../errors.ts';
 import { wholeNumber } from '../flags.ts';
 import { withDependencies } from '../load/index.ts';
+import { refuseUnsupported } from '../plan/unsupported.ts';
 import { label } from '../plan/labels.ts';
 
 export default command({
@@ -30,6 +31,7 @@ export default command({
     }
     if (containers.length === 0)
       throw composeFailed({ message: `service "${services[0] ?? name}" has no container to start` });
+    if (project) refuseUnsupported(project, services);
     using progress = context.progress('Running');
     await walk(graphOf(project, containers), services, 'dependencies-first', async (service) => {
       const mine = containers.filter((c) => label(c, 'service') === service && c.State !== 'running');

@@ -284,9 +284,6 @@ function tmpfs(entries: readonly string[]): Record<string, string> {
 /** `undefined` fields are the image's. */
 function healthConfig(check: Healthcheck): HealthConfig {
   if (check.disable) return { Test: ['NONE'] };
-  if (check.start_interval !== undefined && check.start_period === undefined) {
-    throw composeFailed({ message: 'healthcheck.start_interval requires healthcheck.start_period to be set' });
-  }
   return {
     ...optional('Test', check.test && [...check.test]),
     ...optional('Interval', check.interval),
@@ -406,10 +403,6 @@ function mountRequest(volume: ServiceVolume, project: Project): MountRequest {
 /** Secrets and configs that are files are mounted read-only; others are written into the container before it starts. */
 function fileMount(kind: 'secrets' | 'configs', reference: FileReference, wish: ContainerWish): MountRequest[] {
   const definition = wish.project[kind][reference.source];
-  if (definition?.external)
-    throw composeFailed({
-      message: `unsupported external ${kind.slice(0, -1)} ${definition.name ?? reference.source}`,
-    });
   if (definition?.file === undefined) return [];
   return [
     { Type: 'bind', Source: definition.file, Target: fileTarget(kind, reference), ReadOnly: true, BindOptions: {} },

@@ -1,6 +1,7 @@
 import type { ContainerSummary } from '../../core/wire/container.ts';
 import type { NetworkResource } from '../../core/wire/network.ts';
 import type { VolumeResource } from '../../core/wire/resources.ts';
+import { didYouMean } from '../../core/nearest.ts';
 import { composeFailed } from '../errors.ts';
 import { inDependencyOrder } from '../load/order.ts';
 import type { Project } from '../model/project.ts';
@@ -285,7 +286,17 @@ function planNetworks(
     const name = definition?.name ?? `${project.name}_${key}`;
     const there = observed.networks.find((n) => n.Name === name || (definition?.external && n.Id === name));
     if (definition?.external) {
-      if (!there) throw composeFailed({ message: `network ${name} declared as external, but could not be found` });
+      if (!there)
+        throw composeFailed(
+          { message: `network ${name} declared as external, but could not be found` },
+          {
+            at: project.positions.get(`networks.${key}`),
+            hint: `make it: docker network create ${name}${didYouMean(
+              name,
+              observed.networks.map((n) => n.Name),
+            ).replace(/^; /, '; or ')}`,
+          },
+        );
       continue;
     }
     if (!there) {
@@ -328,7 +339,17 @@ function planVolumes(
     const name = definition?.name ?? `${project.name}_${key}`;
     const there = observed.volumes.find((v) => v.Name === name);
     if (definition?.external) {
-      if (!there) throw composeFailed({ message: `external volume ${JSON.stringify(name)} not found` });
+      if (!there)
+        throw composeFailed(
+          { message: `external volume ${JSON.stringify(name)} not found` },
+          {
+            at: project.positions.get(`volumes.${key}`),
+            hint: `make it: docker volume create ${name}${didYouMean(
+              name,
+              observed.volumes.map((v) => v.Name),
+            ).replace(/^; /, '; or ')}`,
+          },
+        );
       continue;
     }
     if (!there) {
