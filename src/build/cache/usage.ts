@@ -79,7 +79,9 @@ export async function pruneCache(
   const own = cache.layers().filter((id) => !used.has(id) && layers.find(id) !== undefined);
   const mounts = idle ? await cacheMounts.list() : [];
   let total = 0;
-  for (const id of own) total += layers.find(id)?.sizeBytes ?? 0;
+  const bytes = new Map<ChainId, number>();
+  for (const id of own) bytes.set(id, await layers.diskBytes(id));
+  for (const size of bytes.values()) total += size;
   for (const mount of mounts) total += mount.sizeBytes;
   const enough = () => keepBytes !== undefined && total <= keepBytes;
 
@@ -92,8 +94,7 @@ export async function pruneCache(
   for (let progress = true; progress && !enough(); ) {
     progress = false;
     for (const id of candidates) {
-      const layer = layers.find(id);
-      if (layer === undefined || enough()) continue;
+      if (layers.find(id) === undefined || enough()) continue;
       try {
         await layers.remove(id);
       } catch (e) {
@@ -102,8 +103,8 @@ export async function pruneCache(
       }
       gone.add(id);
       deleted.push(hexOf(id).slice(0, 25));
-      reclaimed += layer.sizeBytes;
-      total -= layer.sizeBytes;
+      reclaimed += bytes.get(id) ?? 0;
+      total -= bytes.get(id) ?? 0;
       progress = true;
     }
   }
