@@ -71,14 +71,14 @@ test('docker-compose 1.29 takes a project through its life', { timeout: 300_000 
     const { old, ours } = composeIn(daemon);
     const ids = async () => {
       const list = (await api(daemon.socket, 'GET', '/containers/json?all=1')) as { Id: string; Names: string[] }[];
-      return Object.fromEntries(list.map((c) => [c.Names[0] ?? '', c.Id]).sort());
+      return Object.fromEntries(list.map((c) => [c.Names[0] ?? '', c.Id] as const));
     };
 
     await t.test('up builds, makes network, volume and containers, and starts them', async () => {
       const { stderr } = await old(['up', '-d', 'web']);
       assert.match(stderr, /Creating network "learned_default" with the default driver/);
       assert.match(stderr, /Creating learned_db_1\s+\.\.\. (\r.*)?done/);
-      assert.deepEqual(Object.keys(await ids()), ['/learned_db_1', '/learned_web_1']);
+      assert.deepEqual(Object.keys(await ids()).sort(), ['/learned_db_1', '/learned_web_1']);
       assert.match((await old(['ps'])).stdout, /learned_web_1 .* Up .*127\.0\.0\.1:18475->80\/tcp/);
     });
     await t.test('a second up leaves all as it is; a changed variable makes one container anew', async () => {
