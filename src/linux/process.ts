@@ -56,6 +56,17 @@ export function reap(pid: number): ProcessExit | 'running' | 'not-a-child' {
   return decodeWaitStatus(statusBuffer.readInt32LE(0));
 }
 
+/**
+ * Reaps some child that has ended, however it came to this process. `undefined`: none has. Never waits, and costs the same
+ * however many live. Not for a process in which Node itself starts children: it would take those too.
+ */
+export function reapAny(): { readonly pid: number; readonly exit: ProcessExit } | undefined {
+  const pid = waitpidCall(-1, statusBuffer, WNOHANG);
+  if (pid > 0) return { pid, exit: decodeWaitStatus(statusBuffer.readInt32LE(0)) };
+  if (pid === 0 || koffi.errno() === ECHILD) return undefined;
+  throw new SystemCallError('waitpid', koffi.errno());
+}
+
 /** @see wait(2), WIFEXITED and its kin */
 export function decodeWaitStatus(status: number): ProcessExit {
   const signal = status & 0x7f;
@@ -176,16 +187,6 @@ function statFields(pid: number): readonly string[] {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  } catch {
-    return [];
-  }
-}
-
-/** Children of this process, however they came to it. Empty where the kernel has no list (CONFIG_PROC_CHILDREN). */
-export function ownChildren(): number[] {
-  try {
-    const text = readFileSync(`/proc/self/task/${process.pid}/children`, 'latin1').trim();
-    return text === '' ? [] : text.split(' ').map(Number);
   } catch {
     return [];
   }

@@ -1,4 +1,4 @@
-import { ownChildren, type ProcessExit, reap, spawnProgram } from '../../linux/index.ts';
+import { type ProcessExit, reap, reapAny, spawnProgram } from '../../linux/index.ts';
 
 /** A run of the OCI runtime takes some 10 ms; one that hangs must not hold its container up for ever. */
 const PROGRAM_MS = 120_000;
@@ -60,16 +60,12 @@ export class Reaper {
   }
 
   sweep(): void {
-    for (const [pid, ended] of this.#waiting) {
-      const exit = reap(pid);
-      if (exit === 'running') continue;
+    for (let child = reapAny(); child !== undefined; child = reapAny()) {
+      const { pid, exit } = child;
+      const ended = this.#waiting.get(pid);
       this.#waiting.delete(pid);
-      ended(exit === 'not-a-child' ? { code: 255, signal: undefined } : exit);
-    }
-    for (const pid of ownChildren()) {
-      if (this.#waiting.has(pid)) continue;
-      const exit = reap(pid);
-      if (typeof exit === 'object' && this.#starting > 0) this.#early.set(pid, exit);
+      if (ended !== undefined) ended(exit);
+      else if (this.#starting > 0) this.#early.set(pid, exit);
     }
   }
 }
