@@ -5,6 +5,7 @@ import { SystemCallError, check, libc } from './ffi.ts';
 import { encodeAddress, openInetSocket, setSocketOption } from './inet-socket.ts';
 
 const F_DUPFD_CLOEXEC = 1030;
+const SOCK_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000;
 const SHUT_WR = 1;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
@@ -17,6 +18,7 @@ const EINPROGRESS = 115;
 
 const fcntl = libc.func('int fcntl(int fd, int command, int argument)');
 const connect = libc.func('int connect(int fd, void *address, uint32_t length)');
+const accept4 = libc.func('int accept4(int fd, void *address, void *length, int flags)');
 const shutdown = libc.func('int shutdown(int fd, int how)');
 const recv = libc.func('long recv(int fd, void *data, size_t length, int flags)');
 const send = libc.func('long send(int fd, void *data, size_t length, int flags)');
@@ -24,6 +26,14 @@ const send = libc.func('long send(int fd, void *data, size_t length, int flags)'
 /** A second descriptor of the same socket, which stays open when the first is closed. */
 export function duplicate(fd: number): number {
   return check(fcntl(fd, F_DUPFD_CLOEXEC, 3), 'fcntl');
+}
+
+/** A connection that waits at a listening socket; `undefined`: there is none, or it cannot be had now. */
+export function acceptConnection(fd: number): number | undefined {
+  const accepted = accept4(fd, null, null, SOCK_CLOEXEC_NONBLOCK);
+  if (accepted < 0) return undefined;
+  setSocketOption(accepted, IPPROTO_TCP, TCP_NODELAY, 1);
+  return accepted;
 }
 
 /** Begins a TCP connection; whether there will be one shows at the first `receive` or `transmit`. @throws {SystemCallError} */

@@ -1,4 +1,4 @@
-/** A connection for the thread to serve: a descriptor of this process that becomes the thread's, and where it leads. */
+/** A connection for the thread to serve, or a socket to take such from: a descriptor of this process that becomes the thread's, and where it leads. */
 export interface Handed {
   readonly relayId: number;
   readonly fd: number;
@@ -7,7 +7,16 @@ export interface Handed {
 }
 
 /** What the thread is told. After each message a byte goes through `wakeFd`'s pipe. */
-export type ToPump = { readonly connection: Handed } | { readonly endRelay: number } | { readonly end: true };
+export type ToPump =
+  | { readonly connection: Handed }
+  | { readonly listener: Handed }
+  | { readonly endRelay: number }
+  | { readonly end: true };
+
+/** What the thread tells: a relay's connections and its listening socket are closed. */
+export interface FromPump {
+  readonly endedRelay: number;
+}
 
 export interface PumpStart {
   /** The reading end of a pipe. */

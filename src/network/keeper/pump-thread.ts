@@ -1,8 +1,14 @@
 import { closeSync, writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { duplicate, openPipe, resetConnection } from '../../linux/index.ts';
-import type { PumpStart, ToPump } from './pump-protocol.ts';
+import type { FromPump, PumpStart, ToPump } from './pump-protocol.ts';
 import { GONE } from './pump-protocol.ts';
+
+/** Where a connection leads. */
+export interface Target {
+  readonly address: string;
+  readonly port: number;
+}
 
 /** The thread's heap holds next to nothing: its one buffer lies outside. */
 const LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 1 };
@@ -21,15 +27,35 @@ export class PumpThread {
   #wakeFd = -1;
   /** The descriptors that went with the last messages, in their order: those of unread ones are still ours. */
   #sent: (number | undefined)[] = [];
+  /** By relay: who listens again when the thread has gone, who waits for its end. */
+  readonly #listening = new Map<number, () => void>();
+  readonly #ending = new Map<number, () => void>();
 
   /** Serves the connection behind descriptor `fd`, which stays the caller's to close. */
-  carry(relayId: number, fd: number, target: { readonly address: string; readonly port: number }): void {
+  carry(relayId: number, fd: number, target: Target): void {
     this.#tell(this.#claim() ?? this.#start(), { connection: { relayId, fd: duplicate(fd), ...target } });
   }
 
-  /** Connections of this relay end. */
-  endRelay(relayId: number): void {
-    this.#tell(this.#claim(), { endRelay: relayId });
+  /**
+   * Takes all connections from the listening socket behind `fd`, which stays the caller's to close, as long as there is the
+   * thread; `onOver` is told when it is not there any more.
+   */
+  listen(relayId: number, fd: number, target: Target, onOver: () => void): void {
+    this.#listening.set(relayId, onOver);
+    this.#tell(this.#claim() ?? this.#start(), { listener: { relayId, fd: duplicate(fd), ...target } });
+  }
+
+  /** Connections of this relay end; its listening socket is closed here. */
+  async endRelay(relayId: number): Promise<void> {
+    this.#listening.delete(relayId);
+    const worker = this.#claim();
+    if (worker === undefined) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#ending.set(relayId, resolve);
+    worker.ref();
+    this.#tell(worker, { endRelay: relayId });
+    await promise;
+    if (this.#ending.size === 0) worker.unref();
   }
 
   /** All connections end, and the thread. */
@@ -45,7 +71,8 @@ export class PumpThread {
 
   #tell(worker: Worker | undefined, message: ToPump): void {
     if (worker === undefined) return;
-    this.#sent.push('connection' in message ? message.connection.fd : undefined);
+    const handed = 'connection' in message ? message.connection : 'listener' in message ? message.listener : undefined;
+    this.#sent.push(handed?.fd);
     this.#sent = this.#sent.slice(-Math.max(1, Atomics.load(this.#unread, 0)));
     worker.postMessage(message);
     writeSync(this.#wakeFd, '.');
@@ -83,7 +110,16 @@ export class PumpThread {
       Atomics.store(unread, 0, GONE);
       closeSync(pipe.write);
       if (this.#worker === worker) this.#worker = undefined;
+      for (const resolve of this.#ending.values()) resolve();
+      this.#ending.clear();
+      const listeners = [...this.#listening.values()];
+      this.#listening.clear();
+      for (const listenAgain of listeners) listenAgain();
     };
+    worker.on('message', ({ endedRelay }: FromPump) => {
+      this.#ending.get(endedRelay)?.();
+      this.#ending.delete(endedRelay);
+    });
     worker.once('exit', over);
     // It ends at once then, and with it the connections it had; the next one gets a new thread.
     worker.on('error', () => undefined);

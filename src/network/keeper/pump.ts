@@ -2,8 +2,16 @@ import { closeSync, readSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { errnoOf } from '../../core/errors.ts';
-import { EventPoll, beginConnection, endWriting, receive, resetConnection, transmit } from '../../linux/index.ts';
-import type { Handed, PumpStart, ToPump } from './pump-protocol.ts';
+import {
+  EventPoll,
+  acceptConnection,
+  beginConnection,
+  endWriting,
+  receive,
+  resetConnection,
+  transmit,
+} from '../../linux/index.ts';
+import type { FromPump, Handed, PumpStart, ToPump } from './pump-protocol.ts';
 import { GONE } from './pump-protocol.ts';
 
 // The thread that carries bytes between clients of published ports and containers, where the kernel cannot. It waits in the
@@ -39,6 +47,7 @@ const unread = new Int32Array(shared);
 const poll = new EventPoll();
 const scratch = Buffer.allocUnsafeSlow(MOST_BYTES);
 const byFd = new Map<number, Connection>();
+const listeners = new Map<number, Handed>();
 /** Connections with more to do than they got a turn for. */
 let waiting = new Set<Connection>();
 
@@ -116,6 +125,26 @@ function carry(direction: Direction): boolean {
   return false;
 }
 
+/** Takes all connections that wait at a listening socket. */
+function acceptAll(listener: Handed): void {
+  for (;;) {
+    const fd = acceptConnection(listener.fd);
+    if (fd === undefined) return;
+    take({ ...listener, fd });
+  }
+}
+
+function endRelay(relayId: number): void {
+  for (const [fd, listener] of listeners) {
+    if (listener.relayId !== relayId) continue;
+    listeners.delete(fd);
+    closeSync(fd);
+  }
+  for (const connection of new Set(byFd.values())) {
+    if (connection.relayId === relayId) close(connection, resetConnection);
+  }
+}
+
 /** Everything that was sent to the thread by now. `false`: it has to end. */
 function obey(port: MessagePort): boolean {
   for (;;) {
@@ -125,10 +154,12 @@ function obey(port: MessagePort): boolean {
     const { message } = received;
     if ('end' in message) return false;
     if ('connection' in message) take(message.connection);
-    else {
-      for (const connection of new Set(byFd.values())) {
-        if (connection.relayId === message.endRelay) close(connection, resetConnection);
-      }
+    else if ('listener' in message) {
+      listeners.set(message.listener.fd, message.listener);
+      poll.add(message.listener.fd, { write: false });
+    } else {
+      endRelay(message.endRelay);
+      port.postMessage({ endedRelay: message.endRelay } satisfies FromPump);
     }
   }
 }
@@ -147,6 +178,8 @@ function work(port: MessagePort, bytes: Buffer): boolean {
         drain(bytes);
         if (!obey(port)) return false;
       }
+      const listener = listeners.get(fd);
+      if (listener !== undefined) acceptAll(listener);
       const connection = byFd.get(fd);
       if (connection !== undefined) now.add(connection);
     }
@@ -170,6 +203,7 @@ function run(port: MessagePort, bytes: Buffer): void {
 /** Whatever happens, nobody is left waiting for a thread that has gone. */
 function end(): void {
   for (const connection of new Set(byFd.values())) close(connection, resetConnection);
+  for (const fd of listeners.keys()) closeSync(fd);
   poll[Symbol.dispose]();
   closeSync(wakeFd);
 }

@@ -1,18 +1,15 @@
 import { createSocket } from 'node:dgram';
 import type { RemoteInfo, Socket as DatagramSocket } from 'node:dgram';
 import { once } from 'node:events';
+import type { Server } from 'node:net';
 import { createServer, isIPv6 } from 'node:net';
-import type { PumpThread } from './pump-thread.ts';
+import { closeSocket, duplicate } from '../../linux/index.ts';
+import type { PumpThread, Target } from './pump-thread.ts';
 import { descriptorOfSocket } from './pump-thread.ts';
 
 /** A UDP client that is silent for so long is forgotten. */
 const UDP_IDLE_MS = 90_000;
 let relays = 0;
-
-export interface Target {
-  readonly address: string;
-  readonly port: number;
-}
 
 export interface Relay extends AsyncDisposable {}
 
@@ -24,25 +21,43 @@ export async function openRelay(fd: number, protocol: 'tcp' | 'udp', target: Tar
   return protocol === 'tcp' ? openTcpRelay(fd, target, pump) : openUdpRelay(fd, target);
 }
 
+/**
+ * This process waits for the first connection only: then the thread takes over, with all that follow, until it has had nothing
+ * to do for a while.
+ */
 async function openTcpRelay(fd: number, target: Target, pump: PumpThread): Promise<Relay> {
   const relayId = ++relays;
-  const server = createServer({ pauseOnConnect: true, noDelay: true }, (client) => {
-    client.on('error', () => undefined);
-    const descriptor = descriptorOfSocket(client);
-    if (descriptor !== undefined) pump.carry(relayId, descriptor, target);
-    // The thread has a descriptor of its own: this one goes without a word to the other side.
-    client.destroy();
-  });
-  server.on('error', () => undefined);
-  const listening = once(server, 'listening');
-  server.listen({ fd });
-  await listening;
+  let waiting: Server | undefined;
+  let isOver = false;
+  const wait = async () => {
+    if (isOver) return;
+    const server = createServer({ pauseOnConnect: true, noDelay: true }, (client) => {
+      client.on('error', () => undefined);
+      const descriptor = descriptorOfSocket(client);
+      if (descriptor !== undefined) pump.carry(relayId, descriptor, target);
+      // The thread has a descriptor of its own: this one goes without a word to the other side.
+      client.destroy();
+      if (waiting !== server || isOver) return;
+      waiting = undefined;
+      pump.listen(relayId, fd, target, () => void wait());
+      server.close();
+    });
+    server.on('error', () => undefined);
+    waiting = server;
+    const listening = once(server, 'listening');
+    server.listen({ fd: duplicate(fd) });
+    await listening;
+  };
+  await wait();
   return {
     async [Symbol.asyncDispose]() {
-      const closed = once(server, 'close');
-      server.close();
-      pump.endRelay(relayId);
+      isOver = true;
+      const server = waiting;
+      const closed = server === undefined ? undefined : once(server, 'close');
+      server?.close();
+      await pump.endRelay(relayId);
       await closed;
+      closeSocket(fd);
     },
   };
 }
