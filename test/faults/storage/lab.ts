@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -102,13 +102,17 @@ export class StorageLab implements AsyncDisposable {
     this.disk[Symbol.dispose]();
   }
 
-  /** Ends all that the daemon has left running, as the end of the machine would. */
+  /** Ends all that the daemon has left running and in the kernel, as the end of the machine would. */
   killAll(): void {
     for (const pid of processesWith('wharf-monitor', this.daemon.execRoot)) kill9(pid);
-    const group = `/wharf-${instanceOf(this.daemon.dataRoot)}`;
+    const instance = instanceOf(this.daemon.dataRoot);
     for (const name of readdirSync('/proc')) {
-      if (/^\d+$/.test(name) && cgroupOf(name).includes(group)) kill9(Number(name));
+      if (/^\d+$/.test(name) && read(`/proc/${name}/cgroup`).includes(`/wharf-${instance}`)) kill9(Number(name));
     }
+    for (const link of readdirSync('/sys/class/net')) {
+      if (read(`/sys/class/net/${link}/ifalias`).includes(instance)) spawnSync('ip', ['link', 'delete', link]);
+    }
+    for (const family of ['ip', 'ip6']) spawnSync('nft', ['delete', 'table', family, `wharf_${instance}`]);
   }
 
   async #openRegistry(): Promise<void> {
@@ -120,9 +124,10 @@ export class StorageLab implements AsyncDisposable {
   }
 }
 
-function cgroupOf(pid: string): string {
+/** Empty if it is not there any more. */
+function read(path: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cgroup`, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch {
     return '';
   }
