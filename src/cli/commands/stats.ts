@@ -76,12 +76,12 @@ async function sampleOf(container: string, mustExist: boolean, context: CommandC
   return undefined;
 }
 
-function rowFor(container: string, sample: Measure | undefined, full: boolean, name = '--'): Row {
+function rowFor(container: string, sample: Measure | undefined, full: boolean): Row {
   const shown = (text: (m: Measure) => string) => () => (sample === undefined ? '--' : text(sample));
   return {
     ID: () => (full ? (sample?.id ?? container) : shortId(sample?.id ?? container)),
     Container: () => container,
-    Name: () => sample?.name ?? name,
+    Name: () => sample?.name ?? '--',
     CPUPerc: shown((m) => `${m.cpuPercent.toFixed(2)}%`),
     MemUsage: () =>
       sample === undefined ? '-- / --' : `${binarySize(sample.memory)} / ${binarySize(sample.memoryLimit)}`,
