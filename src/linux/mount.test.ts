@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { majorOf, makedev, minorOf } from './node.ts';
-import { parseMountinfo, umountAsync } from './mount.ts';
+import { mountFlagsOf, mountinfo, parseMountinfo, umountAsync } from './mount.ts';
 
 test('mountinfo lines are read, with escapes and any number of optional fields', () => {
   const [a, b, ...rest] = parseMountinfo(
@@ -38,4 +38,20 @@ test('device numbers go to the packed form and back', () => {
 test('unmounting on a thread of the pool tells why it did not', async () => {
   await assert.rejects(umountAsync('/no/such/place'), { code: 'ENOENT' });
   await assert.rejects(umountAsync(import.meta.dirname), { code: 'EINVAL' });
+});
+
+test('what a mount forbids is what the mount table says', () => {
+  const words = ['ro', 'nosuid', 'nodev', 'noexec'] as const;
+  for (const mountpoint of ['/', '/proc', '/dev', '/sys']) {
+    const said =
+      mountinfo()
+        .findLast((m) => m.mountpoint === mountpoint)
+        ?.options.split(',') ?? [];
+    assert.deepEqual(
+      mountFlagsOf(mountpoint),
+      words.filter((word) => said.includes(word)),
+      mountpoint,
+    );
+  }
+  assert.deepEqual(mountFlagsOf('/no/such/place'), []);
 });

@@ -154,6 +154,19 @@ export function umountAll(target: string): number {
 const ENOENT = 2;
 const EINVAL = 22;
 
+const statvfsCall = libc.func('int statvfs(const char *path, void *result)');
+/** Where `f_flag` is in struct statvfs of 64-bit machines. */
+const F_FLAG = 72;
+const RESTRICTIONS = { ro: MS.RDONLY, nosuid: MS.NOSUID, nodev: MS.NODEV, noexec: MS.NOEXEC } as const;
+
+/** What the mount that holds a path forbids. Empty if there is no such path. @see statvfs(3) */
+export function mountFlagsOf(path: string): readonly (keyof typeof RESTRICTIONS)[] {
+  const result = Buffer.alloc(256);
+  if (statvfsCall(path, result) !== 0) return [];
+  const flags = Number(result.readBigUInt64LE(F_FLAG));
+  return (['ro', 'nosuid', 'nodev', 'noexec'] as const).filter((name) => (flags & RESTRICTIONS[name]) !== 0);
+}
+
 /** One line of /proc/PID/mountinfo. */
 export interface MountInfo {
   readonly id: number;

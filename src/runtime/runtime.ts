@@ -34,6 +34,7 @@ import { endCgroup, killRuntimes } from './leftovers.ts';
 import { monitorSocket } from './monitor-process.ts';
 import type { CreateOperation, RuntimeProgram, Size } from './monitor/protocol.ts';
 import { ociFailure } from './oci-failure.ts';
+import { withFlagsOfSources } from './spec/bind-flags.ts';
 import { withCompiledSeccomp } from './spec/compiled-seccomp.ts';
 import type { OciResources } from './spec/oci-spec.ts';
 
@@ -97,7 +98,7 @@ export class MonitoredRuntime implements Runtime {
     const { id, spec, bundleDir } = request;
     const program = this.#program(request.runtime);
     const cgroupPath = spec.linux?.cgroupsPath ?? `${this.#options.cgroupParent}/${id}`;
-    const config = JSON.stringify(program.kind === 'crun' ? withCompiledSeccomp(spec) : spec);
+    const config = JSON.stringify(program.kind === 'crun' ? withFlagsOfSources(withCompiledSeccomp(spec)) : spec);
     writeFileSync(join(bundleDir, 'config.json'), config, { mode: 0o600 });
     const known: KnownContainer = { program, cgroupPath, tty: request.tty };
     this.#known.set(id, known);
