@@ -26,7 +26,12 @@ export async function inspect(ctx: Context, record: ContainerRecord, size: boole
     ResolvConfPath: etc('resolv.conf'),
     HostnamePath: etc('hostname'),
     HostsPath: etc('hosts'),
-    LogPath: record.hostConfig.LogConfig?.Type === 'none' ? '' : logPath(ctx, record.id),
+    // What other drivers keep is theirs alone.
+    LogPath: ['json-file', 'local'].includes(record.hostConfig.LogConfig?.Type || 'json-file')
+      ? record.hostConfig.LogConfig?.Type === 'none'
+        ? ''
+        : logPath(ctx, record.id)
+      : '',
     Name: `/${record.name}`,
     RestartCount: record.restartCount,
     Driver: 'overlay2',
