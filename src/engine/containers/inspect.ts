@@ -28,9 +28,7 @@ export async function inspect(ctx: Context, record: ContainerRecord, size: boole
     HostsPath: etc('hosts'),
     // What other drivers keep is theirs alone.
     LogPath: ['json-file', 'local'].includes(record.hostConfig.LogConfig?.Type || 'json-file')
-      ? record.hostConfig.LogConfig?.Type === 'none'
-        ? ''
-        : logPath(ctx, record.id)
+      ? logPath(ctx, record.id)
       : '',
     Name: `/${record.name}`,
     RestartCount: record.restartCount,
