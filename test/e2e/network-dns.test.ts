@@ -147,7 +147,9 @@ require('net').createServer((client) => client.once('data', (data) => {
 })).listen(Number(port), () => udp.bind(Number(port), () => console.log('ready')));
 `;
 
-test('where the user has set ndots, names without a dot are left to the search list', { timeout: 60_000 }, async (t) => {
+test('where the user has set ndots, names without a dot are left to the search list', {
+  timeout: 60_000,
+}, async (t) => {
   const lab = await NetworkLab.open(t, POOL);
   const network = await lab.network();
   const asked: string[] = [];
