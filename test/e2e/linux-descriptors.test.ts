@@ -8,7 +8,7 @@ const FD_SETSIZE = 1024;
 test('the firewall can be asked however many files are open', () => {
   const open: number[] = [];
   try {
-    while ((open.at(-1) ?? 0) <= FD_SETSIZE) open.push(openSync('/dev/null'));
+    while ((open.at(-1) ?? 0) <= FD_SETSIZE) open.push(openSync('/dev/null', 'r'));
     using nft = new Nft();
     assert.equal(typeof nft.run('list tables'), 'string');
   } finally {
@@ -17,7 +17,7 @@ test('the firewall can be asked however many files are open', () => {
 });
 
 test('a descriptor that is raised leaves its number free', () => {
-  const fd = openSync('/dev/null');
+  const fd = openSync('/dev/null', 'r');
   const { rdev } = fstatSync(fd);
   const raised = raiseDescriptor(fd);
   try {
