@@ -190,7 +190,6 @@ test('kinds of networks that are not there are refused clearly', { timeout: 60_0
       [{ Driver: 'nope' }, /404 .*plugin \\"nope\\" not found/],
       [{ Driver: 'host' }, /403 .*only one instance of \\"host\\" network is allowed/],
       [{ EnableIPv4: false }, /400 .*IPv4 or IPv6 must be enabled/],
-      [{ ConfigOnly: true }, /501 /],
       [{ Ingress: true }, /501 /],
       [{ IPAM: { Driver: 'other' } }, /400 .*ipam driver/],
       [option('bridge.gateway_mode_ipv4', 'isolated'), /400 .*can only be used for an internal network/],
