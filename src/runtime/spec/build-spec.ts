@@ -236,7 +236,7 @@ function mountsOf(input: SpecInput): OciMount[] {
       source: 'cgroup',
       options: [writable, 'nosuid', 'noexec', 'nodev'],
     },
-    ipcMount(input),
+    MESSAGE_QUEUES,
     shmMount(input),
   ];
   const asked = input.mounts.map((mount) => ociMount(mount));
@@ -245,12 +245,13 @@ function mountsOf(input: SpecInput): OciMount[] {
   return [...defaults.filter((mount) => !taken.has(mount.destination)), ...asked];
 }
 
-function ipcMount(input: SpecInput): OciMount {
-  if (input.ipc === 'host') {
-    return { destination: '/dev/mqueue', type: 'bind', source: '/dev/mqueue', options: ['rbind', 'rprivate'] };
-  }
-  return { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] };
-}
+/** Shows the queues of the IPC namespace that the container is in, the host's included: a host need not have it mounted. */
+const MESSAGE_QUEUES: OciMount = {
+  destination: '/dev/mqueue',
+  type: 'mqueue',
+  source: 'mqueue',
+  options: ['nosuid', 'noexec', 'nodev'],
+};
 
 function shmMount(input: SpecInput): OciMount {
   if (input.ipc === 'host') {
