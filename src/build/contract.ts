@@ -61,6 +61,8 @@ export interface BuildExtras {
   readonly events?: boolean;
   /** Only read and check the Dockerfile: findings are told as events, nothing is built. */
   readonly checkOnly?: boolean;
+  /** With `checkOnly`: what is told instead of findings. */
+  readonly describe?: 'outline' | 'targets' | undefined;
   /** What tells this project from others, so that reasons are about it alone: the path of its directory, say. */
   readonly project?: string | undefined;
   /** Stages, by name or number, whose steps are not taken from the cache. */

@@ -31,6 +31,7 @@ export function parseBuildExtras(header: string | readonly string[] | undefined)
     throw invalidParameter({ message: 'X-Wharf-Build: sideDirectory has to be a plain name' });
   }
   const project = fields.get('project');
+  const describe = fields.get('describe');
   const directories = fields.get('directories');
   return {
     // Who sends this header expects what `docker build` makes today.
@@ -38,6 +39,7 @@ export function parseBuildExtras(header: string | readonly string[] | undefined)
     project: typeof project === 'string' ? project : undefined,
     events: flag('events'),
     checkOnly: flag('checkOnly'),
+    describe: describe === 'outline' || describe === 'targets' ? describe : undefined,
     keepInCache: flag('keepInCache'),
     keepFailed: flag('keepFailed'),
     noCacheStages: Object.values(texts('noCacheStages')),

@@ -41,7 +41,7 @@ test('nothing given', () => {
 const refused: [name: string, attrs: Record<string, string>, says: RegExp][] = [
   ['several platforms', { platform: 'linux/amd64,linux/arm64' }, /several platforms/],
   ['limits', { ulimit: 'nofile=1' }, /"ulimit" is not supported/],
-  ['other requests', { requestid: 'frontend.outline' }, /request "frontend.outline" is not supported/],
+  ['other requests', { requestid: 'frontend.other' }, /request "frontend.other" is not supported/],
   ['what is not known', { surprise: 'x' }, /option "surprise" is not supported/],
 ];
 for (const [name, attrs, says] of refused) {

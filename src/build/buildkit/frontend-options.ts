@@ -8,7 +8,9 @@ export interface FrontendOptions {
   readonly dockerfileDirectory: string;
   /** A context that is no directory of the client's. */
   readonly contextUrl: string | undefined;
+  /** Nothing is built: findings are asked for, or what `describe` says. */
   readonly checkOnly: boolean;
+  readonly describe: 'outline' | 'targets' | undefined;
   readonly namedContexts: Readonly<Record<string, string>>;
   readonly request: Omit<BuildRequest, 'context' | 'tags' | 'registryConfig' | 'extras'> & {
     readonly noCacheStages: readonly string[];
@@ -18,6 +20,14 @@ export interface FrontendOptions {
 /** Attributes that change nothing here: caches are always looked into, and names are only for messages. */
 const WITHOUT_EFFECT =
   /^(cache-from|cache-imports|cmdline|hostname|contextkey|dockerfilekey|context-keep-git-dir|multi-platform|localdir:.*|local-sessionid:.*|input-metadata:.*|vcs:.*|attest:.*|frontend\.caps|source-date-epoch|cgroup-parent|ulimit)$/;
+
+/** What a client can ask of the frontend, by how it is named on the wire. */
+const REQUESTS: Readonly<Record<string, 'build' | 'lint' | 'outline' | 'targets'>> = {
+  '': 'build',
+  'frontend.lint': 'lint',
+  'frontend.outline': 'outline',
+  'frontend.targets': 'targets',
+};
 
 /**
  * Reads the attributes of `dockerfile.v0`.
@@ -58,7 +68,7 @@ export function readFrontendOptions(attrs: Readonly<Record<string, string>>): Fr
   for (const [key, value] of Object.entries(attrs)) if (!known.has(key) && !take(key, value)) refuse(`option "${key}"`);
 
   const { requestid = '', platform = '', context } = attrs;
-  if (requestid !== '' && requestid !== 'frontend.lint') refuse(`request "${requestid}"`);
+  const call = REQUESTS[requestid] ?? refuse(`request "${requestid}"`);
   if (platform.includes(',')) refuse('building for several platforms at once');
   if ((attrs['ulimit'] ?? '') !== '') refuse('option "ulimit"');
   if ((attrs['cgroup-parent'] ?? '') !== '') refuse('option "cgroup-parent"');
@@ -67,7 +77,8 @@ export function readFrontendOptions(attrs: Readonly<Record<string, string>>): Fr
     contextDirectory: attrs['contextkey'] ?? 'context',
     dockerfileDirectory: attrs['dockerfilekey'] ?? 'dockerfile',
     contextUrl: context === undefined || context === '' ? undefined : context,
-    checkOnly: requestid === 'frontend.lint',
+    checkOnly: call !== 'build',
+    describe: call === 'outline' || call === 'targets' ? call : undefined,
     namedContexts,
     request: {
       dockerfile: attrs['filename'] || 'Dockerfile',

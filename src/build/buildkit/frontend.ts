@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { hostPlatform } from '../../core/platform.ts';
 import { parseReference } from '../../core/reference.ts';
 import type { ProgressMessage, RegistryAuth } from '../../core/wire/resources.ts';
-import type { BuildEvent, BuildWarning } from '../../core/wire/build.ts';
+import type { BuildEvent, BuildOutline, BuildTargets, BuildWarning } from '../../core/wire/build.ts';
 import type { KeptContexts, KeptDirectory } from '../context/kept-contexts.ts';
 import type { BuildExtras, Builder } from '../contract.ts';
 import type { Dockerfile } from '../dockerfile/instructions.ts';
@@ -32,6 +32,8 @@ export interface FrontendResult {
   readonly image: string;
   readonly dockerfile: { readonly filename: string; readonly text: string };
   readonly warnings: readonly BuildWarning[];
+  /** What a description was asked for gave. */
+  readonly description: BuildOutline | BuildTargets | undefined;
 }
 
 export interface FrontendParts {
@@ -65,10 +67,13 @@ export async function runDockerfile(
   const source = { filename, data: Buffer.from(definition?.text ?? '') };
   const vertices = new StepVertices(job.progress, source, definition?.vertex ?? '');
   const warnings: BuildWarning[] = [];
+  let description: BuildOutline | BuildTargets | undefined;
   const onMessage = ({ aux }: ProgressMessage): void => {
     const event = (aux as { Wharf?: BuildEvent } | undefined)?.Wharf;
     if (event === undefined) return;
     if (event.kind === 'warning') warnings.push(event);
+    else if (event.kind === 'outline') description = event.outline;
+    else if (event.kind === 'targets') description = event.targets;
     // The result of a check is told once, as that.
     if (!options.checkOnly) vertices.take(event);
   };
@@ -84,6 +89,7 @@ export async function runDockerfile(
       style: 'buildkit',
       events: true,
       checkOnly,
+      describe: options.describe,
       noCacheStages: request.noCacheStages,
       secrets: await secretsOf(file, session, all),
       sshSockets: await agentsOf(file, session, undo, all),
@@ -96,7 +102,7 @@ export async function runDockerfile(
     const context = upload ?? openSent(session, options, checkOnly ? [] : parts, all);
     const registryConfig = await credentialsOf(file, options, session, all);
     const image = await builder.build({ ...request, tags: [], context, registryConfig, extras }, onMessage, all);
-    return { image, dockerfile: { filename, text: definition?.text ?? '' }, warnings };
+    return { image, dockerfile: { filename, text: definition?.text ?? '' }, warnings, description };
   } catch (e) {
     throw buildError(e, filename, definition?.text ?? '');
   }

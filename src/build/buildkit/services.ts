@@ -13,7 +13,7 @@ import { type FrontendResult, runDockerfile } from './frontend.ts';
 import { serveGrpc, streaming, unary, type Call, type Methods } from './grpc/server.ts';
 import { CODE, RpcError } from './grpc/status.ts';
 import { type Job, Jobs, keepResult } from './job.ts';
-import { lintMetadata } from './lint.ts';
+import { answerMetadata } from './answer.ts';
 import { Sessions } from './session/sessions.ts';
 import { sessionTunnel } from './session/tunnel.ts';
 import { TracedBuilds } from './traced-build.ts';
@@ -128,7 +128,7 @@ export class BuildKit implements BuildKitServices {
     const inputs = new Map(Object.entries(request.frontendInputs).map(([k, v]) => [k, imageOfDefinition(v)]));
     const job = await this.#jobOf(call);
     const result = await this.#build(job, request.frontend, request.frontendOpt, inputs, call.signal);
-    if (result.image === '') return { result: { metadata: lintMetadata(result), ref: undefined, refs: undefined } };
+    if (result.image === '') return { result: { metadata: answerMetadata(result), ref: undefined, refs: undefined } };
     const id = keepResult(job, result.image);
     const config = Buffer.from(JSON.stringify(this.#options.engine.images.get(result.image).config));
     const ref = { id, def: definitionOfImage(result.image) };

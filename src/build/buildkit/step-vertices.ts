@@ -39,6 +39,8 @@ export class StepVertices {
         this.#progress.warn(this.#definition, event, this.#source);
         break;
       case 'plan':
+      case 'outline':
+      case 'targets':
       case 'failure':
     }
   }

@@ -15,6 +15,10 @@ export interface RawInstruction {
   /** Line and column of the keyword, from 1. */
   readonly line: number;
   readonly column: number;
+  /** Its last line, bodies of here-documents with it. */
+  readonly lastLine: number;
+  /** The comments between the one before and it, without `#`. */
+  readonly comment: readonly string[];
   readonly heredocs: readonly Heredoc[];
 }
 
@@ -46,10 +50,12 @@ export function lexDockerfile(text: string, file: string): LexedDockerfile {
   const instructions: RawInstruction[] = [];
   const emptyContinuations: number[] = [];
   let next = 0;
+  let comment: string[] = [];
   while (next < lines.length) {
     const start = next;
     const first = lines[next++] ?? '';
     checkLength(first, start + 1, file);
+    if (isComment(first)) comment.push(first.trim().slice(1).trim());
     if (first.trim() === '' || isComment(first)) continue;
     let { text: joined, open } = cutContinuation(first.trimStart(), directives.escape);
     while (open && next < lines.length) {
@@ -82,8 +88,11 @@ export function lexDockerfile(text: string, file: string): LexedDockerfile {
       source,
       line: start + 1,
       column: first.length - first.trimStart().length + 1,
+      lastLine: next,
+      comment,
       heredocs,
     });
+    comment = [];
   }
   if (instructions.length === 0) throw dockerfileUnusable({ message: 'file with no instructions' });
   return { directives, instructions, lines, emptyContinuations };

@@ -16,6 +16,9 @@ import { openContext } from '../context/open-context.ts';
 import type { BuildRequest } from '../contract.ts';
 import type { Instruction } from '../dockerfile/instructions.ts';
 import { parseDockerfile } from '../dockerfile/parse.ts';
+import { describeOutline } from '../describe/outline.ts';
+import { DescribedSource } from '../describe/source.ts';
+import { describeTargets } from '../describe/targets.ts';
 import { stepFailed } from '../errors.ts';
 import { FileTree } from '../files/file-tree.ts';
 import type { KnownDirectories } from '../files/known-files.ts';
@@ -83,6 +86,17 @@ export async function build(
     return image === undefined ? undefined : (image.config.config?.Env ?? []);
   };
   const checks = { given, ignored: context.ignored, environmentOf };
+  const described = request.extras?.describe;
+  if (described !== undefined) {
+    const source = new DescribedSource(context.dockerfile, request.dockerfile);
+    if (described === 'targets') reporter.tell({ kind: 'targets', targets: describeTargets(file, source) });
+    else {
+      const plan = planBuild(file, request.target, globals, labels.length, contexts);
+      const outline = describeOutline({ plan, given, globals, source, environmentOf });
+      reporter.tell({ kind: 'outline', outline });
+    }
+    return '';
+  }
   if (request.extras?.checkOnly === true) {
     for (const warning of checkDockerfile(file, checks)) {
       reporter.tell({ kind: 'warning', ...warning });

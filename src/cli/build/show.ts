@@ -1,4 +1,4 @@
-import type { BuildEvent, BuildWarning } from '../../core/wire/build.ts';
+import type { BuildEvent, BuildOutline, BuildTargets, BuildWarning } from '../../core/wire/build.ts';
 import type { ProgressMessage } from '../../core/wire/resources.ts';
 import type { CommandContext } from '../command.ts';
 import { ExitError } from '../errors.ts';
@@ -17,6 +17,9 @@ export interface Shown {
   readonly imageId: string;
   readonly warnings: readonly BuildWarning[];
   readonly failedImage: string | undefined;
+  /** What a description was asked for gave. */
+  readonly outline: BuildOutline | undefined;
+  readonly targets: BuildTargets | undefined;
 }
 
 const LAST_LINES = 10;
@@ -52,11 +55,15 @@ export async function showBuild(
   let imageId = '';
   let excerpt = '';
   let failedImage: string | undefined;
+  let outline: BuildOutline | undefined;
+  let targets: BuildTargets | undefined;
   let classic = '';
   const take = (event: BuildEvent): void => {
     seen.take(event);
     if (event.kind === 'warning') warnings.push(event);
     else if (event.kind === 'failure') ({ excerpt, image: failedImage } = event);
+    else if (event.kind === 'outline') ({ outline } = event);
+    else if (event.kind === 'targets') ({ targets } = event);
     display?.event(event);
   };
   const onAux = (aux: unknown): void => {
@@ -91,7 +98,7 @@ export async function showBuild(
     for (const w of warnings) stderr.write(` - ${w.rule}: ${w.message} (line ${w.line}:${w.column})\n`);
   }
   if (explain) await context.print(explanation(seen));
-  return { imageId, warnings, failedImage };
+  return { imageId, warnings, failedImage, outline, targets };
 }
 
 function displayOf(mode: ProgressMode, { stderr, env }: CommandContext): Display | undefined {

@@ -4,8 +4,9 @@ import { resolve } from 'node:path';
 import type { BuildQuery } from '../../client/index.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../core/reference.ts';
 import { prepareContext } from '../build/context.ts';
+import { answerOf, parseCall } from '../build/describe.ts';
 import { parseOutput, staysInEngine, writeOutput, type Output } from '../build/outputs.ts';
-import { checkReport, progressMode, showBuild } from '../build/show.ts';
+import { progressMode, showBuild } from '../build/show.ts';
 import { sideOf } from '../build/side-context.ts';
 import { arity, command, type CommandContext } from '../command.ts';
 import { proxyVariables } from '../config/config-file.ts';
@@ -22,7 +23,7 @@ const options = {
   buildContext: flag.list('--build-context', 'Additional build contexts (e.g., name=path)'),
   cacheFrom: flag.list('--cache-from', 'Images to consider as cache sources'),
   cacheTo: flag.list('--cache-to', 'Cache export destinations', { hidden: true }),
-  call: flag.string('--call', 'Set method for evaluating build ("check")'),
+  call: flag.string('--call', 'Set method for evaluating build ("check", "outline", "targets")'),
   check: flag.bool('--check', 'Shorthand for "--call=check"'),
   compress: flag.bool('--compress', 'Compress the build context', false, { hidden: true }),
   debugShell: flag.bool('--debug-shell', 'If a command fails, open a shell in what it left'),
@@ -64,7 +65,8 @@ export const build = command({
     const outputs = given.output.map(parseOutput);
     const tags = [...given.tag, ...outputs.flatMap((o) => o.name ?? [])];
     for (const tag of tags) parseReference(tag);
-    const check = given.check || given.call === 'check';
+    const call = parseCall(given.call, given.check);
+    const builds = call.method === 'build';
     const mode = progressMode(given.progress, given.quiet, context);
     await using undo = new AsyncDisposableStack();
     const source = await prepareContext(args[0] ?? '', given.file, context, undo);
@@ -81,7 +83,8 @@ export const build = command({
         ...extras,
         events: true,
         project: `${hostname()}:${resolve(context.cwd, args[0] ?? '')}`,
-        checkOnly: check,
+        checkOnly: !builds,
+        describe: call.method,
         keepInCache: temporary,
         keepFailed: given.debugShell,
         noCacheStages: given.noCacheFilter.flatMap((names) => names.split(',')).map((name) => name.toLowerCase()),
@@ -91,13 +94,14 @@ export const build = command({
     const messages = context.client.images.build(source.context, { ...query, signal: context.signal });
     const shown = await showBuild(
       messages,
-      check ? 'quiet' : mode,
+      builds ? mode : 'quiet',
       { explain: given.explain && !given.quiet, tags: tags.map(fullName) },
       context,
     );
-    if (check) {
-      await context.print(checkReport(shown.warnings, source.shown, source.lines));
-      return shown.warnings.length === 0 ? 0 : 1;
+    if (!builds) {
+      const answer = answerOf(call, shown, source);
+      await context.print(answer.text);
+      return answer.code;
     }
     await handOver(fetched, shown.imageId, tags, temporary, context);
     if (mode === 'quiet') await context.print(`${shown.imageId}\n`);
@@ -144,9 +148,6 @@ function refuse(given: Values<typeof options>): void {
   if (given.push) throw no('--push is not done by the build: use -t NAME, then "wharf push NAME"');
   const cacheTo = given.cacheTo.find((text) => !/^(type=)?inline$/.test(text));
   if (cacheTo !== undefined) throw no(`--cache-to ${cacheTo} is not supported: this engine keeps its cache itself`);
-  if (given.call !== undefined && !['build', 'check'].includes(given.call)) {
-    throw no(`--call ${given.call} is not supported: build and check are`);
-  }
 }
 
 /** `default`, `id`, `id=/path/of/socket`. The engine opens the socket itself, so both have to be on one machine. */

@@ -36,6 +36,9 @@ export type BuildEvent =
       readonly error?: string | undefined;
     }
   | ({ readonly kind: 'warning' } & BuildWarning)
+  /** The answer to `describe`. */
+  | { readonly kind: 'outline'; readonly outline: BuildOutline }
+  | { readonly kind: 'targets'; readonly targets: BuildTargets }
   | {
       readonly kind: 'failure';
       /** The lines around the one that failed, that one marked. */
@@ -87,4 +90,50 @@ export interface StepRecord {
   readonly why: string;
   readonly ms: number;
   readonly layerBytes: number | undefined;
+}
+
+/** Lines of a Dockerfile, as BuildKit's descriptions give them: a range for each. */
+export interface SourceLocation {
+  readonly ranges: readonly { readonly start: { readonly line: number }; readonly end: { readonly line: number } }[];
+}
+
+/** What a build can be given; in the words of BuildKit's `frontend.outline`, where what is empty is left out. */
+export interface BuildOutline {
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly args?: readonly OutlineArg[] | undefined;
+  readonly secrets?: readonly OutlineMount[] | undefined;
+  readonly ssh?: readonly OutlineMount[] | undefined;
+  /** The Dockerfile, base64. */
+  readonly sources: readonly string[];
+}
+
+export interface OutlineArg {
+  readonly name: string;
+  readonly description?: string | undefined;
+  readonly value?: string | undefined;
+  readonly location: SourceLocation;
+}
+
+export interface OutlineMount {
+  readonly name: string;
+  readonly required?: true | undefined;
+  readonly location: SourceLocation;
+}
+
+/** The stages of a Dockerfile; in the words of BuildKit's `frontend.targets`. */
+export interface BuildTargets {
+  readonly targets: readonly BuildTarget[];
+  /** The Dockerfile, base64. */
+  readonly sources: readonly string[];
+}
+
+export interface BuildTarget {
+  readonly name?: string | undefined;
+  readonly default?: true | undefined;
+  readonly description?: string | undefined;
+  /** As written. */
+  readonly base: string;
+  readonly platform?: string | undefined;
+  readonly location: SourceLocation;
 }
