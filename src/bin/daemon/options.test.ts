@@ -70,7 +70,7 @@ const refused: [what: string, args: string[], file: string, message: RegExp][] =
     /^invalid default-address-pool/,
   ],
   ['a ulimit without number', ['--default-ulimit', 'nofile'], '', /^invalid default-ulimit/],
-  ['a driver that is not there', ['--log-driver', 'journald'], '', /^invalid log-driver "journald"/],
+  ['a driver that is not there', ['--log-driver', 'fluentd'], '', /^invalid log-driver "fluentd"/],
   ['neither true nor false', ['--init=maybe'], '', /^invalid argument "maybe" for "--init"/],
   ['a runtime without path', ['--add-runtime', 'x'], '', /^invalid runtime/],
 ];
