@@ -83,6 +83,16 @@ export const ACTIONS = {
     };
   },
 
+  /** Takes more memory than it may have. */
+  greedy: (world) => {
+    const name = world.name('greedy');
+    return {
+      command: world.wharf(['run', '--name', name, '-m', '16m', 'busybox', 'tail', '/dev/zero']),
+      settle: async () => ((await world.inspect(name)).State.OOMKilled ? DONE : 'it does not say OOMKilled'),
+      expected: 137,
+    };
+  },
+
   exec: (world, random) => {
     const code = random.int(0, 120);
     return {

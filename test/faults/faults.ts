@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Action } from './actions.ts';
+import { exhaustDescriptors, flushFirewall, jumpClock, loseUpstream, removeCgroup } from './machine-faults.ts';
 import { kill9, processesWith } from './processes.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
@@ -111,6 +112,22 @@ export const FAULTS = {
       return 'removed the firewall tables';
     },
   },
+
+  flush: { restart: false, strike: () => flushFirewall() },
+
+  /** Nobody is there to notice but the keeper of the tables. */
+  'flush-unseen': {
+    restart: true,
+    strike: async (world) => {
+      await world.crash();
+      return `killed the daemon, ${flushFirewall()}`;
+    },
+  },
+
+  cgroup: { restart: false, strike: removeCgroup },
+  descriptors: { restart: false, strike: exhaustDescriptors },
+  upstream: { restart: false, strike: loseUpstream },
+  clock: { restart: false, strike: jumpClock },
 
   /** The network's bridge is deleted by hand; the next start of the daemon makes it anew, with all that was in it. */
   bridge: {

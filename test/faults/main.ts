@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { api } from '../e2e/support/http.ts';
 import { FAULTS, type FaultName } from './faults.ts';
+import { isIsolated, runIsolated } from './isolation.ts';
 import { leftBehind } from './kernel.ts';
 import { Random } from './random.ts';
 import { playRound } from './round.ts';
@@ -28,6 +29,7 @@ async function main(): Promise<number> {
   }
   const { seed, rounds, seconds, faults, keep, scenarios } = options;
   if (scenarios.length > 0) return await playScenarios(scenarios, seed, rounds);
+  if (!isIsolated()) return await runIsolated();
   console.log(`seed ${seed}, ${rounds} rounds of ${faults.join(', ')}`);
   const begin = Date.now();
   const world = new World();
@@ -35,7 +37,7 @@ async function main(): Promise<number> {
   const end = (): void => {
     over = true;
   };
-  process.once('SIGINT', end).once('SIGTERM', end);
+  process.on('SIGINT', end).on('SIGTERM', end);
   let broken: readonly string[] = [];
   let played = 0;
   try {
@@ -132,6 +134,7 @@ async function close(world: World): Promise<string[]> {
     left.push(`clean-up: ${e instanceof Error ? e.message : String(e)}`);
   }
   await world.daemon.stop();
+  world.upstream.close();
   left.push(...leftBehind(world));
   for (const wrong of left) console.log(`LEFT ${wrong}`);
   return left;

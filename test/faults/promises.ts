@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as wait } from 'node:timers/promises';
 import { kernelFaults } from './kernel.ts';
+import { OUTSIDE_ADDRESS, OUTSIDE_NAME } from './upstream.ts';
 import type { Inspect, Job, World } from './world.ts';
 
 /** How long things that happen by themselves may take: a restart's pause, a machine that has much to do. */
@@ -26,6 +27,7 @@ export async function brokenPromises(world: World): Promise<string[]> {
     project,
     port,
     names,
+    outsideNames,
     database,
     kernel,
   ];
@@ -217,6 +219,14 @@ function names(world: World): Promise<string | undefined> {
     const address = (await world.inspect('web')).NetworkSettings.Networks['lasting']?.IPAddress ?? 'no address';
     const { stdout, stderr } = await world.wharf(['exec', 'counter', 'nslookup', '-type=a', 'web']).done;
     return stdout.includes(address) ? undefined : `"web" is ${address}, but: ${stdout}${stderr}`;
+  });
+}
+
+/** What is not known here is asked from the host's name server. */
+function outsideNames(world: World): Promise<string | undefined> {
+  return eventually(async () => {
+    const { stdout, stderr } = await world.wharf(['exec', 'counter', 'nslookup', '-type=a', OUTSIDE_NAME]).done;
+    return stdout.includes(OUTSIDE_ADDRESS) ? undefined : `"${OUTSIDE_NAME}" is not known: ${stdout}${stderr}`;
   });
 }
 

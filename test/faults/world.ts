@@ -7,6 +7,7 @@ import { importBusybox } from '../e2e/support/busybox.ts';
 import { TestDaemon, wharfPath } from '../e2e/support/daemon.ts';
 import { api } from '../e2e/support/http.ts';
 import { Command, type Outcome } from './command.ts';
+import { Upstream } from './upstream.ts';
 
 /** What a container that ends by itself must have done by then. */
 export interface Job {
@@ -31,6 +32,7 @@ export interface Inspect {
     readonly Pid: number;
     readonly ExitCode: number;
     readonly Error: string;
+    readonly OOMKilled: boolean;
     readonly StartedAt: string;
   };
   readonly RestartCount: number;
@@ -89,12 +91,21 @@ export class World {
   blind = false;
   /** An OCI runtime was killed in this round: a restart that fails to start is not tried again, as with Docker. */
   startsFail = false;
+  /** The name server of this host. */
+  readonly upstream = new Upstream();
   #names = 0;
 
   constructor() {
     this.directory = mkdtempSync(join(tmpdir(), 'wharf-faults-'));
     const pool = 'base=10.212.0.0/16,size=24';
-    this.daemon = new TestDaemon(this.directory, ['--default-address-pool', pool]);
+    const clock = new URL('jumping-clock.ts', import.meta.url).href;
+    const variables = { NODE_OPTIONS: `--import=${clock}`, WHARF_FAULTS_CLOCK: this.daemonClock };
+    this.daemon = new TestDaemon(this.directory, ['--default-address-pool', pool], variables);
+  }
+
+  /** The file that says how many milliseconds the daemon's clock is off. */
+  get daemonClock(): string {
+    return join(this.directory, 'clock');
   }
 
   /** The mark of this daemon in the kernel. */
@@ -172,6 +183,7 @@ export class World {
 
   /** The daemon, the image, and the containers that are there all the time. */
   async open(): Promise<void> {
+    await this.upstream.open();
     await this.daemon.start();
     await importBusybox(this.daemon.socket);
     mkdirSync(this.projectDirectory);
