@@ -1,7 +1,9 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { Engine } from '../engine/index.ts';
 import type { Logger } from '../core/log.ts';
+import type { ResourceInput } from '../runtime/index.ts';
 import type { BuildRecord, CacheEntry } from '../core/wire/build.ts';
+import type { Ulimit } from '../core/wire/container.ts';
 import type { ProgressMessage, RegistryAuth } from '../core/wire/resources.ts';
 
 export interface BuilderOptions {
@@ -29,12 +31,20 @@ export interface BuildRequest {
   readonly extraHosts: readonly string[];
   readonly cacheFrom: readonly string[];
   readonly shmSizeBytes: number | undefined;
-  readonly memoryBytes: number | undefined;
+  readonly limits?: RunLimits | undefined;
   readonly platform: string;
   readonly registryConfig: Readonly<Record<string, RegistryAuth>>;
   readonly extras?: BuildExtras | undefined;
   /** The client's connection, to find the directories it claims to have. */
   readonly client?: object | undefined;
+}
+
+/** What the commands of a build may use; caches do not ask for it. */
+export interface RunLimits {
+  readonly ulimits: readonly Ulimit[];
+  /** The group that each command's own is made in; `''`: the engine's. */
+  readonly cgroupParent: string;
+  readonly resources?: ResourceInput | undefined;
 }
 
 /** A directory that the client has open, on the machine of the daemon. */

@@ -249,6 +249,9 @@ export interface BuildQuery {
   readonly extraHosts?: readonly string[];
   readonly cacheFrom?: readonly string[];
   readonly shmSizeBytes?: number | undefined;
+  readonly ulimits?: readonly wire.Ulimit[];
+  /** More of the query, by its own names: `cgroupparent`, `memory`, `cpuquota` and the like. */
+  readonly limits?: Readonly<Record<string, string | number | undefined>>;
   readonly platform?: string | undefined;
   readonly removeIntermediate?: boolean;
   readonly side?: ContextSide | undefined;

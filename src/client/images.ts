@@ -165,6 +165,8 @@ function buildQuery(options: BuildQuery): Query {
     extrahosts: options.extraHosts?.length ? options.extraHosts.join(',') : undefined,
     cachefrom: options.cacheFrom?.length ? JSON.stringify(options.cacheFrom) : undefined,
     shmsize: options.shmSizeBytes,
+    ulimits: json(options.ulimits),
+    ...options.limits,
     platform: options.platform,
     rm: options.removeIntermediate ?? true,
     version: '1',

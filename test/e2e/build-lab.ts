@@ -151,7 +151,6 @@ const DEFAULTS: Omit<BuildRequest, 'context'> = {
   extraHosts: [],
   cacheFrom: [],
   shmSizeBytes: undefined,
-  memoryBytes: undefined,
   platform: '',
   registryConfig: {},
 };

@@ -1,6 +1,8 @@
-import { parseBuildExtras, type BuildRequest } from '../../build/index.ts';
+import { parseBuildExtras, type BuildRequest, type RunLimits } from '../../build/index.ts';
 import { parseGoDuration } from '../../core/go-duration.ts';
 import { invalidParameter, unsupported } from '../../core/errors.ts';
+import { isOddCgroupParent, ulimitFault } from '../../core/ulimits.ts';
+import type { Ulimit } from '../../core/wire/container.ts';
 import { parseFilters } from '../decode/filters.ts';
 import { parseRegistryConfig } from '../decode/registry-auth.ts';
 import { decode } from '../decode/shape.ts';
@@ -100,12 +102,35 @@ function buildRequest({ query, request }: Exchange): BuildRequest {
       .filter((h) => h !== ''),
     cacheFrom: decode('texts', query.json('cachefrom') ?? [], 'cachefrom'),
     shmSizeBytes: query.integer('shmsize') || undefined,
-    memoryBytes: query.integer('memory') || undefined,
+    limits: limitsOf(query),
     platform: query.text('platform'),
     extras: parseBuildExtras(request.headers['x-wharf-build']),
     registryConfig: parseRegistryConfig(request.headers['x-registry-config']),
     client: request.socket,
   };
+}
+
+const ULIMITS = { list: { isFilled: true, struct: { Name: 'text', Soft: 'integer', Hard: 'integer' } } } as const;
+
+/** @throws {WharfError} `INVALID_PARAMETER` at limits that there are not */
+function limitsOf(query: Exchange['query']): RunLimits {
+  const ulimits = decode<Ulimit[]>(ULIMITS, query.json('ulimits') ?? [], 'ulimits');
+  const cgroupParent = query.text('cgroupparent');
+  const fault = ulimits.map(ulimitFault).find((message) => message !== undefined);
+  if (fault !== undefined) throw invalidParameter({ message: fault });
+  if (isOddCgroupParent(cgroupParent)) {
+    throw invalidParameter({ message: `invalid cgroup parent: ${JSON.stringify(cgroupParent.slice(0, 100))}` });
+  }
+  const resources = {
+    memoryBytes: query.integer('memory') || undefined,
+    memorySwapBytes: query.integer('memswap') || undefined,
+    cpuShares: query.integer('cpushares') || undefined,
+    cpuQuotaMicros: query.integer('cpuquota') || undefined,
+    cpuPeriodMicros: query.integer('cpuperiod') || undefined,
+    cpusetCpus: query.text('cpusetcpus') || undefined,
+    cpusetMems: query.text('cpusetmems') || undefined,
+  };
+  return { ulimits, cgroupParent, resources };
 }
 
 function texts(value: unknown, name: string): Record<string, string | null> {

@@ -16,6 +16,8 @@ test('the attributes that buildx sends', () => {
     'add-hosts': 'a=10.0.0.1,b=::1',
     'force-network-mode': 'none',
     'shm-size': '1048576',
+    ulimit: 'nofile=1024:2048,core=0',
+    'cgroup-parent': 'builds',
     cmdline: 'docker build',
     'local-sessionid:context': 'x',
   });
@@ -23,6 +25,13 @@ test('the attributes that buildx sends', () => {
   assert.deepEqual(request.labels, { x: 'y' });
   assert.deepEqual(rest.namedContexts, { base: 'docker-image://busybox' });
   assert.deepEqual(request.noCacheStages, ['one', 'two']);
+  assert.deepEqual(request.limits, {
+    ulimits: [
+      { Name: 'nofile', Soft: 1024, Hard: 2048 },
+      { Name: 'core', Soft: 0, Hard: 0 },
+    ],
+    cgroupParent: 'builds',
+  });
   assert.deepEqual(request.extraHosts, ['a:10.0.0.1', 'b:::1']);
   const { dockerfile, target, noCache, pull, networkMode, shmSizeBytes } = request;
   assert.deepEqual(
@@ -40,7 +49,8 @@ test('nothing given', () => {
 
 const refused: [name: string, attrs: Record<string, string>, says: RegExp][] = [
   ['several platforms', { platform: 'linux/amd64,linux/arm64' }, /several platforms/],
-  ['limits', { ulimit: 'nofile=1' }, /"ulimit" is not supported/],
+  ['limits that there are not', { ulimit: 'files=1' }, /invalid ulimit type: files/],
+  ['a group above all', { 'cgroup-parent': '../x' }, /invalid cgroup parent/],
   ['other requests', { requestid: 'frontend.other' }, /request "frontend.other" is not supported/],
   ['what is not known', { surprise: 'x' }, /option "surprise" is not supported/],
 ];

@@ -1,4 +1,6 @@
-import type { BuildRequest } from '../contract.ts';
+import { messageOf } from '../../core/errors.ts';
+import { isOddCgroupParent, parseUlimit } from '../../core/ulimits.ts';
+import type { BuildRequest, RunLimits } from '../contract.ts';
 import { CODE, RpcError } from './grpc/status.ts';
 
 /** What the attributes of the Dockerfile frontend ask for. */
@@ -19,7 +21,7 @@ export interface FrontendOptions {
 
 /** Attributes that change nothing here: caches are always looked into, and names are only for messages. */
 const WITHOUT_EFFECT =
-  /^(cache-from|cache-imports|cmdline|hostname|contextkey|dockerfilekey|context-keep-git-dir|multi-platform|localdir:.*|local-sessionid:.*|input-metadata:.*|vcs:.*|attest:.*|frontend\.caps|source-date-epoch|cgroup-parent|ulimit)$/;
+  /^(cache-from|cache-imports|cmdline|hostname|contextkey|dockerfilekey|context-keep-git-dir|multi-platform|localdir:.*|local-sessionid:.*|input-metadata:.*|vcs:.*|attest:.*|frontend\.caps|source-date-epoch)$/;
 
 /** What a client can ask of the frontend, by how it is named on the wire. */
 const REQUESTS: Readonly<Record<string, 'build' | 'lint' | 'outline' | 'targets'>> = {
@@ -62,6 +64,8 @@ export function readFrontendOptions(attrs: Readonly<Record<string, string>>): Fr
     'add-hosts',
     'force-network-mode',
     'shm-size',
+    'ulimit',
+    'cgroup-parent',
     'context',
     'requestid',
   ]);
@@ -70,8 +74,7 @@ export function readFrontendOptions(attrs: Readonly<Record<string, string>>): Fr
   const { requestid = '', platform = '', context } = attrs;
   const call = REQUESTS[requestid] ?? refuse(`request "${requestid}"`);
   if (platform.includes(',')) refuse('building for several platforms at once');
-  if ((attrs['ulimit'] ?? '') !== '') refuse('option "ulimit"');
-  if ((attrs['cgroup-parent'] ?? '') !== '') refuse('option "cgroup-parent"');
+  const limits = limitsOf(attrs);
   const noCache = attrs['no-cache'];
   return {
     contextDirectory: attrs['contextkey'] ?? 'context',
@@ -96,8 +99,21 @@ export function readFrontendOptions(attrs: Readonly<Record<string, string>>): Fr
         .map((host) => host.replace('=', ':')),
       cacheFrom: [],
       shmSizeBytes: Number(attrs['shm-size'] ?? 0) || undefined,
-      memoryBytes: undefined,
+      limits,
       platform,
     },
   };
+}
+
+/** @throws {RpcError} at limits that there are not */
+function limitsOf({ ulimit = '', 'cgroup-parent': cgroupParent = '' }: Readonly<Record<string, string>>): RunLimits {
+  if (isOddCgroupParent(cgroupParent)) {
+    throw new RpcError(CODE.invalidArgument, `invalid cgroup parent: ${JSON.stringify(cgroupParent.slice(0, 100))}`);
+  }
+  try {
+    const texts = ulimit.split(',').filter((text) => text !== '');
+    return { ulimits: texts.map((text) => parseUlimit(text)), cgroupParent };
+  } catch (e) {
+    throw new RpcError(CODE.invalidArgument, messageOf(e));
+  }
 }

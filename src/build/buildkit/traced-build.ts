@@ -113,7 +113,11 @@ function attrsOf(request: TracedBuildRequest): Record<string, string> {
     platform: request.platform,
     'add-hosts': request.extraHosts.map((host) => host.replace(':', '=')).join(','),
   };
-  const { networkMode, shmSizeBytes } = request;
+  const { networkMode, shmSizeBytes, limits } = request;
+  if (limits !== undefined) {
+    attrs['ulimit'] = limits.ulimits.map((u) => `${u.Name}=${u.Soft}:${u.Hard}`).join(',');
+    attrs['cgroup-parent'] = limits.cgroupParent;
+  }
   if (networkMode !== '' && networkMode !== 'default') attrs['force-network-mode'] = networkMode;
   if (shmSizeBytes !== undefined) attrs['shm-size'] = String(shmSizeBytes);
   if (request.noCache) attrs['no-cache'] = '';

@@ -5,6 +5,7 @@ import { FrameParser, STREAM } from '../../core/frames.ts';
 import type { Engine } from '../../engine/index.ts';
 import type { MountInput } from '../../runtime/index.ts';
 import { buildSpec, resolveUser } from '../../runtime/index.ts';
+import type { RunLimits } from '../contract.ts';
 import type { BuildNetworks, CommandNetwork } from './build-networks.ts';
 import type { BuildExits } from './exits.ts';
 import type { CommandOutput } from './output.ts';
@@ -25,7 +26,7 @@ export interface RunRequest {
   readonly networkMode: string;
   readonly extraHosts: readonly string[];
   readonly shmSizeBytes: number | undefined;
-  readonly memoryBytes: number | undefined;
+  readonly limits: RunLimits | undefined;
 }
 
 export interface RunParts {
@@ -57,7 +58,8 @@ export async function runContainer(
   signal: AbortSignal,
 ): Promise<number> {
   const { runtime } = parts.engine.parts;
-  const { id } = request;
+  const { id, limits } = request;
+  const parent = (limits?.cgroupParent || `wharf-${parts.instance}`).replace(/^\/+/, '');
   await using undo = new AsyncDisposableStack();
   const bundleDir = join(parts.execRoot, 'build', id);
   await mkdir(bundleDir, { recursive: true, mode: 0o711 });
@@ -101,10 +103,10 @@ export async function runContainer(
     deviceCgroupRules: [],
     shmSizeBytes: request.shmSizeBytes ?? DEFAULT_SHM_BYTES,
     sysctls: {},
-    ulimits: [],
+    ulimits: (limits?.ulimits ?? []).map((u) => ({ name: u.Name, soft: u.Soft, hard: u.Hard })),
     oomScoreAdj: 0,
-    resources: { memoryBytes: request.memoryBytes },
-    cgroupsPath: `/wharf-${parts.instance}/${id}`,
+    resources: limits?.resources ?? {},
+    cgroupsPath: `/${parent}/${id}`,
     annotations: {},
   });
 

@@ -92,7 +92,7 @@ export function runWork(
         networkMode,
         extraHosts: session.request.extraHosts,
         shmSizeBytes: session.request.shmSizeBytes,
-        memoryBytes: session.request.memoryBytes,
+        limits: session.request.limits,
       };
       const output = new CommandOutput(lane);
       const around = { ...session, moreToCome: isFollowed(step, stageIndex, session) };

@@ -14,7 +14,9 @@ import { ExitError } from '../errors.ts';
 import { flag, type Values } from '../flags.ts';
 import { allAuths } from '../registry-auth.ts';
 import { extraHost } from '../spec/checks.ts';
+import { parseUlimit } from '../../core/ulimits.ts';
 import { csvFields } from '../spec/csv.ts';
+import { swapBytes, ulimits } from '../spec/limits.ts';
 import { pairs } from '../spec/pairs.ts';
 
 const options = {
@@ -24,8 +26,14 @@ const options = {
   cacheFrom: flag.list('--cache-from', 'Images to consider as cache sources'),
   cacheTo: flag.list('--cache-to', 'Cache export destinations', { hidden: true }),
   call: flag.string('--call', 'Set method for evaluating build ("check", "outline", "targets")'),
+  cgroupParent: flag.string('--cgroup-parent', 'Parent cgroup of the "RUN" instructions'),
   check: flag.bool('--check', 'Shorthand for "--call=check"'),
   compress: flag.bool('--compress', 'Compress the build context', false, { hidden: true }),
+  cpuPeriod: flag.int('--cpu-period', 'Limit the CPU CFS (Completely Fair Scheduler) period'),
+  cpuQuota: flag.int('--cpu-quota', 'Limit the CPU CFS (Completely Fair Scheduler) quota'),
+  cpuShares: flag.int('-c, --cpu-shares', 'CPU shares (relative weight)'),
+  cpusetCpus: flag.string('--cpuset-cpus', 'CPUs in which to allow execution (0-3, 0,1)'),
+  cpusetMems: flag.string('--cpuset-mems', 'MEMs in which to allow execution (0-3, 0,1)'),
   debugShell: flag.bool('--debug-shell', 'If a command fails, open a shell in what it left'),
   explain: flag.bool('--explain', 'Say for each step why it was cached or not, and what it adds'),
   file: flag.string('-f, --file', 'Name of the Dockerfile (default: "PATH/Dockerfile")'),
@@ -33,6 +41,11 @@ const options = {
   iidfile: flag.string('--iidfile', 'Write the image ID to a file'),
   label: flag.list('--label', 'Set metadata for an image'),
   load: flag.bool('--load', 'Shorthand for "--output=type=docker"', false, { hidden: true }),
+  memory: flag.bytes('-m, --memory', 'Memory limit of each "RUN"'),
+  memorySwap: flag.string('--memory-swap', "Swap limit equal to memory plus swap: '-1' to enable unlimited swap", {
+    type: 'bytes',
+    check: swapBytes,
+  }),
   metadataFile: flag.string('--metadata-file', 'Write build result metadata to a file'),
   network: flag.string('--network', 'Set the networking mode for the "RUN" instructions during build', {
     default: '"default"',
@@ -54,6 +67,7 @@ const options = {
   ssh: flag.list('--ssh', 'SSH agent socket to expose to the build (format: "default|<id>[=<socket>]")'),
   tag: flag.list('-t, --tag', 'Name and optionally a tag (format: "name:tag")', { check: parseReference }),
   target: flag.string('--target', 'Set the target build stage to build'),
+  ulimit: flag.list('--ulimit', 'Ulimit options of the "RUN" instructions', { type: 'ulimit', check: parseUlimit }),
 };
 
 export const build = command({
@@ -197,6 +211,17 @@ function queryOf(given: Values<typeof options>, { env, config, client }: Command
     extraHosts: given.addHost.map(extraHost),
     cacheFrom: given.cacheFrom.map(cacheSource),
     shmSizeBytes: given.shmSize,
+    ulimits: ulimits(given.ulimit),
+    limits: {
+      cgroupparent: given.cgroupParent,
+      memory: given.memory,
+      memswap: given.memorySwap === undefined ? undefined : swapBytes(given.memorySwap),
+      cpushares: given.cpuShares,
+      cpuquota: given.cpuQuota,
+      cpuperiod: given.cpuPeriod,
+      cpusetcpus: given.cpusetCpus,
+      cpusetmems: given.cpusetMems,
+    },
     platform: given.platform ?? (env['DOCKER_DEFAULT_PLATFORM'] || undefined),
     removeIntermediate: given.rm,
   };

@@ -9,7 +9,8 @@ import {
   checkStream,
   checkSysctl,
 } from './checks.ts';
-import { parseGpus, parseUlimit, swapBytes } from './limits.ts';
+import { parseUlimit } from '../../core/ulimits.ts';
+import { parseGpus, swapBytes } from './limits.ts';
 import { parseMount } from './mounts.ts';
 import { networkOption } from './networks.ts';
 import { checkLabel, checkVariable } from './pairs.ts';

@@ -1,46 +1,7 @@
 import type { DeviceMapping, HealthConfig, RestartPolicy, Ulimit } from '../../core/wire/container.ts';
+import { parseUlimit } from '../../core/ulimits.ts';
 import { csvFields } from './csv.ts';
 import { parseBytes } from './quantity.ts';
-
-const ULIMITS = [
-  'core',
-  'cpu',
-  'data',
-  'fsize',
-  'locks',
-  'memlock',
-  'msgqueue',
-  'nice',
-  'nofile',
-  'nproc',
-  'rss',
-  'rtprio',
-  'rttime',
-  'sigpending',
-  'stack',
-]; // prettier-ignore
-
-/** `--ulimit nofile=1024:2048`; -1 is unlimited. @throws {Error} in docker's words */
-export function parseUlimit(text: string): Ulimit {
-  const equals = text.indexOf('=');
-  if (equals < 0) throw new Error(`invalid ulimit argument: ${text}`);
-  const name = text.slice(0, equals);
-  if (!ULIMITS.includes(name)) throw new Error(`invalid ulimit type: ${name}`);
-  const values = text.slice(equals + 1).split(':');
-  if (values.length > 2) {
-    throw new Error(
-      `too many limit value arguments - ${text.slice(equals + 1)}, can only have up to two, \`soft[:hard]\``,
-    );
-  }
-  const wrong = values.find((v) => !/^[+-]?\d+$/.test(v));
-  if (wrong !== undefined) throw new Error(`strconv.ParseInt: parsing "${wrong}": invalid syntax`);
-  const soft = Number(values[0]);
-  const hard = Number(values[1] ?? soft);
-  if (hard !== -1 && (soft === -1 || soft > hard)) {
-    throw new Error(`ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`);
-  }
-  return { Name: name, Soft: soft, Hard: hard };
-}
 
 /** `--memory-swap`: `-1` is no size, and means no limit. */
 export function swapBytes(text: string): number {

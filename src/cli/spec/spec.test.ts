@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { csvFields } from './csv.ts';
-import { parseDevice, parseRestart, parseUlimit, securityOptions } from './limits.ts';
+import { parseUlimit } from '../../core/ulimits.ts';
+import { parseDevice, parseRestart, securityOptions } from './limits.ts';
 import { parseMount, parseVolumes } from './mounts.ts';
 import { networksOf } from './networks.ts';
 import { environment, filterPairs } from './pairs.ts';

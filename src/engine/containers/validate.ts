@@ -1,5 +1,6 @@
 import { invalidParameter, messageOf } from '../../core/errors.ts';
 import type { ContainerConfig, HostConfig, RestartPolicy } from '../../core/wire/container.ts';
+import { isOddCgroupParent, ulimitFault } from '../../core/ulimits.ts';
 import { requestFailed, stateConflict } from '../errors.ts';
 import { parseSignal } from './signals.ts';
 
@@ -88,17 +89,10 @@ function checkRestartPolicy(policy: RestartPolicy | undefined): void {
   }
 }
 
-/** Names of setrlimit(2), as `--ulimit` spells them. */
-const ULIMITS = new Set(
-  'core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack'.split(' '),
-);
-
 function checkUlimits(host: HostConfig): void {
-  for (const { Name, Soft, Hard } of host.Ulimits ?? []) {
-    if (!ULIMITS.has(Name)) throw bad(`invalid ulimit type: ${Name}`);
-    if (Hard !== -1 && (Soft === -1 || Soft > Hard)) {
-      throw bad(`ulimit soft limit must be less than or equal to hard limit: ${Soft} > ${Hard}`);
-    }
+  for (const limit of host.Ulimits ?? []) {
+    const fault = ulimitFault(limit);
+    if (fault !== undefined) throw bad(fault);
   }
 }
 
@@ -135,9 +129,7 @@ function checkPaths(host: HostConfig): void {
     }
   }
   const parent = host.CgroupParent ?? '';
-  const isOdd =
-    parent.split('/').some((name) => name === '..' || Buffer.byteLength(name) > 255) || parent.length > 2000;
-  if (isOdd || parent.includes('\n')) throw bad(`invalid cgroup parent: ${JSON.stringify(parent.slice(0, 100))}`);
+  if (isOddCgroupParent(parent)) throw bad(`invalid cgroup parent: ${JSON.stringify(parent.slice(0, 100))}`);
 }
 
 function checkSysctls(host: HostConfig): void {
