@@ -1,47 +1,9 @@
 import assert from 'node:assert/strict';
 import { get } from 'node:http';
-import { createServer } from 'node:net';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { api } from './support/http.ts';
-import { type TestDaemon, wharfPath, withDaemon } from './support/daemon.ts';
-import { type Outcome, run } from './support/run.ts';
-
-const repository = fileURLToPath(new URL('../..', import.meta.url));
-
-/** The base images of this machine's cache, made by the documented command. */
-async function baseImages(daemon: TestDaemon, ...names: string[]): Promise<void> {
-  const made = await run(
-    process.execPath,
-    [
-      '--disable-warning=ExperimentalWarning',
-      join(repository, 'scripts/base-images.ts'),
-      '--host',
-      daemon.host,
-      ...names,
-    ],
-    { env: daemon.env, timeoutMs: 280_000 },
-  );
-  assert.equal(made.code, 0, made.stdout + made.stderr);
-}
-
-function compose(
-  daemon: TestDaemon,
-  example: string,
-  env: NodeJS.ProcessEnv = {},
-): (...args: string[]) => Promise<Outcome> {
-  return async (...args) => {
-    const cwd = join(repository, 'examples', example);
-    const outcome = await run(wharfPath, ['compose', ...args], {
-      env: { ...daemon.env, ...env },
-      cwd,
-      timeoutMs: 280_000,
-    });
-    assert.equal(outcome.code, 0, `compose ${args.join(' ')}:\n${outcome.stdout}${outcome.stderr}`);
-    return outcome;
-  };
-}
+import { withDaemon } from './support/daemon.ts';
+import { baseImages, compose, freePort, leftOf } from './support/examples.ts';
+import { run } from './support/run.ts';
 
 test('the shop: a counter in MariaDB rises, and survives down and up', { timeout: 600_000 }, async () => {
   await withDaemon(async (daemon) => {
@@ -87,17 +49,6 @@ test('two major versions of one database side by side, asked by a real client', 
   });
 });
 
-async function leftOf(
-  daemon: TestDaemon,
-  project: string,
-): Promise<{ containers: number; networks: number; volumes: number }> {
-  const filters = encodeURIComponent(JSON.stringify({ label: [`com.docker.compose.project=${project}`] }));
-  const containers = (await api(daemon.socket, 'GET', `/containers/json?all=1&filters=${filters}`)) as unknown[];
-  const networks = (await api(daemon.socket, 'GET', `/networks?filters=${filters}`)) as unknown[];
-  const volumes = (await api(daemon.socket, 'GET', `/volumes?filters=${filters}`)) as { Volumes: unknown[] | null };
-  return { containers: containers.length, networks: networks.length, volumes: volumes.Volumes?.length ?? 0 };
-}
-
 function visits(port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     get({ host: '127.0.0.1', port, path: '/', agent: false }, (res) => {
@@ -110,16 +61,5 @@ function visits(port: number): Promise<number> {
       });
       res.on('error', reject);
     }).once('error', reject);
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().listen(0, () => {
-      const address = server.address();
-      server.close(() =>
-        address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
-      );
-    });
   });
 }
