@@ -68,10 +68,14 @@ function tryOpen(path: string, how: number): number | undefined {
 }
 
 function processOf({ pid, startTime }: Held): number | undefined {
-  const pidfd = openPidfd(pid);
-  if (pidfd === undefined) return undefined;
-  if (startTimeOf(pid) === startTime) return raiseDescriptor(pidfd);
-  closeSync(pidfd);
+  let pidfd: number | undefined;
+  try {
+    pidfd = openPidfd(pid);
+    if (pidfd !== undefined && startTimeOf(pid) === startTime) return raiseDescriptor(pidfd);
+  } catch {
+    // No more files can be opened: the hold is for the case that the monitor dies, and does without.
+  }
+  if (pidfd !== undefined) closeSync(pidfd);
   return undefined;
 }
 
@@ -84,7 +88,11 @@ function terminalOf(monitorPid: number, { fd, number }: NonNullable<Held['termin
     return undefined; // a kernel that forbids it: the terminal will hang up with the monitor, as any terminal does
   }
   if (own === undefined) return undefined;
-  if (terminalNumber(own) === number) return raiseDescriptor(own);
+  try {
+    if (terminalNumber(own) === number) return raiseDescriptor(own);
+  } catch {
+    // no more files can be opened: as above
+  }
   closeSync(own);
   return undefined;
 }

@@ -100,6 +100,8 @@ export class MonitoredRuntime implements Runtime {
     const cgroupPath = spec.linux?.cgroupsPath ?? `${this.#options.cgroupParent}/${id}`;
     const config = JSON.stringify(program.kind === 'crun' ? withFlagsOfSources(withCompiledSeccomp(spec)) : spec);
     writeFileSync(join(bundleDir, 'config.json'), config, { mode: 0o600 });
+    // Its last end could not be tidied up, as when no file could be opened any more.
+    if (this.#known.find(id) !== undefined) await this.delete(id);
     const known: KnownContainer = { program, cgroupPath, tty: request.tty };
     this.#known.set(id, known);
     const operation: CreateOperation = {

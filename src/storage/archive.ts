@@ -12,7 +12,9 @@ import { Unpacker } from './tar/unpack.ts';
 export function scratchDirectory(storage: Storage): AsyncDisposable & { readonly path: string } {
   const path = join(storage.dataRoot, 'tmp', `scratch-${shortName()}`);
   mkdirSync(path, { mode: 0o700 });
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+  // For lack of descriptors, which pass: again.
+  const remove = () => rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  return { path, [Symbol.asyncDispose]: remove };
 }
 
 /**

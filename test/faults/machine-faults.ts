@@ -39,19 +39,22 @@ export async function exhaustDescriptors(world: World, random: Random): Promise<
   const pid = String(world.daemon.pid);
   const usual = /Max open files\s+(\d+)\s+(\d+)/.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'));
   if (usual === null) throw new Error('no limit of open files is known');
-  const open = readdirSync(`/proc/${pid}/fd`).length + random.int(-4, 12);
+  const open = readdirSync(`/proc/${pid}/fd`).length + random.int(-6, 6);
   const limit = (soft: string): void => {
     execFileSync('prlimit', ['--pid', pid, `--nofile=${soft}:${usual[2]}`]);
   };
+  let said = '';
+  world.startsFail = true;
   limit(String(open));
   try {
     const { code, stdout, stderr } = await world.wharf(['run', '--rm', 'busybox', 'true']).done;
     if (code !== 0 && /\n\s+at /.test(stdout + stderr)) throw new Error(`without descriptors: ${stderr}`);
+    said = stderr.trim();
     await wait(random.int(0, 1500));
   } finally {
-    limit(String(usual[1]));
+    if (!world.daemon.hasEnded) limit(String(usual[1]));
   }
-  return `allowed the daemon ${open} open files`;
+  return `allowed the daemon ${open} open files${said === '' ? '' : ` ("${said.slice(0, 200)}")`}`;
 }
 
 /** The host's name server is gone, or takes questions and is silent: names of containers are known, others fail in time. */

@@ -123,6 +123,7 @@ function readOptions(): Options | string {
 async function close(world: World): Promise<string[]> {
   const left: string[] = [];
   try {
+    if (world.daemon.hasEnded) await world.daemon.start();
     for (const { Id } of await world.list()) await api(world.daemon.socket, 'DELETE', `/containers/${Id}?force=1&v=1`);
     const networks = (await api(world.daemon.socket, 'GET', '/networks')) as { Id: string; Name: string }[];
     for (const { Id, Name } of networks) {

@@ -20,7 +20,7 @@ export class Upstream {
       const isKnown = question?.name === OUTSIDE_NAME && question.type === 'A';
       const answers = isKnown ? [{ type: 'A' as const, name: OUTSIDE_NAME, ttl: 0, data: OUTSIDE_ADDRESS }] : [];
       const answer = { type: 'response' as const, id, flags: RECURSION_DESIRED, questions, answers };
-      socket.send(encode(answer as Parameters<typeof encode>[0]), peer.port, peer.address);
+      socket.send(encode(answer), peer.port, peer.address);
     });
     socket.bind(53, '127.0.0.1');
     await once(socket, 'listening');

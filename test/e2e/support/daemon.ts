@@ -52,6 +52,11 @@ export class TestDaemon {
     return pid;
   }
 
+  /** It has ended, by itself or not; or was never started. */
+  get hasEnded(): boolean {
+    return this.#child === undefined || this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
   /** What the daemon has said on stderr and stdout so far. */
   get log(): string {
     return this.#log.join('\n');
@@ -99,7 +104,7 @@ export class TestDaemon {
 
   async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child === undefined || this.hasEnded) return;
     const ended = once(child, 'exit');
     child.kill(signal);
     await ended;
