@@ -18,6 +18,8 @@ export interface BuilderOptions {
 export interface BuildRequest {
   /** The context: a tar, plain or compressed. */
   readonly context: Readable;
+  /** A URL that the context is fetched from; the tar then has only what is no part of it. */
+  readonly remote?: string | undefined;
   readonly dockerfile: string;
   readonly tags: readonly string[];
   readonly buildArgs: Readonly<Record<string, string | null>>;

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { parseBuildExtras, type BuildRequest, type RunLimits } from '../../build/index.ts';
 import { parseGoDuration } from '../../core/go-duration.ts';
 import { invalidParameter, unsupported } from '../../core/errors.ts';
@@ -80,13 +81,16 @@ function secondsOf(text: string): number {
   return nanos / 1e9;
 }
 
+/** Two blocks of zeros: the end of a tar. */
+const EMPTY_TAR = Buffer.alloc(1024);
+
 function buildRequest({ query, request }: Exchange): BuildRequest {
   const remote = query.text('remote');
-  if (remote !== '' && remote !== CLIENT_SESSION && remote !== UPLOAD)
-    throw unsupported({ message: 'building from a URL is not supported yet: send the build context instead' });
+  const isUrl = remote !== '' && remote !== CLIENT_SESSION && remote !== UPLOAD;
   if (query.flag('squash')) throw unsupported({ message: 'squash is not supported' });
   return {
-    context: request,
+    context: isUrl ? Readable.from([EMPTY_TAR]) : request,
+    remote: isUrl ? remote : undefined,
     dockerfile: query.text('dockerfile') || 'Dockerfile',
     tags: query.all('t').filter((t) => t !== ''),
     buildArgs: texts(query.json('buildargs'), 'buildargs'),

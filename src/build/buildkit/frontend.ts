@@ -101,7 +101,13 @@ export async function runDockerfile(
     };
     const context = upload ?? openSent(session, options, checkOnly ? [] : parts, all);
     const registryConfig = await credentialsOf(file, options, session, all);
-    const image = await builder.build({ ...request, tags: [], context, registryConfig, extras }, onMessage, all);
+    const url = options.contextUrl;
+    const remote = upload === undefined && url !== undefined && !isUpload(url) ? url : undefined;
+    const image = await builder.build(
+      { ...request, remote, tags: [], context, registryConfig, extras },
+      onMessage,
+      all,
+    );
     return { image, dockerfile: { filename, text: definition?.text ?? '' }, warnings, description };
   } catch (e) {
     throw buildError(e, filename, definition?.text ?? '');
@@ -261,6 +267,11 @@ function contextKey({ sharedKey }: Session, options: FrontendOptions, attrs: Rea
   return sharedKey === '' ? '' : JSON.stringify([sharedKey, contextDirectory, path, request.dockerfile]);
 }
 
+/** Whether it is the client that has the context, and not somebody else. */
+function isUpload(url: string): boolean {
+  return url.startsWith('http://buildkit-session/');
+}
+
 /** What is sent as a tar: the context by URL, and named ones. */
 function openSent(
   session: Session,
@@ -268,10 +279,7 @@ function openSent(
   parts: readonly TarPart[],
   signal: AbortSignal,
 ): Readable {
-  if (url === undefined) return tarOf(parts);
-  if (!url.startsWith('http://buildkit-session/')) {
-    throw new RpcError(CODE.unimplemented, `building from ${url} is not supported: give a directory or a tar`);
-  }
+  if (url === undefined || !isUpload(url)) return tarOf(parts);
   return pullUpload(session, new URL(url), signal);
 }
 

@@ -12,6 +12,7 @@ import type { KnownDirectories } from '../files/known-files.ts';
 import { type ContextDirectory, openClaimed, openDirectory } from './context-directory.ts';
 import type { IgnoreRules } from './ignore.ts';
 import { parseIgnore } from './ignore.ts';
+import { fetchRemote } from './remote.ts';
 
 /** The files of a build. Disposing removes what was made for them. */
 export interface BuildContext extends AsyncDisposable {
@@ -25,6 +26,8 @@ export interface BuildContext extends AsyncDisposable {
   readonly side: { readonly secrets: Readonly<Record<string, Uint8Array>>; directory(name: string): FileTree };
 }
 
+type ContextRequest = Pick<BuildRequest, 'context' | 'remote' | 'dockerfile' | 'extras' | 'client'>;
+
 interface Places {
   /** For contexts and other files of a build under way. */
   readonly temporary: string;
@@ -37,7 +40,7 @@ interface Places {
  * @throws {WharfError} `BAD_CONTEXT`, `DOCKERFILE_MISSING`, `CONTEXT_NOT_HERE`; nothing is left then
  */
 export async function openContext(
-  { context: tar, dockerfile, extras = {}, client }: Pick<BuildRequest, 'context' | 'dockerfile' | 'extras' | 'client'>,
+  { context: tar, remote, dockerfile, extras = {}, client }: ContextRequest,
   { temporary, known }: Places,
   signal: AbortSignal,
 ): Promise<BuildContext> {
@@ -59,9 +62,14 @@ export async function openContext(
   if (sideName !== '' && !sideName.includes('/')) await renameIfThere(join(unpacked, sideName), side);
   const secrets = await takeSecrets(join(side, 'secrets'));
 
-  const root = inPlace?.root ?? unpacked;
+  const fetched =
+    remote === undefined
+      ? undefined
+      : await fetchRemote(remote, join(scratch, 'remote'), (body, into) => unpack(body, into, signal), signal);
+  const root = inPlace?.root ?? fetched?.root ?? unpacked;
   const text =
     extras.dockerfileText ??
+    fetched?.dockerfile ??
     (await readText(side, 'dockerfile')) ??
     (await readText(root, dockerfile)) ??
     (dockerfile === 'Dockerfile' ? await readText(root, 'dockerfile') : undefined);
@@ -75,7 +83,7 @@ export async function openContext(
     return new FileTree(directory.root, { owners: false, ignored, live: { ...directory, known: files, scratch } });
   };
   const files =
-    inPlace === undefined ? new FileTree(unpacked, { owners: false, ignored: rules }) : liveTree(inPlace, rules);
+    inPlace === undefined ? new FileTree(root, { owners: false, ignored: rules }) : liveTree(inPlace, rules);
   const here = new Map<string, FileTree>();
   for (const [name, directory] of others) {
     here.set(name, liveTree(directory, parseIgnore((await readText(directory.root, '.dockerignore')) ?? '')));
