@@ -16,6 +16,7 @@ services:
     volumes: ["./site:/www:ro", "data:/data", /scratch]
     ports: ["127.0.0.1:${PORT}:80"]
     environment: {GREETING: "\${GREETING:-hello}"}
+    healthcheck: {test: wget -q -O /dev/null http://127.0.0.1/, interval: 200ms, start_period: 10s}
     depends_on:
       db: {condition: service_healthy}
   db:
@@ -54,7 +55,7 @@ testOnEveryEngine(
   { timeout: 180_000 },
   async (engine) => {
     const compose = projectIn(engine, 'demo', PROJECT);
-    const up = await succeed(compose(['up', '-d']));
+    const up = await succeed(compose(['up', '-d', '--wait']));
     assert.match(up.stderr, / Container demo-db-1 {2}Healthy\n Container demo-web-1 {2}Starting\n/);
     assert.equal(await engine.page(PORT), 'the page\n');
     const first = await ids(engine);
