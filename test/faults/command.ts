@@ -3,6 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 export interface Outcome {
   /** `null`: killed. */
   readonly code: number | null;
+  /** It had not ended by the time it was given. */
+  readonly timedOut: boolean;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -34,7 +36,9 @@ export class Command {
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     this.done = new Promise((resolve, reject) => {
       this.#child.once('error', reject);
-      this.#child.once('close', (code) => resolve({ code, stdout, stderr }));
+      this.#child.once('close', (code, signal) => {
+        resolve({ code, timedOut: signal === 'SIGKILL' && !this.killed, stdout, stderr });
+      });
     });
   }
 

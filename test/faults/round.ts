@@ -76,6 +76,7 @@ async function settle(
   const excused = action.command.killed || excuse === 'all' || excuse === action.name;
   if (outcome.code !== (action.expected ?? 0) || action.command.killed) {
     action.unsettled?.();
+    if (outcome.timedOut) return `${action.name} hung: "${action.command.words.join(' ')}"`;
     if (excused) return undefined;
     return `${action.name} failed: "${action.command.words.join(' ')}" ended with ${outcome.code}: ${outcome.stderr}`;
   }
