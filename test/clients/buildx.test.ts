@@ -236,7 +236,7 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
       await says('failed to read dockerfile: open Nope: no such file or directory', '-f', 'Nope');
       await says('stat nix: file does not exist', '-f', 'Copy');
       await says('target stage "x" could not be found', '-f', 'Copy', '--target', 'x');
-      await says('not supported', '-f', 'Copy', '--ulimit', 'nofile=10');
+      await says('not supported', '-f', 'Copy', '--platform', 'linux/amd64,linux/arm64');
     });
 
     await t.test('-o: a directory and a tar get the files; no image stays', async () => {
@@ -320,6 +320,9 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
       assert.match((await good('/', 'buildx', 'ls')).stdout, /default\s+running\s+v0\.\d+\.\d+\s+linux\//);
       assert.match((await good('/', 'buildx', 'inspect')).stdout, /Driver:\s+docker/);
       assert.match((await good('/', 'buildx', 'du')).stdout, /Reclaimable:/);
+      const past = (await good('/', 'buildx', 'history', 'ls')).stdout;
+      assert.match(past, /\n\S{24}\s.*Completed/);
+      assert.match(past, /\n\S{24}\s.*Error/);
       assert.match((await good('/', 'buildx', 'prune', '-af')).stdout, /Total:/);
     });
 

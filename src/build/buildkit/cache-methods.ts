@@ -1,10 +1,14 @@
-import type { CacheEntry } from '../../core/wire/build.ts';
+import type { BuildRecord, CacheEntry } from '../../core/wire/build.ts';
 import type { Builder } from '../contract.ts';
+import { CODE } from './grpc/status.ts';
 import { type Methods, streaming, unary } from './grpc/server.ts';
 import * as wire from './wire/messages.ts';
 
+/** A build that is over. */
+const COMPLETE = 1;
+
 /** `docker buildx du`, `prune` and `history`. */
-export function cacheMethods(service: string, builder: Pick<Builder, 'usage' | 'prune'>): Methods {
+export function cacheMethods(service: string, builder: Pick<Builder, 'usage' | 'prune' | 'history'>): Methods {
   return {
     [`${service}/DiskUsage`]: unary(wire.Empty, wire.DiskUsageResponse, async () => ({
       record: (await builder.usage()).map(recordOf),
@@ -22,9 +26,36 @@ export function cacheMethods(service: string, builder: Pick<Builder, 'usage' | '
         for (const entry of before) if (!left.has(entry.ID)) yield recordOf(entry);
       },
     ),
-    // Builds of the past are told by the engine's own interface.
-    [`${service}/ListenBuildHistory`]: streaming(wire.Empty, wire.Empty, async function* () {}),
+    // Builds that are over; those to come are not told of.
+    [`${service}/ListenBuildHistory`]: streaming(
+      wire.BuildHistoryRequest,
+      wire.BuildHistoryEvent,
+      async function* ({ activeOnly, ref }) {
+        if (activeOnly) return;
+        for (const record of builder.history()) {
+          if (ref === '' || record.id === ref) yield { type: COMPLETE, record: pastBuild(record) };
+        }
+      },
+    ),
     [`${service}/UpdateBuildHistory`]: unary(wire.Empty, wire.Empty, () => ({})),
+  };
+}
+
+function pastBuild(past: BuildRecord) {
+  const begun = Date.parse(past.startedAt);
+  const code = past.status === 'canceled' ? CODE.canceled : CODE.unknown;
+  const attrs = Object.entries({ filename: past.dockerfile, target: past.target }).filter(([, value]) => value !== '');
+  const count = (outcomes: readonly string[]) => past.steps.filter(({ outcome }) => outcomes.includes(outcome)).length;
+  return {
+    ref: past.id,
+    frontend: 'dockerfile.v0',
+    frontendAttrs: Object.fromEntries(attrs),
+    error: past.status === 'completed' ? undefined : { code, message: past.error ?? past.status, details: [] },
+    createdAt: timestamp(past.startedAt),
+    completedAt: timestamp(new Date(begun + past.ms).toISOString()),
+    numCachedSteps: count(['cached']),
+    numTotalSteps: past.steps.length,
+    numCompletedSteps: count(['cached', 'done']),
   };
 }
 

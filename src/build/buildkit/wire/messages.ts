@@ -107,6 +107,20 @@ export const UsageRecord = new MessageType({
 });
 export const DiskUsageResponse = new MessageType({ record: many(sub(1, UsageRecord)) });
 
+export const BuildHistoryRequest = new MessageType({ activeOnly: flag(1), ref: text(2), earlyExit: flag(3) });
+const BuildHistoryRecord = new MessageType({
+  ref: text(1),
+  frontend: text(2),
+  frontendAttrs: map(text(3)),
+  error: sub(5, RpcStatus),
+  createdAt: sub(6, Timestamp),
+  completedAt: sub(7, Timestamp),
+  numCachedSteps: int(15),
+  numTotalSteps: int(16),
+  numCompletedSteps: int(17),
+});
+export const BuildHistoryEvent = new MessageType({ type: int(1), record: sub(2, BuildHistoryRecord) });
+
 const ApiCap = new MessageType({ id: text(1), enabled: flag(2) });
 export const PongResponse = new MessageType({
   frontendApiCaps: many(sub(1, ApiCap)),
