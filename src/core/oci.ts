@@ -89,4 +89,6 @@ export interface ImageConfig {
   readonly config?: ImageRunConfig;
   readonly rootfs: { readonly type: 'layers'; readonly diff_ids: readonly string[] };
   readonly history?: readonly HistoryEntry[];
+  /** Ours, in images built with an inline cache: by layer, bottom first, the keys of the build step that made it. */
+  readonly 'wharf.build.cache.v1'?: readonly (readonly string[])[];
 }

@@ -151,6 +151,25 @@ test('the Dockerfile language beyond the classic builder', { timeout: 300_000 },
       assert.match(again.text, /COPY f \/f\n ---> Using cache/);
     });
 
+    await t.test('--cache-from with an inline cache: the same step on the same files, and no other', async () => {
+      const Dockerfile = lines('FROM busybox', 'COPY f /f', 'RUN echo once > /ran');
+      const style = { style: 'buildkit' } as const;
+      const build = (f: string, tag: string, cacheFrom: string[], inline: string | null = null) =>
+        lab.build(
+          { f, Dockerfile },
+          { tags: [tag], cacheFrom, extras: style, buildArgs: { BUILDKIT_INLINE_CACHE: inline } },
+        );
+      await build('x', 'without', []);
+      await build('x', 'with', [], '1');
+      const cachedAfter = async (f: string, from: string) => {
+        await lab.builder.prune();
+        return (await build(f, 'again', [from])).text.split(' ---> Using cache').length - 1;
+      };
+      assert.equal(await cachedAfter('x', 'with'), 2);
+      assert.equal(await cachedAfter('y', 'with'), 0, 'another file, though the history reads the same');
+      assert.equal(await cachedAfter('x', 'without'), 0);
+    });
+
     await t.test('checks come with a build, and without one', async () => {
       const Dockerfile = lines('FROM busybox AS Last', 'MAINTAINER me', 'CMD sh');
       const want = ['StageNameCasing 1:17', 'MaintainerDeprecated 2:1', 'JSONArgsRecommended 3:1'];

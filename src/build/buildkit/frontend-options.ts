@@ -97,12 +97,30 @@ export function readFrontendOptions(attrs: Readonly<Record<string, string>>): Fr
         .split(',')
         .filter((host) => host !== '')
         .map((host) => host.replace('=', ':')),
-      cacheFrom: [],
+      cacheFrom: cacheImages(attrs),
       shmSizeBytes: Number(attrs['shm-size'] ?? 0) || undefined,
       limits,
       platform,
     },
   };
+}
+
+/** Images of `--cache-from`; caches of other kinds are no more than a loss of time. */
+function cacheImages({
+  'cache-imports': imports,
+  'cache-from': names = '',
+}: Readonly<Record<string, string>>): string[] {
+  if (imports === undefined) return names.split(',').filter((name) => name !== '');
+  let entries: unknown;
+  try {
+    entries = JSON.parse(imports);
+  } catch {
+    throw new RpcError(CODE.invalidArgument, 'cache-imports: a JSON list is expected');
+  }
+  if (!Array.isArray(entries)) throw new RpcError(CODE.invalidArgument, 'cache-imports: a JSON list is expected');
+  return entries.flatMap((entry: { Type?: unknown; Attrs?: { ref?: unknown } } | null) =>
+    entry?.Type === 'registry' && typeof entry.Attrs?.ref === 'string' ? [entry.Attrs.ref] : [],
+  );
 }
 
 /** @throws {RpcError} at limits that there are not */

@@ -39,7 +39,7 @@ import { Slots } from './slots.ts';
 import { openSourceView } from './source-view.ts';
 import { runStage } from './stage.ts';
 import type { StageState } from './state.ts';
-import { topOf } from './state.ts';
+import { idOf, topOf } from './state.ts';
 
 /** Commands of independent stages at a time, also where cores are few: most of them wait for a network or a disk. */
 const LEAST_SLOTS = 4;
@@ -212,7 +212,7 @@ export async function build(
   if (unused.length > 0) {
     onMessage({ stream: `[Warning] One or more build-args [${unused.join(' ')}] were not consumed\n` });
   }
-  const id = await keep(result, tags, parts);
+  const id = await keep(withInlineCache(result, request), tags, parts);
   const resultTop = topOf(result);
   if (request.extras?.keepInCache === true && resultTop !== null) await parts.leases.keep(resultTop);
   for (const { stage } of plan.stages) {
@@ -232,6 +232,13 @@ function isReference(text: string): boolean {
   } catch {
     return false; // one with variables, or one that the build itself will refuse
   }
+}
+
+/** The result as `BUILDKIT_INLINE_CACHE` asks for it: it tells what its layers were made of, for `--cache-from` elsewhere. */
+function withInlineCache(result: StageState, { buildArgs }: BuildRequest): StageState {
+  if (!/^(1|true)$/i.test(buildArgs['BUILDKIT_INLINE_CACHE'] ?? '')) return result;
+  const config = { ...result.config, 'wharf.build.cache.v1': result.keys };
+  return { ...result, config, id: idOf(config) };
 }
 
 /** Gives the result to the engine, under its names. A stage that is just its base image becomes no new one. */

@@ -185,6 +185,7 @@ async function tryStep(
   let layerBytes: number | undefined;
   let why = '';
   let cached = true;
+  let { keys } = state;
   if (effect.work === undefined) {
     const key = stepKey(effect.createdBy ?? step.source);
     result = fresh ? undefined : cache.findStep(key);
@@ -215,7 +216,8 @@ async function tryStep(
     if (result === undefined) {
       let { layer } = found;
       if (layer === undefined && !fresh && session.request.cacheFrom.length > 0) {
-        layer = layerFromImage(await session.cacheImages(lane), state, work.createdBy());
+        const wanted = { createdBy: work.createdBy(), layerKeys: found.layerKeys, style };
+        layer = layerFromImage(await session.cacheImages(lane), state, wanted);
         if (layer !== undefined) for (const key of found.layerKeys) cache.putLayer(key, layer);
       }
       why = 'only the description of what it stands on changed, which makes no difference to its files';
@@ -238,12 +240,13 @@ async function tryStep(
         cache.used(top);
       }
     }
+    if (result.chain.length > state.chain.length) keys = [...keys, found.layerKeys];
     memory.remember(slot, found.stepKeys.at(-1) ?? '', ingredients);
   }
   if (cached) lane.say(' ---> Using cache\n');
   else if (effect.work !== undefined) session.made.add(topOf({ ...state, chain: result.chain }) ?? '');
   report.end({ outcome: cached ? 'cached' : 'done', why, layerBytes });
-  return { id: idOf(result.config), ...result, args: effect.args, cmdSet: effect.cmdSet };
+  return { id: idOf(result.config), ...result, keys, args: effect.args, cmdSet: effect.cmdSet };
 }
 
 const SAME = 'neither it nor what it stands on changed';

@@ -16,6 +16,8 @@ export interface StageState {
   readonly config: ImageConfig;
   /** Bottom first. */
   readonly chain: readonly ChainId[];
+  /** By layer, the cache keys of the step that made it; none for layers of a base image. */
+  readonly keys: readonly (readonly string[])[];
   readonly args: StageArgs;
   /** CMD was given in this stage, so that ENTRYPOINT keeps it. */
   readonly cmdSet: boolean;
@@ -38,7 +40,7 @@ export function scratchState(platform: Platform, args: StageArgs, style: BuildSt
     rootfs: { type: 'layers', diff_ids: [] },
     history: [],
   };
-  return { id: undefined, config, chain: [], args, cmdSet: false };
+  return { id: undefined, config, chain: [], keys: [], args, cmdSet: false };
 }
 
 /** Where a stage begins that continues another one: it sees its arguments, though they are not its own. */
@@ -47,7 +49,8 @@ export function inheritedState(state: StageState): StageState {
 }
 
 export function stateOfImage(image: Image, args: StageArgs, style: BuildStyle): StageState {
-  const state = { id: image.id, config: image.config, chain: image.chain, args, cmdSet: false };
+  const keys = image.chain.map(() => []);
+  const state = { id: image.id, config: image.config, chain: image.chain, keys, args, cmdSet: false };
   const { Env: env } = image.config.config ?? {};
   if (style === 'classic' || env?.some((pair) => pair.startsWith('PATH='))) return state;
   const config = { ...image.config, config: { ...image.config.config, Env: [DEFAULT_PATH, ...(env ?? [])] } };

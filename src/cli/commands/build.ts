@@ -198,6 +198,8 @@ function queryOf(given: Values<typeof options>, { env, config, client }: Command
     const equals = proxy.indexOf('=');
     buildArgs[proxy.slice(0, equals)] = proxy.slice(equals + 1);
   }
+  // What refuse() lets through is `inline`.
+  if (given.cacheTo.length > 0) buildArgs['BUILDKIT_INLINE_CACHE'] ??= '1';
   const epoch = env['SOURCE_DATE_EPOCH'];
   if (epoch && buildArgs['SOURCE_DATE_EPOCH'] === undefined) buildArgs['SOURCE_DATE_EPOCH'] = epoch;
   return {
