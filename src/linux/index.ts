@@ -3,6 +3,7 @@ export { SystemCallError } from './ffi.ts';
 export * from './mount.ts';
 export * from './xattr.ts';
 export * from './node.ts';
+export * from './memfd.ts';
 export * from './crypt.ts';
 export * from './compression.ts';
 export * from './process.ts';

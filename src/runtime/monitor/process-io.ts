@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, constants, existsSync, openSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { frameHeader, STREAM } from '../../core/frames.ts';
-import { mkfifo, setWindowSize, terminalNumber } from '../../linux/index.ts';
+import { mkfifo, openEmpty, setWindowSize, terminalNumber } from '../../linux/index.ts';
 import { LogForwarder } from '../logs/forward/forwarder.ts';
 import { LogFile } from '../logs/log-file.ts';
 import type { LogTarget } from '../contract.ts';
@@ -71,7 +71,9 @@ export class ProcessIo {
   /** Descriptors to start the process (its OCI runtime) with. Without a terminal only. */
   open(): (number | 'ignore')[] {
     if (this.#options.tty) return ['ignore', 'ignore', 'ignore'];
-    const given: (number | 'ignore')[] = ['ignore'];
+    // Noted at once: what is open is closed even if the rest cannot be had.
+    const given: number[] = [];
+    this.#given = given;
     if (this.#options.openStdin) {
       this.#makeFifo('stdin');
       // Open for both first: neither side has to wait for the other.
@@ -82,12 +84,14 @@ export class ProcessIo {
       } finally {
         closeSync(both);
       }
+    } else {
+      // Not /dev/null: crun gives what it finds here to the container's user, and this one is the host's.
+      given[0] = openEmpty();
     }
     for (const stream of STREAMS) {
       this.#makeFifo(stream);
       given.push(openSync(this.#path(stream), constants.O_RDWR));
     }
-    this.#given = given.filter((fd) => typeof fd === 'number');
     return given;
   }
 
