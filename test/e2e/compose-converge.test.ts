@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { importBusybox } from './support/busybox.ts';
-import { type TestDaemon, wharfPath, withDaemon } from './support/daemon.ts';
+import { wharfPath, withDaemon } from './support/daemon.ts';
+import { type EngineUnderTest, testOnEveryEngine } from './support/engines.ts';
 import { api } from './support/http.ts';
 import { type Outcome, run } from './support/run.ts';
 
@@ -40,16 +41,16 @@ interface Container {
   readonly State: string;
 }
 
-async function containers(daemon: TestDaemon): Promise<Map<string, Container>> {
-  const list = (await api(daemon.socket, 'GET', '/containers/json?all=1')) as Container[];
+async function containers(engine: Pick<EngineUnderTest, 'socket'>): Promise<Map<string, Container>> {
+  const list = (await api(engine.socket, 'GET', '/containers/json?all=1')) as Container[];
   return new Map(list.map((c) => [c.Names[0] ?? '', c]));
 }
 
-function projectIn(daemon: TestDaemon, text: string) {
-  const cwd = join(daemon.directory, 'steady');
+function projectIn(engine: Pick<EngineUnderTest, 'directory' | 'env'>, text: string) {
+  const cwd = join(engine.directory, 'steady');
   mkdirSync(cwd, { recursive: true });
   writeFileSync(join(cwd, 'compose.yaml'), text);
-  const environment = (extra: NodeJS.ProcessEnv) => ({ ...daemon.env, SECRET: 'hush', ...extra });
+  const environment = (extra: NodeJS.ProcessEnv) => ({ ...engine.env, SECRET: 'hush', ...extra });
   return {
     compose: async (args: readonly string[], extra: NodeJS.ProcessEnv = {}): Promise<Outcome> => {
       const done = await run(wharfPath, ['compose', ...args], { cwd, env: environment(extra), timeoutMs: 60_000 });
@@ -101,66 +102,64 @@ function projectIn(daemon: TestDaemon, text: string) {
 }
 
 async function assertWhole(
-  daemon: TestDaemon,
+  engine: EngineUnderTest,
   exec: (args: readonly string[]) => Promise<Outcome>,
   version: string,
 ): Promise<void> {
-  const found = await containers(daemon);
+  const found = await containers(engine);
   assert.deepEqual([...found.keys()].sort(), ['/steady-db-1', '/steady-web-1', '/steady-web-2']);
   for (const { State, Names } of found.values()) assert.equal(State, 'running', Names[0]);
   const said = await exec(['exec', '-T', 'db', 'sh', '-c', 'echo $VERSION; cat /run/secrets/s /kept/mark']);
   assert.equal(said.stdout, `${version}\nhushmark`);
 }
 
-test('up that is killed anywhere is repaired by the next up', { timeout: 300_000 }, () =>
-  withDaemon(async (daemon) => {
-    await importBusybox(daemon.socket);
-    const { compose, killed } = projectIn(daemon, PROJECT);
-    // From nothing: killed after the first line, the second, and so on.
-    for (const lines of [1, 3, 5, 8, 11, 14]) {
-      await killed(['up', '-d'], lines, {});
-      await compose(['up', '-d']);
-      await compose(['exec', '-T', 'db', 'sh', '-c', 'printf mark > /kept/mark']);
-      await assertWhole(daemon, compose, '1');
-      if (lines < 14) await compose(['down', '-v', '-t', '0']);
-    }
-    // Replacing: the anonymous volume is carried over, whatever happens on the way.
-    let version = 1;
-    for (const lines of [1, 2, 3, 4, 6, 8, 10]) {
-      version++;
-      const change = { VERSION: String(version) };
-      await killed(['up', '-d'], lines, change);
-      await compose(['up', '-d'], change);
-      await assertWhole(daemon, compose, change.VERSION);
-    }
-    // A network that changed: taken away under its containers.
-    const change = { VERSION: String(version), NETWORK: '2' };
-    await killed(['up', '-d'], 2, change);
+testOnEveryEngine('up that is killed anywhere is repaired by the next up', { timeout: 300_000 }, async (engine) => {
+  const { compose, killed } = projectIn(engine, PROJECT);
+  // From nothing: killed after the first line, the second, and so on.
+  for (const lines of [1, 3, 5, 8, 11, 14]) {
+    await killed(['up', '-d'], lines, {});
+    await compose(['up', '-d']);
+    await compose(['exec', '-T', 'db', 'sh', '-c', 'printf mark > /kept/mark']);
+    await assertWhole(engine, compose, '1');
+    if (lines < 14) await compose(['down', '-v', '-t', '0']);
+  }
+  // Replacing: the anonymous volume is carried over, whatever happens on the way.
+  let version = 1;
+  for (const lines of [1, 2, 3, 4, 6, 8, 10]) {
+    version++;
+    const change = { VERSION: String(version) };
+    await killed(['up', '-d'], lines, change);
     await compose(['up', '-d'], change);
-    await assertWhole(daemon, compose, change.VERSION);
-    const before = await containers(daemon);
-    const again = await compose(['up', '-d'], change);
-    assert.doesNotMatch(again.stderr, /Creat|Start|Recreat|Stopp|Remov/);
-    assert.deepEqual(
-      [...before.values()].map((c) => c.Id).sort(),
-      [...(await containers(daemon)).values()].map((c) => c.Id).sort(),
-    );
-    await compose(['down', '-v']);
-    assert.equal((await containers(daemon)).size, 0);
-  }),
-);
+    await assertWhole(engine, compose, change.VERSION);
+  }
+  // A network that changed: taken away under its containers.
+  const change = { VERSION: String(version), NETWORK: '2' };
+  await killed(['up', '-d'], 2, change);
+  await compose(['up', '-d'], change);
+  await assertWhole(engine, compose, change.VERSION);
+  const before = await containers(engine);
+  const again = await compose(['up', '-d'], change);
+  assert.doesNotMatch(again.stderr, /Creat|Start|Recreat|Stopp|Remov/);
+  assert.deepEqual(
+    [...before.values()].map((c) => c.Id).sort(),
+    [...(await containers(engine)).values()].map((c) => c.Id).sort(),
+  );
+  await compose(['down', '-v']);
+  assert.equal((await containers(engine)).size, 0);
+});
 
-test('down that is killed anywhere is finished by the next down, and undone by the next up', { timeout: 300_000 }, () =>
-  withDaemon(async (daemon) => {
-    await importBusybox(daemon.socket);
-    const { compose, killed } = projectIn(daemon, PROJECT);
+testOnEveryEngine(
+  'down that is killed anywhere is finished by the next down, and undone by the next up',
+  { timeout: 300_000 },
+  async (engine) => {
+    const { compose, killed } = projectIn(engine, PROJECT);
     const mark = ['exec', '-T', 'db', 'sh', '-c', 'printf mark > /kept/mark; printf data > /data/mark'];
     for (const lines of [1, 3, 6, 9, 11, 13]) {
       await compose(['up', '-d', '-V']);
       await compose(mark);
       await killed(['down', '-t', '0'], lines);
       await compose(['up', '-d']);
-      const found = await containers(daemon);
+      const found = await containers(engine);
       assert.deepEqual(
         [...found.values()].map((c) => c.State),
         ['running', 'running', 'running'],
@@ -169,14 +168,14 @@ test('down that is killed anywhere is finished by the next down, and undone by t
       assert.equal((await compose(['exec', '-T', 'db', 'cat', '/data/mark'])).stdout, 'data');
       await killed(['down', '-t', '0', '-v'], lines);
       await compose(['down', '-t', '0', '-v']);
-      assert.equal((await containers(daemon)).size, 0);
-      const { Volumes } = (await api(daemon.socket, 'GET', '/volumes')) as { Volumes: { Name: string }[] | null };
+      assert.equal((await containers(engine)).size, 0);
+      const { Volumes } = (await api(engine.socket, 'GET', '/volumes')) as { Volumes: { Name: string }[] | null };
       assert.ok(!(Volumes ?? []).some((v) => v.Name === 'steady_data'), `named volume after ${lines} lines`);
-      const networks = (await api(daemon.socket, 'GET', '/networks')) as { Name: string }[];
+      const networks = (await api(engine.socket, 'GET', '/networks')) as { Name: string }[];
       assert.ok(!networks.some((n) => n.Name.startsWith('steady_')), `networks after ${lines} lines`);
-      await api(daemon.socket, 'POST', '/volumes/prune');
+      await api(engine.socket, 'POST', '/volumes/prune');
     }
-  }),
+  },
 );
 
 test('an engine that stops answering in the middle of up is told of; the next up finishes', { timeout: 120_000 }, () =>
@@ -192,10 +191,11 @@ test('an engine that stops answering in the middle of up is told of; the next up
   }),
 );
 
-test('plan tells what up would do and why, and up says why it replaces', { timeout: 120_000 }, () =>
-  withDaemon(async (daemon) => {
-    await importBusybox(daemon.socket);
-    const { compose } = projectIn(daemon, PROJECT);
+testOnEveryEngine(
+  'plan tells what up would do and why, and up says why it replaces',
+  { timeout: 120_000 },
+  async (engine) => {
+    const { compose } = projectIn(engine, PROJECT);
     await compose(['up', '-d']);
     assert.match((await compose(['plan'])).stdout, /^Nothing to do/);
     const planned = JSON.parse((await compose(['plan', '--json'], { VERSION: '2' })).stdout) as object[];
@@ -210,16 +210,17 @@ test('plan tells what up would do and why, and up says why it replaces', { timeo
     );
     const dry = await compose(['--dry-run', 'down'], { VERSION: '2' });
     assert.match(dry.stderr, /DRY-RUN MODE -  Container steady-db-1  Removed/);
-    assert.equal((await containers(daemon)).size, 3);
+    assert.equal((await containers(engine)).size, 3);
     await compose(['down', '-v']);
-  }),
+  },
 );
 
-test('hooks, ports that others have, and files that are not there', { timeout: 120_000 }, () =>
-  withDaemon(async (daemon) => {
-    await importBusybox(daemon.socket);
+testOnEveryEngine(
+  'hooks, ports that others have, and files that are not there',
+  { timeout: 120_000 },
+  async (engine) => {
     const { compose } = projectIn(
-      daemon,
+      engine,
       `name: steady
 services:
   a:
@@ -237,11 +238,11 @@ volumes: {data: {}}
     await compose(['stop']);
     await compose(['start']);
     assert.equal((await compose(['exec', '-T', 'a', 'cat', '/data/log'])).stdout, 'up\n/tmp\nme\nup\n/tmp\n');
-    const cwd = join(daemon.directory, 'other');
+    const cwd = join(engine.directory, 'other');
     mkdirSync(cwd);
     const refused = async (text: string): Promise<string> => {
       writeFileSync(join(cwd, 'compose.yaml'), text);
-      const done = await run(wharfPath, ['compose', 'up', '-d'], { cwd, env: daemon.env });
+      const done = await run(wharfPath, ['compose', 'up', '-d'], { cwd, env: engine.env });
       assert.equal(done.code, 1, done.stderr);
       return done.stderr;
     };
@@ -254,7 +255,7 @@ volumes: {data: {}}
       await refused('services:\n  b: {image: busybox, secrets: [s]}\nsecrets:\n  s:\n    file: ./secert.txt\n'),
       /^compose\.yaml:5:5: .*does not exist.*did you mean .*\/secret\.txt\?/,
     );
-    assert.equal((await containers(daemon)).size, 1, 'nothing was made');
+    assert.equal((await containers(engine)).size, 1, 'nothing was made');
     await compose(['down', '-v']);
-  }),
+  },
 );
