@@ -27,3 +27,24 @@ export function check(result: number, syscall: string, path?: string): number {
   if (result < 0) throw new SystemCallError(syscall, koffi.errno(), path);
   return result;
 }
+
+/** Koffi refuses more calls at a time than a few dozen. The pool has fewer threads than this. */
+const MOST_ON_THREADS = 32;
+let onThreads = 0;
+const waiting: (() => void)[] = [];
+
+/**
+ * Has a place among the calls that are made on threads of the pool, for as long as `call` takes; until there is one, it waits.
+ */
+export async function onThread<T>(call: () => Promise<T>): Promise<T> {
+  if (onThreads >= MOST_ON_THREADS) await new Promise<void>((go) => waiting.push(go));
+  else onThreads++;
+  try {
+    return await call();
+  } finally {
+    // A place that is given on was never free.
+    const next = waiting.shift();
+    if (next === undefined) onThreads--;
+    else next();
+  }
+}

@@ -1,5 +1,5 @@
 import koffi from 'koffi';
-import { SystemCallError, check, libc } from './ffi.ts';
+import { check, libc, onThread, SystemCallError } from './ffi.ts';
 
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
@@ -147,13 +147,15 @@ export class NetlinkSocket implements Disposable {
   }
 
   #onPool(call: typeof send, data: Buffer, about: string): Promise<number> {
-    return new Promise((resolve, reject) => {
-      call.async(this.#fd, data, data.length, 0, (problem: Error | null, result: number) => {
-        if (problem !== null) reject(problem);
-        else if (result < 0) reject(new SystemCallError('netlink', koffi.errno(), about));
-        else resolve(result);
+    const made = () =>
+      new Promise<number>((resolve, reject) => {
+        call.async(this.#fd, data, data.length, 0, (problem: Error | null, result: number) => {
+          if (problem !== null) reject(problem);
+          else if (result < 0) reject(new SystemCallError('netlink', koffi.errno(), about));
+          else resolve(result);
+        });
       });
-    });
+    return onThread(made);
   }
 
   #receive(about: string, each: (message: Buffer) => void): void {

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import koffi from 'koffi';
-import { check, libc, SystemCallError } from './ffi.ts';
+import { check, libc, onThread, SystemCallError } from './ffi.ts';
 import { cPath } from './xattr.ts';
 
 /** File types in `mode` of stat(2) and mknod(2). */
@@ -101,12 +101,14 @@ export function beginWriteback(fd: number): void {
 export async function syncFileSystem(path: string): Promise<void> {
   const fd = openSync(path, 'r');
   try {
-    const failed = await new Promise<boolean>((resolve, reject) => {
-      syncfsCall.async(fd, (e: unknown, result: number) => {
-        if (e) reject(e instanceof Error ? e : new Error('syncfs failed'));
-        else resolve(result < 0);
+    const call = () =>
+      new Promise<boolean>((resolve, reject) => {
+        syncfsCall.async(fd, (e: unknown, result: number) => {
+          if (e) reject(e instanceof Error ? e : new Error('syncfs failed'));
+          else resolve(result < 0);
+        });
       });
-    });
+    const failed = await onThread(call);
     // errno is the helper thread's own and gone by now; what the disk says is EIO in all likelihood.
     if (failed) throw new SystemCallError('syncfs', EIO, path);
   } finally {

@@ -1,6 +1,6 @@
 import { closeSync, rmSync } from 'node:fs';
 import koffi from 'koffi';
-import { check, libc, SystemCallError } from './ffi.ts';
+import { check, libc, onThread, SystemCallError } from './ffi.ts';
 
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
@@ -109,11 +109,13 @@ async function receiveOn(listener: number): Promise<number> {
 }
 
 function inThread(call: ReturnType<typeof libc.func>, name: string, ...args: unknown[]): Promise<number> {
-  return new Promise((resolve, reject) => {
-    call.async(...args, (error: Error | null, result: number) => {
-      if (error) reject(error);
-      else if (result < 0) reject(new SystemCallError(name, koffi.errno()));
-      else resolve(result);
+  const made = () =>
+    new Promise<number>((resolve, reject) => {
+      call.async(...args, (error: Error | null, result: number) => {
+        if (error) reject(error);
+        else if (result < 0) reject(new SystemCallError(name, koffi.errno()));
+        else resolve(result);
+      });
     });
-  });
+  return onThread(made);
 }
