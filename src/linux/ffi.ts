@@ -48,3 +48,24 @@ export async function onThread<T>(call: () => Promise<T>): Promise<T> {
     else next();
   }
 }
+
+/**
+ * Makes a system call on a thread of the pool and gives its result.
+ * @throws {SystemCallError} if that is negative
+ */
+export function callOnThread(
+  call: ReturnType<typeof libc.func>,
+  args: readonly unknown[],
+  syscall: string,
+  path?: string,
+): Promise<number> {
+  const made = () =>
+    new Promise<number>((resolve, reject) => {
+      call.async(...args, (problem: Error | null, result: number) => {
+        if (problem !== null) reject(problem);
+        else if (result < 0) reject(new SystemCallError(syscall, koffi.errno(), path));
+        else resolve(result);
+      });
+    });
+  return onThread(made);
+}

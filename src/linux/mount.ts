@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import koffi from 'koffi';
-import { check, libc, onThread, SystemCallError } from './ffi.ts';
+import { callOnThread, check, libc } from './ffi.ts';
 
 /** Flags of mount(2). */
 const MS = {
@@ -131,17 +131,8 @@ export function umount(target: string, options: { readonly detach?: boolean } = 
 }
 
 /** As `umount`, on a thread of the pool: the kernel writes back what the file system holds, which takes its time. */
-export function umountAsync(target: string, options: { readonly detach?: boolean } = {}): Promise<void> {
-  const call = () =>
-    new Promise<void>((resolve, reject) => {
-      const flags = UMOUNT_NOFOLLOW | (options.detach ? MNT_DETACH : 0);
-      umountCall.async(target, flags, (problem: Error | null, result: number) => {
-        if (problem !== null) reject(problem);
-        else if (result < 0) reject(new SystemCallError('umount', koffi.errno(), target));
-        else resolve();
-      });
-    });
-  return onThread(call);
+export async function umountAsync(target: string, options: { readonly detach?: boolean } = {}): Promise<void> {
+  await callOnThread(umountCall, [target, UMOUNT_NOFOLLOW | (options.detach ? MNT_DETACH : 0)], 'umount', target);
 }
 
 /** Unmounts everything stacked at `target`, lazily. Success means "nothing is mounted there". Gives the number unmounted. */

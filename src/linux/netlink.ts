@@ -1,5 +1,4 @@
-import koffi from 'koffi';
-import { check, libc, onThread, SystemCallError } from './ffi.ts';
+import { callOnThread, check, libc, SystemCallError } from './ffi.ts';
 
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
@@ -147,15 +146,7 @@ export class NetlinkSocket implements Disposable {
   }
 
   #onPool(call: typeof send, data: Buffer, about: string): Promise<number> {
-    const made = () =>
-      new Promise<number>((resolve, reject) => {
-        call.async(this.#fd, data, data.length, 0, (problem: Error | null, result: number) => {
-          if (problem !== null) reject(problem);
-          else if (result < 0) reject(new SystemCallError('netlink', koffi.errno(), about));
-          else resolve(result);
-        });
-      });
-    return onThread(made);
+    return callOnThread(call, [this.#fd, data, data.length, 0], 'netlink', about);
   }
 
   #receive(about: string, each: (message: Buffer) => void): void {

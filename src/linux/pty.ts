@@ -1,6 +1,6 @@
 import { closeSync, rmSync } from 'node:fs';
 import koffi from 'koffi';
-import { check, libc, onThread, SystemCallError } from './ffi.ts';
+import { callOnThread, check, libc } from './ffi.ts';
 
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
@@ -82,7 +82,7 @@ export class ConsoleSocket {
 }
 
 async function receiveOn(listener: number): Promise<number> {
-  const connection = await inThread(acceptCall, 'accept', listener, null, null, SOCK_CLOEXEC);
+  const connection = await callOnThread(acceptCall, [listener, null, null, SOCK_CLOEXEC], 'accept');
   try {
     const name = Buffer.alloc(4096);
     const control = Buffer.alloc(64);
@@ -94,7 +94,7 @@ async function receiveOn(listener: number): Promise<number> {
     message.writeBigUInt64LE(1n, 24);
     message.writeBigUInt64LE(BigInt(koffi.address(control)), 32);
     message.writeBigUInt64LE(BigInt(control.length), 40);
-    const got = await inThread(recvmsgCall, 'recvmsg', connection, message, MSG_CMSG_CLOEXEC);
+    const got = await callOnThread(recvmsgCall, [connection, message, MSG_CMSG_CLOEXEC], 'recvmsg');
     const length = message.readBigUInt64LE(40);
     if (got <= 0 || length < 20n || control.readInt32LE(8) !== SOL_SOCKET || control.readInt32LE(12) !== SCM_RIGHTS) {
       throw new Error('the runtime sent no terminal');
@@ -106,16 +106,4 @@ async function receiveOn(listener: number): Promise<number> {
   } finally {
     closeSync(connection);
   }
-}
-
-function inThread(call: ReturnType<typeof libc.func>, name: string, ...args: unknown[]): Promise<number> {
-  const made = () =>
-    new Promise<number>((resolve, reject) => {
-      call.async(...args, (error: Error | null, result: number) => {
-        if (error) reject(error);
-        else if (result < 0) reject(new SystemCallError(name, koffi.errno()));
-        else resolve(result);
-      });
-    });
-  return onThread(made);
 }
