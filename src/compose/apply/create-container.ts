@@ -3,8 +3,9 @@ import type { Client } from '../../client/index.ts';
 import type { ContainerCreateRequest, MountPoint } from '../../core/wire/container.ts';
 import type { Project } from '../model/project.ts';
 import type { FileReference, Service } from '../model/service.ts';
-import type { ImageFacts } from '../plan/create-request.ts';
-import { createRequest, fileTarget } from '../plan/create-request.ts';
+import type { ImageFacts } from '../plan/container-wish.ts';
+import { fileTarget } from '../plan/create-mounts.ts';
+import { createRequest } from '../plan/create-request.ts';
 import { isOneOff, label, numberOf } from '../plan/labels.ts';
 import { nameOf, projectContainers } from './observe.ts';
 

@@ -5,7 +5,7 @@ import type { ContainerSummary } from '../../core/wire/container.ts';
 import type { NetworkCreateRequest } from '../../core/wire/network.ts';
 import type { NetworkDefinition, Project } from '../model/project.ts';
 import type { Progress } from '../output/progress.ts';
-import type { ImageFacts } from '../plan/create-request.ts';
+import type { ImageFacts } from '../plan/container-wish.ts';
 import { resourceHash } from '../plan/hash.ts';
 import { LABEL, resourceLabels } from '../plan/labels.ts';
 import { temporaryName } from '../plan/names.ts';

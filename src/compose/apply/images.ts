@@ -6,7 +6,7 @@ import { composeFailed } from '../errors.ts';
 import type { Project } from '../model/project.ts';
 import type { Service } from '../model/service.ts';
 import type { Progress } from '../output/progress.ts';
-import type { ImageFacts } from '../plan/create-request.ts';
+import type { ImageFacts } from '../plan/container-wish.ts';
 import { imageName } from '../plan/names.ts';
 import { buildServices } from './build.ts';
 import { allOrFirst } from './all-or-first.ts';

@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 import { command } from '../context.ts';
 import { withDependencies } from '../load/index.ts';
 import type { Project } from '../model/project.ts';
-import type { ImageFacts } from '../plan/create-request.ts';
+import type { ImageFacts } from '../plan/container-wish.ts';
 import { imageName } from '../plan/names.ts';
 import type { UpPlan } from '../plan/plan-up.ts';
 import { planUp } from '../plan/plan-up.ts';

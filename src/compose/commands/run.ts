@@ -7,7 +7,7 @@ import { runSteps } from '../apply/run-steps.ts';
 import { waitForService } from '../apply/wait-for.ts';
 import type { Project } from '../model/project.ts';
 import type { Progress } from '../output/progress.ts';
-import type { ImageFacts } from '../plan/create-request.ts';
+import type { ImageFacts } from '../plan/container-wish.ts';
 import { planUp } from '../plan/plan-up.ts';
 import { refuseUnsupported } from '../plan/unsupported.ts';
 import { createContainer, writeFiles } from '../apply/create-container.ts';

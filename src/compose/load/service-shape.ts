@@ -2,7 +2,6 @@ import { didYouMean } from '../../core/nearest.ts';
 import type {
   BlkioConfig,
   BlkioDevice,
-  Build,
   Deploy,
   Device,
   Extends,
@@ -11,7 +10,6 @@ import type {
   ModelBinding,
   Provider,
   Service,
-  UlimitSetting,
   UpdateConfig,
 } from '../model/service.ts';
 import { range } from './short-ports.ts';
@@ -38,24 +36,13 @@ import {
   uniqueList,
   wrong,
 } from './shape.ts';
+import { build, ulimits } from './build-shape.ts';
 import { path } from './host-path.ts';
 import { deviceRequests, gpus } from './device-shapes.ts';
 import { develop, hook } from './hook-shapes.ts';
 import { command } from './command-shape.ts';
-import { resolveHostPath } from './short-volumes.ts';
 import { dependsOn, networks, envFile, extraHosts, fileReference } from './link-shapes.ts';
 import { ports, volumes } from './port-volume-shapes.ts';
-
-/** A build context: a path, or a URL as it is. */
-const context: Shape<string> = {
-  read(tree, where) {
-    const written = string.read(tree, where);
-    const remote = /^(https?:\/\/|git:\/\/|git@|ssh:\/\/|github\.com\/|docker-image:|oci-layout:|service:)/.test(
-      written,
-    );
-    return remote ? written : path.read(tree, where);
-  },
-};
 
 const healthTest: Shape<string[]> = {
   read(tree, where) {
@@ -92,14 +79,6 @@ const healthcheck: Shape<Healthcheck> = {
   },
 };
 
-const ulimits: Shape<Record<string, UlimitSetting>> = mapOf({
-  read(tree, where) {
-    return tree.kind === 'map'
-      ? object<{ soft: number; hard: number }>({ soft: integer, hard: integer }, ['soft', 'hard']).read(tree, where)
-      : integer.read(tree, where);
-  },
-});
-
 const devices: Shape<Device[]> = list({
   read(tree, where) {
     if (tree.kind === 'map') {
@@ -125,62 +104,6 @@ const blkio = object<BlkioConfig>({
   device_write_bps: rates,
   device_write_iops: rates,
 });
-
-/** `name: path`, or a URL, an image, a service as it is. */
-const additionalContexts: Shape<Record<string, string>> = {
-  read(tree, where) {
-    const entries = Object.entries(labels.read(tree, where));
-    return Object.fromEntries(
-      entries.map(([name, at]) => [
-        name,
-        /^[\w+-]+:\/\/|^service:|^git@|^github\.com\//.test(at) ? at : resolveHostPath(at, where),
-      ]),
-    );
-  },
-};
-/** `default`, `id=path`, or a map of these. */
-const ssh: Shape<string[]> = {
-  read(tree, where) {
-    if (tree.kind !== 'map') return oneOrMany(string).read(tree, where);
-    return Object.entries(pairs.read(tree, where)).map(([id, at]) => (at === null ? id : `${id}=${at}`));
-  },
-};
-
-const buildFields = object<Build>({
-  context,
-  dockerfile: string,
-  dockerfile_inline: string,
-  entitlements: list(string),
-  args: pairs,
-  provenance: text,
-  sbom: text,
-  ssh,
-  labels,
-  cache_from: list(string),
-  cache_to: list(string),
-  no_cache: boolean,
-  no_cache_filter: oneOrMany(string),
-  additional_contexts: additionalContexts,
-  pull: boolean,
-  extra_hosts: extraHosts,
-  isolation: string,
-  network: string,
-  target: string,
-  secrets: list(fileReference(() => undefined)),
-  shm_size: bytes,
-  tags: list(string),
-  ulimits,
-  platforms: list(string),
-  privileged: boolean,
-});
-const build: Shape<Build> = {
-  read(tree, where) {
-    if (tree.kind === 'scalar') return { context: context.read(tree, where) };
-    const [only] = tree.kind === 'list' ? tree.items : [];
-    if (only?.kind === 'scalar') throw wrong(tree, where, 'a folder or a map', `write build: ${only.source}`);
-    return buildFields.read(tree, where);
-  },
-};
 
 const updateConfig = object<UpdateConfig>({
   parallelism: integer,

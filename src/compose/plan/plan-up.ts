@@ -6,7 +6,7 @@ import { composeFailed } from '../errors.ts';
 import { inDependencyOrder } from '../load/order.ts';
 import type { Project } from '../model/project.ts';
 import type { Service } from '../model/service.ts';
-import type { ImageFacts } from './create-request.ts';
+import type { ImageFacts } from './container-wish.ts';
 import { configHash, resourceHash } from './hash.ts';
 import { isOneOff, label, numberOf } from './labels.ts';
 import { containerName } from './names.ts';
