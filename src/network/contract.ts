@@ -1,4 +1,7 @@
 import type { Logger } from '../core/log.ts';
+import type { HeldPath, UserNamespaceChoice } from '../linux/index.ts';
+
+export type { UserNamespaceChoice };
 
 export interface NetworksOptions {
   readonly execRoot: string;
@@ -95,6 +98,13 @@ export interface SandboxRequest {
   readonly keepsSingleLabels?: boolean;
 }
 
+/** A namespace of a container with mapped users. */
+export interface OwnedSandbox {
+  readonly path: string;
+  /** The user namespace that it belongs to, as long as this is held. */
+  readonly userNamespace: HeldPath;
+}
+
 export interface EndpointRequest {
   readonly containerId: string;
   readonly endpointId: string;
@@ -176,6 +186,8 @@ export interface Networks extends AsyncDisposable {
   removeNetwork(networkId: string): Promise<void>;
   /** A network namespace with lo up, and nothing else. `path` can be given to an OCI runtime. */
   openSandbox(request: SandboxRequest): Promise<{ readonly path: string }>;
+  /** The same for a container with mapped users: it belongs to a user namespace, a new one or one that is there. */
+  openOwnedSandbox(request: SandboxRequest, owner: UserNamespaceChoice): Promise<OwnedSandbox>;
   /** Where a container's namespace is, if it is open. */
   sandboxPath(containerId: string): string | undefined;
   /** @throws {WharfError} `ADDRESS_IN_USE`, `ADDRESSES_EXHAUSTED`, `INVALID_PARAMETER`; nothing is left then */

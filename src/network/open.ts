@@ -1,7 +1,17 @@
+import { closeSync } from 'node:fs';
 import path from 'node:path';
 import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
-import { RouteSocket, createNetns, inNetns, removeNetns, removeNetnsAsync } from '../linux/index.ts';
+import {
+  RouteSocket,
+  type UserNamespaceChoice,
+  createNetns,
+  createOwnedNetns,
+  inNetns,
+  ownerOfNetns,
+  removeNetns,
+  removeNetnsAsync,
+} from '../linux/index.ts';
 import { overlap, parsePrefix } from './addresses.ts';
 import { markOf } from './bridge.ts';
 import type {
@@ -11,6 +21,7 @@ import type {
   NetworkRequest,
   Networks,
   NetworksOptions,
+  OwnedSandbox,
   PortRequest,
   PublishedPort,
   SandboxRecord,
@@ -109,19 +120,34 @@ class KernelNetworks implements Networks {
   }
 
   async openSandbox(request: SandboxRequest): Promise<{ readonly path: string }> {
-    const { containerId } = request;
-    const open = this.#sandboxes.get(containerId);
+    const open = this.#sandboxes.get(request.containerId);
     if (open !== undefined) return { path: open.path };
+    return { path: await this.#makeSandbox(request, undefined) };
+  }
+
+  async openOwnedSandbox(request: SandboxRequest, owner: UserNamespaceChoice): Promise<OwnedSandbox> {
+    const path = this.#sandboxes.get(request.containerId)?.path ?? (await this.#makeSandbox(request, owner));
+    const fd = ownerOfNetns(path);
+    return {
+      path,
+      userNamespace: { path: `/proc/${process.pid}/fd/${fd}`, [Symbol.dispose]: () => closeSync(fd) },
+    };
+  }
+
+  async #makeSandbox(request: SandboxRequest, owner: UserNamespaceChoice | undefined): Promise<string> {
+    const { containerId } = request;
     await this.#leaving.get(containerId)?.catch(() => undefined);
     const file = this.#netnsPath(containerId);
     // One left by a run that went wrong has nobody in it who is ours.
     removeNetns(file);
-    createNetns(file, () => {
+    const loopbackUp = (): void => {
       using inside = new RouteSocket();
       inside.setUp(inside.getLink('lo').index);
-    });
+    };
+    if (owner === undefined) createNetns(file, loopbackUp);
+    else await createOwnedNetns(file, owner, loopbackUp);
     this.#sandboxes.set(containerId, emptySandbox(request, file));
-    return { path: file };
+    return file;
   }
 
   sandboxPath(containerId: string): string | undefined {

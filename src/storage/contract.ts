@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ChainId, DiffId, Digest } from '../core/digest.ts';
+import type { IdMaps } from '../core/id-map.ts';
 import type { Logger } from '../core/log.ts';
 import type { HeldPath } from '../linux/index.ts';
 
@@ -16,10 +17,17 @@ export interface Storage extends AsyncDisposable {
   readonly layers: LayerStore;
   readonly snapshots: SnapshotStore;
   readonly volumes: VolumeStore;
+  /**
+   * Only with `idMaps`: a file or directory in `root` as containers with mapped users see it, at a path of its own while it is
+   * held. On the disk it keeps the users that it has inside containers. @throws {SystemCallError}
+   */
+  holdMapped?(root: string, path: string): HeldPath;
 }
 
 export interface StorageOptions {
   readonly dataRoot: string;
+  /** How users of containers are mapped to the host's; what is stored has the containers'. */
+  readonly idMaps?: IdMaps | undefined;
   readonly log: Logger;
 }
 
@@ -188,8 +196,12 @@ export interface SnapshotStore {
   prepare(key: string, parent: ChainId | null): Promise<void>;
   has(key: string): boolean;
   list(): readonly { readonly key: string; readonly parent: ChainId | null }[];
-  /** Mounts it (once, however often it is called) and gives the root directory. @throws {WharfError} `SNAPSHOT_NOT_FOUND` */
-  mount(key: string): Promise<string>;
+  /**
+   * Mounts it (once, however often it is called) and gives the root directory. `mapped`: for containers with mapped users; files
+   * have the users that these have on the host, and one that is to make files there has to be one of them (`asOwner`).
+   * @throws {WharfError} `SNAPSHOT_NOT_FOUND`
+   */
+  mount(key: string, options?: { readonly mapped: boolean }): Promise<string>;
   /** Success means "it is not mounted". */
   unmount(key: string): Promise<void>;
   /** Where it is mounted, or `undefined` if it is not. */
@@ -254,10 +266,10 @@ export interface VolumeStore {
   acquire(name: string, user: string): Promise<string>;
   /**
    * A file or directory in a volume that has been acquired, at a path of its own while it is held. Nothing outside of the
-   * volume is ever found.
-   * @throws {SystemCallError} `ENOENT`, `ENOTDIR`, `ELOOP`
+   * volume is ever found. `mapped`: as containers with mapped users see it.
+   * @throws {SystemCallError} `ENOENT`, `ENOTDIR`, `ELOOP`; {WharfError} `VOLUME_NOT_MAPPED`
    */
-  openPath(name: string, path: string): HeldPath;
+  openPath(name: string, path: string, options?: { readonly mapped: boolean }): HeldPath;
   /** Success means "`user` does not use it any more"; with the last one the mount goes. */
   release(name: string, user: string): Promise<void>;
   /** After a restart: users by volume, as they are. What is mounted without a user is unmounted. */

@@ -78,3 +78,21 @@ export const dataRootTooNew = defineError(
   (f: { path: string; found: number; known: number }) =>
     `data root "${f.path}" was written by a newer version (schema ${f.found}, this one knows ${f.known})`,
 );
+export const cannotMapIds = defineError(
+  'CANNOT_MAP_IDS',
+  'unsupported',
+  (f: { path: string; kernel: string }) =>
+    `userns-remap cannot be used: overlays with mapped IDs are not possible below "${f.path}" with kernel ${f.kernel}; Linux 5.19 or newer and a file system that can (ext4, xfs, btrfs, f2fs) are needed`,
+);
+export const restrictedToRoot = defineError(
+  'RESTRICTED_TO_ROOT',
+  'invalid',
+  (f: { above: string; path: string; uid: number; gid: number }) =>
+    `the directory "${f.above}" above the data root "${f.path}" keeps the remapped root (${f.uid}:${f.gid}) out: give others passage with chmod o+x, or take another --data-root`,
+);
+export const volumeNotMapped = defineError(
+  'VOLUME_NOT_MAPPED',
+  'unsupported',
+  (f: { name: string; reason: string }) =>
+    `volume ${f.name} cannot be used with userns-remap: its file system cannot be mounted with mapped IDs (${f.reason}); give the container --userns=host`,
+);

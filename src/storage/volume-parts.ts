@@ -9,14 +9,19 @@ import { shortName } from './layout.ts';
  * symlink in its way any more. Disposing takes the mount away; who has mounted it from there keeps it.
  * @throws {SystemCallError} `ENOENT`, `ENOTDIR`, `ELOOP`
  */
-export function bindPart(directory: string, root: string, path: string): HeldPath {
+export function bindPart(
+  directory: string,
+  root: string,
+  path: string,
+  bind: (source: string, target: string) => void = (source, target) => bindMount(source, target, { recursive: true }),
+): HeldPath {
   using found = openInRoot(root, path);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const target = join(directory, shortName());
   if (statSync(found.path).isDirectory()) mkdirSync(target);
   else writeFileSync(target, '');
   try {
-    bindMount(found.path, target, { recursive: true });
+    bind(found.path, target);
   } catch (error) {
     removePart(target);
     throw error;

@@ -2,12 +2,13 @@ import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, r
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
-import { errnoOf } from '../core/errors.ts';
+import { errnoOf, messageOf } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
 import type { Database, HeldPath, Volume, VolumeStore } from './contract.ts';
 import { diskUsageOf } from './disk-usage.ts';
-import { invalidVolume, volumeNotFound, volumeStillMounted } from './errors.ts';
+import { invalidVolume, volumeNotFound, volumeNotMapped, volumeStillMounted } from './errors.ts';
 import { type Layout, shortName } from './layout.ts';
+import type { MappedView } from './mapped-view.ts';
 import { usageOf } from './snapshots/changes.ts';
 import { copyTree } from './tar/copy.ts';
 import { bindPart, sweepParts } from './volume-parts.ts';
@@ -28,8 +29,11 @@ export class DirectoryVolumeStore implements VolumeStore {
   readonly #records: ReturnType<typeof records>;
   readonly #mounts = new VolumeMounts();
 
-  constructor(layout: Layout, db: Database) {
+  readonly #mapped: MappedView | undefined;
+
+  constructor(layout: Layout, db: Database, mapped: MappedView | undefined) {
     this.#layout = layout;
+    this.#mapped = mapped;
     this.#db = db;
     this.#records = records(db);
   }
@@ -81,8 +85,15 @@ export class DirectoryVolumeStore implements VolumeStore {
     return path;
   }
 
-  openPath(name: string, path: string): HeldPath {
-    return bindPart(this.#layout.parts, this.dataPath(name), path);
+  openPath(name: string, path: string, options: { readonly mapped: boolean } = { mapped: false }): HeldPath {
+    if (!options.mapped) return bindPart(this.#layout.parts, this.dataPath(name), path);
+    if (this.#mapped === undefined) throw new Error('no IDs are mapped');
+    try {
+      return this.#mapped.hold(this.dataPath(name), path);
+    } catch (cause) {
+      if (errnoOf(cause) !== 'EINVAL') throw cause;
+      throw volumeNotMapped({ name, reason: messageOf(cause) }, { cause });
+    }
   }
 
   release(name: string, user: string): Promise<void> {

@@ -1,4 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import type { IdRange } from '../../core/id-map.ts';
 import { detectCgroups } from '../../linux/index.ts';
 import { chooseCapabilities, hostCapabilities } from './capabilities.ts';
 import { allDevices, DEFAULT_DEVICE_RULES, hostDevices, type OciDevice, parseDeviceRule } from './devices.ts';
@@ -33,7 +35,8 @@ export const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys'
  */
 export function buildSpec(input: SpecInput): OciSpec {
   const capabilities = chooseCapabilities(input.privileged, input.capAdd, input.capDrop);
-  const { devices, rules } = devicesOf(input);
+  const { devices, rules, binds } = devicesOf(input);
+  const { userNamespace } = input;
   const linux: OciLinux = {
     namespaces: namespacesOf(input),
     cgroupsPath: input.cgroupsPath,
@@ -44,6 +47,10 @@ export function buildSpec(input: SpecInput): OciSpec {
     readonlyPaths: input.privileged ? [] : [...(input.readonlyPaths ?? READONLY_PATHS)],
   };
   if (devices.length > 0) linux.devices = devices;
+  if (userNamespace !== undefined) {
+    linux.uidMappings = ociMappings(userNamespace.uids);
+    linux.gidMappings = ociMappings(userNamespace.gids);
+  }
   // A filter that somebody names himself holds for a privileged container too.
   if (typeof input.seccomp === 'object') linux.seccomp = input.seccomp;
   else if (input.seccomp === 'default' && !input.privileged) linux.seccomp = defaultSeccomp(capabilities);
@@ -72,13 +79,15 @@ export function buildSpec(input: SpecInput): OciSpec {
         : {}),
     },
     root: { path: input.rootfs, readonly: input.readonlyRootfs },
-    mounts: mountsOf(input),
+    mounts: [...mountsOf(input), ...binds],
     annotations: { ...input.annotations },
     linux,
   };
   if (input.uts === 'own') {
     spec.hostname = input.hostname;
-    if (input.domainname !== '' && linux.sysctl !== undefined && !('kernel.domainname' in linux.sysctl)) {
+    // Only the machine's root may set it by way of /proc.
+    if (input.domainname !== '' && userNamespace !== undefined) spec.domainname = input.domainname;
+    else if (input.domainname !== '' && linux.sysctl !== undefined && !('kernel.domainname' in linux.sysctl)) {
       linux.sysctl['kernel.domainname'] = input.domainname;
     }
   }
@@ -146,6 +155,7 @@ function rlimit(value: number): number {
 
 function namespacesOf(input: SpecInput): Namespaces {
   const namespaces: Namespaces = [{ type: 'mount' }];
+  if (input.userNamespace !== undefined) namespaces.push({ type: 'user', path: input.userNamespace.path });
   const add = (type: Namespaces[number]['type'], wanted: NamespaceInput): void => {
     if (wanted === 'own') namespaces.push({ type });
     else if (wanted !== 'host') namespaces.push({ type, path: wanted.path });
@@ -167,9 +177,22 @@ function sysctlsOf(input: SpecInput): Record<string, string> {
   const own: Record<string, string> =
     input.network === 'host'
       ? {}
-      : { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' };
+      : {
+          'net.ipv4.ip_unprivileged_port_start': '0',
+          'net.ipv4.ping_group_range': `0 ${lastGroup(input.userNamespace)}`,
+        };
   // Somebody else's namespace (`container:x`) has its values already; saying them again changes nothing there.
   return { ...own, ...input.sysctls };
+}
+
+/** The last group in a row from 0 that there is. */
+function lastGroup(userNamespace: SpecInput['userNamespace']): number {
+  const first = userNamespace?.gids.find((range) => range.containerId === 0);
+  return first === undefined ? 2147483647 : first.size - 1;
+}
+
+function ociMappings(ranges: readonly IdRange[]): NonNullable<OciLinux['uidMappings']> {
+  return ranges.map(({ containerId, hostId, size }) => ({ containerID: containerId, hostID: hostId, size }));
 }
 
 let thermal: string[] | undefined;
@@ -187,23 +210,31 @@ function listThermal(): string[] {
     .filter((path) => existsSync(path));
 }
 
-function devicesOf(input: SpecInput): { devices: OciDevice[]; rules: OciDeviceRule[] } {
+function devicesOf(input: SpecInput): { devices: OciDevice[]; rules: OciDeviceRule[]; binds: OciMount[] } {
+  const binds: OciMount[] = [];
   if (input.privileged) {
     const devices = allDevices();
     for (const extra of input.devices) {
       if (extra.containerPath !== extra.hostPath) devices.push(...hostDevices(extra).devices);
     }
-    return { devices, rules: [{ allow: true, access: 'rwm' }] };
+    return { devices, rules: [{ allow: true, access: 'rwm' }], binds };
   }
   const devices: OciDevice[] = [];
   const rules: OciDeviceRule[] = [...DEFAULT_DEVICE_RULES];
   for (const request of input.devices) {
     const found = hostDevices(request);
-    devices.push(...found.devices);
     rules.push(...found.rules);
+    if (input.userNamespace === undefined) devices.push(...found.devices);
+    else binds.push(...found.devices.map((device) => deviceBind(request, device)));
   }
   rules.push(...input.deviceCgroupRules.map(parseDeviceRule));
-  return { devices, rules };
+  return { devices, rules, binds };
+}
+
+/** In a user namespace no device node can be made: the host's is shown. Runtimes would look for it at the container's path. */
+function deviceBind(request: SpecInput['devices'][number], { path }: OciDevice): OciMount {
+  const source = join(request.hostPath, relative(request.containerPath, path));
+  return { destination: path, type: 'bind', source, options: ['bind', 'rw', 'rprivate'] };
 }
 
 /** As wide as the widest propagation that a bind asks for. */
@@ -215,6 +246,8 @@ function rootfsPropagation(mounts: readonly MountInput[]): string {
 
 function mountsOf(input: SpecInput): OciMount[] {
   const writable = input.privileged ? 'rw' : 'ro';
+  // What was mounted writable outside of a user namespace cannot be made read-only in it; the files are the host root's.
+  const writableCgroup = input.userNamespace === undefined ? writable : 'rw';
   const defaults: OciMount[] = [
     { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
     {
@@ -234,9 +267,9 @@ function mountsOf(input: SpecInput): OciMount[] {
       destination: '/sys/fs/cgroup',
       type: 'cgroup',
       source: 'cgroup',
-      options: [writable, 'nosuid', 'noexec', 'nodev'],
+      options: [writableCgroup, 'nosuid', 'noexec', 'nodev'],
     },
-    MESSAGE_QUEUES,
+    ...messageQueues(input),
     shmMount(input),
   ];
   const asked = input.mounts.map((mount) => ociMount(mount));
@@ -246,12 +279,13 @@ function mountsOf(input: SpecInput): OciMount[] {
 }
 
 /** Shows the queues of the IPC namespace that the container is in, the host's included: a host need not have it mounted. */
-const MESSAGE_QUEUES: OciMount = {
-  destination: '/dev/mqueue',
-  type: 'mqueue',
-  source: 'mqueue',
-  options: ['nosuid', 'noexec', 'nodev'],
-};
+function messageQueues(input: SpecInput): OciMount[] {
+  // The host's queues cannot be mounted in a user namespace.
+  if (input.userNamespace !== undefined && input.ipc === 'host') return [];
+  return [
+    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
+  ];
+}
 
 function shmMount(input: SpecInput): OciMount {
   if (input.ipc === 'host') {

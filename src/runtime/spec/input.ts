@@ -1,3 +1,4 @@
+import type { IdMaps } from '../../core/id-map.ts';
 import type { OciSeccomp } from './oci-spec.ts';
 
 /** A mount beyond the defaults, in the words of the engine. Parents come before children. */
@@ -18,6 +19,11 @@ export type MountInput =
 /** What a namespace is: the container's own, the host's, or the one at a path. */
 export type NamespaceInput = 'own' | 'host' | { readonly path: string };
 
+/** A user namespace that is there already, and its IDs. */
+export interface UserNamespaceInput extends IdMaps {
+  readonly path: string;
+}
+
 /** Everything that decides a bundle's config.json. The engine and the builder fill it; `buildSpec` holds Docker's defaults. */
 export interface SpecInput {
   readonly containerId: string;
@@ -37,6 +43,8 @@ export interface SpecInput {
   readonly network: NamespaceInput;
   readonly ipc: NamespaceInput | 'none';
   readonly pid: NamespaceInput;
+  /** Users are mapped: those of the container are others on the host. `undefined`: they are the host's. */
+  readonly userNamespace?: UserNamespaceInput | undefined;
   readonly uts: 'own' | 'host';
   /** `undefined`: private on cgroup v2, the host's on v1 and hybrid. */
   readonly cgroupns: 'private' | 'host' | undefined;

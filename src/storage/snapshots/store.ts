@@ -5,16 +5,17 @@ import { Readable } from 'node:stream';
 import type { ChainId } from '../../core/digest.ts';
 import { errnoOf } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
-import { mountinfo, umountAll, umountAsync } from '../../linux/index.ts';
+import { asOwner, mountinfo, umountAll, umountAsync } from '../../linux/index.ts';
 import type { Change, Database, Layer, SnapshotStore } from '../contract.ts';
 import { diskUsageOf } from '../disk-usage.ts';
 import { layerNotFound, snapshotExists, snapshotNotFound } from '../errors.ts';
 import { LowerView } from '../layers/lower-view.ts';
 import type { DirectoryLayerStore } from '../layers/store.ts';
 import { type Layout, shortName } from '../layout.ts';
+import type { MappedView } from '../mapped-view.ts';
 import { packTree } from '../tar/pack.ts';
 import { changesOf, tidyUpper, usageOf } from './changes.ts';
-import { mountOverlay } from './overlay.ts';
+import { mountOverlay, type OverlayMount } from './overlay.ts';
 
 interface SnapshotRecord {
   readonly parent: ChainId | null;
@@ -29,12 +30,15 @@ export class OverlaySnapshotStore implements SnapshotStore {
   readonly #log: Logger;
   readonly #db: Database;
   readonly #records: ReturnType<typeof records>;
-  readonly #mounted = new Set<string>();
+  /** Where, and whether for containers with mapped users. */
+  readonly #mounted = new Map<string, { readonly mapped: boolean }>();
+  readonly #mapped: MappedView | undefined;
   /** Mounts that are on their way out. */
   readonly #leaving = new Map<string, Promise<void>>();
 
-  constructor(layout: Layout, db: Database, layers: DirectoryLayerStore, log: Logger) {
+  constructor(layout: Layout, db: Database, layers: DirectoryLayerStore, log: Logger, mapped: MappedView | undefined) {
     this.#layout = layout;
+    this.#mapped = mapped;
     this.#layers = layers;
     this.#log = log;
     this.#db = db;
@@ -75,19 +79,35 @@ export class OverlaySnapshotStore implements SnapshotStore {
     return this.#records.entries().map(([key, { parent }]) => ({ key, parent }));
   }
 
-  async mount(key: string): Promise<string> {
+  async mount(key: string, { mapped } = { mapped: false }): Promise<string> {
     const { upper, work, merged } = this.directories(key);
     await this.#leaving.get(merged);
-    if (this.#mounted.has(merged)) return merged;
-    mountOverlay({
+    const before = this.#mounted.get(merged);
+    if (before?.mapped === mapped) return merged;
+    // Who still looks at it keeps what he sees; there is only one at a time that can be found.
+    if (before !== undefined) umountAll(merged);
+    this.#mounted.delete(merged);
+    const overlay = {
       base: this.#layout.layers,
       lower: this.#lower(key).map((path) => relative(this.#layout.layers, path)),
       upper,
       work,
       target: merged,
-    });
-    this.#mounted.add(merged);
+    };
+    if (mapped) this.#mountMapped(overlay);
+    else mountOverlay(overlay);
+    this.#mounted.set(merged, { mapped });
     return merged;
+  }
+
+  #mountMapped(overlay: OverlayMount): void {
+    const view = this.#mapped;
+    if (view === undefined) throw new Error('no IDs are mapped');
+    const seen = (path: string): string => join(view.snapshots, relative(this.#layout.snapshots, path));
+    // What the overlay makes by itself (whiteouts, copies) it makes as the one who mounts it.
+    asOwner(view.root, () =>
+      mountOverlay({ ...overlay, base: view.layers, upper: seen(overlay.upper), work: seen(overlay.work) }),
+    );
   }
 
   async unmount(key: string): Promise<void> {
@@ -96,13 +116,15 @@ export class OverlaySnapshotStore implements SnapshotStore {
   }
 
   async #unmount(merged: string): Promise<void> {
-    if (!this.#mounted.delete(merged)) return await this.#leaving.get(merged);
+    const before = this.#mounted.get(merged);
+    if (before === undefined) return await this.#leaving.get(merged);
+    this.#mounted.delete(merged);
     const left = unmountNow(merged);
     this.#leaving.set(merged, left);
     try {
       await left;
     } catch (e) {
-      this.#mounted.add(merged);
+      this.#mounted.set(merged, before);
       throw e;
     } finally {
       this.#leaving.delete(merged);
@@ -180,10 +202,11 @@ export class OverlaySnapshotStore implements SnapshotStore {
     const keyOf = new Map(this.#records.entries().map(([key, record]) => [record.directory, key]));
     const inside = `${this.#layout.snapshots}/`;
     const mounts = mountinfo().filter(({ mountpoint }) => mountpoint.startsWith(inside));
-    for (const { mountpoint } of mounts.reverse()) {
+    for (const { mountpoint, superOptions } of mounts.reverse()) {
       const [directory = '', last, ...deeper] = mountpoint.slice(inside.length).split('/');
       if (keyOf.has(directory)) {
-        if (last === 'merged' && deeper.length === 0) this.#mounted.add(mountpoint);
+        const mapped = superOptions.includes(`upperdir=${join(this.#layout.mapped, 'snapshots')}/`);
+        if (last === 'merged' && deeper.length === 0) this.#mounted.set(mountpoint, { mapped });
         continue;
       }
       this.#log.warn('unmounting a left-over mount', { mountpoint });
