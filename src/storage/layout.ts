@@ -18,8 +18,6 @@ export interface Layout {
   readonly volumes: string;
   /** Parts of volumes, each mounted while a container that has it is being made. */
   readonly parts: string;
-  /** Layers and snapshots once more, as containers with mapped users see them. */
-  readonly mapped: string;
   /** Things being made; emptied when the data root is opened. */
   readonly tmp: string;
   /** Lowest layer of every snapshot: the mount points that a runtime would otherwise make in the container's own layer. */
@@ -43,7 +41,6 @@ export function openLayout(path: string): Layout {
     snapshots: join(root, 'snapshots'),
     volumes: join(root, 'volumes'),
     parts: join(root, 'parts'),
-    mapped: join(root, 'mapped'),
     tmp: join(root, 'tmp'),
     init: join(root, 'layers', INIT),
   };
@@ -51,7 +48,8 @@ export function openLayout(path: string): Layout {
   for (const directory of [layout.layers, layout.snapshots, layout.volumes]) {
     mkdirSync(directory, { recursive: true, mode: 0o711 });
   }
-  for (const directory of [layout.tmp, layout.layers, layout.snapshots, layout.volumes]) spreadSubdirectories(directory);
+  const { tmp, layers, snapshots, volumes } = layout;
+  for (const directory of [tmp, layers, snapshots, volumes]) spreadSubdirectories(directory);
   return layout;
 }
 

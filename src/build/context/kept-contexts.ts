@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hexOf, sha256 } from '../../core/digest.ts';
+import { spreadSubdirectories } from '../../linux/index.ts';
 
 /** Directories of clients that are kept, the longest unused go first. */
 const MOST = 10;
@@ -33,6 +34,7 @@ export class KeptContexts {
   /** @param key what tells this directory from others; `''`, or one that a build has already: an empty one for once */
   async open(key: string): Promise<KeptDirectory> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    spreadSubdirectories(this.#directory);
     const name = hexOf(sha256(key)).slice(0, 32);
     if (key === '' || this.#busy.has(name)) return this.#openPrivate();
     this.#busy.add(name);

@@ -2,6 +2,7 @@ import { mkdtemp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { errnoOf, messageOf } from '../../core/errors.ts';
+import { spreadSubdirectories } from '../../linux/index.ts';
 import { unpackArchive } from '../../storage/index.ts';
 import type { BuildRequest } from '../contract.ts';
 import { badContext, dockerfileMissing } from '../errors.ts';
@@ -52,6 +53,7 @@ export async function openContext(
   const others = new Map(Object.entries(named).map(([name, c]) => [name, claimed(c)]));
 
   await mkdir(temporary, { recursive: true, mode: 0o700 });
+  spreadSubdirectories(temporary);
   const scratch = await mkdtemp(join(temporary, 'context-'));
   undo.defer(() => rm(scratch, { recursive: true, force: true }));
   const unpacked = join(scratch, 'files');
