@@ -1,8 +1,9 @@
+import { join } from 'node:path';
 import { messageOf } from '../core/errors.ts';
 import type { ExitRecord } from '../runtime/index.ts';
 import type { Context, EngineSettings } from './containers/context.ts';
 import { publish } from './containers/context.ts';
-import { handleExit } from './containers/exit.ts';
+import { handleExit, publishEnd } from './containers/exit.ts';
 import { DEFAULTS } from './containers/host-config.ts';
 import { HealthMonitor } from './containers/health-monitor.ts';
 import { KeyedMutex } from './containers/mutex.ts';
@@ -16,7 +17,9 @@ import { ContainerStore } from './containers/store.ts';
 import { Waiters } from './containers/waiters.ts';
 import { within } from './containers/within.ts';
 import type { Engine, EngineOptions } from './contract.ts';
-import { createEvents } from './events/events.ts';
+import { createEvents, REMEMBERED } from './events/events.ts';
+import { openJournal } from './events/journal.ts';
+import { missedEvents } from './events/missed.ts';
 import { stateConflict } from './errors.ts';
 import { ExecTable } from './exec/execs.ts';
 import type { CommittedContainer } from './images/commit.ts';
@@ -45,7 +48,9 @@ export async function openEngine(given: EngineOptions): Promise<Engine> {
   const log = options.log.child({ part: 'engine' });
   const store = new ContainerStore(storage.db);
   const book = new NetworkBook(storage.db);
-  const events = createEvents();
+  await using opened = new AsyncDisposableStack();
+  const journal = opened.use(openJournal(join(options.dataRoot, 'events.jsonl'), REMEMBERED, log));
+  const events = createEvents(journal);
   const lock = new KeyedMutex();
   const volumes = createVolumes({
     storage,
@@ -102,6 +107,7 @@ export async function openEngine(given: EngineOptions): Promise<Engine> {
     };
   }
 
+  tellMissed();
   // Exits are taken in one container at a time, each in the order in which they happened.
   const settling = new Set<Promise<void>>();
   runtime.onExit((exit: ExitRecord) => {
@@ -119,6 +125,15 @@ export async function openEngine(given: EngineOptions): Promise<Engine> {
   await recover(ctx, async () => {
     await Promise.all(settling);
   });
+
+  /** What changed right before the last daemon died, and it could not tell any more. */
+  function tellMissed(): void {
+    for (const missed of missedEvents(journal.past, store.all())) {
+      if (missed.action === 'destroy') events.publish({ type: 'container', ...missed });
+      else if (missed.action === 'die') publishEnd(ctx, missed.record);
+      else publish(ctx, missed.record, missed.action);
+    }
+  }
 
   /** All at once; those that have not ended when the time is up are killed. */
   async function stopAll(): Promise<void> {
@@ -148,6 +163,7 @@ export async function openEngine(given: EngineOptions): Promise<Engine> {
     if (!store.all().some((c) => isLive(c.state))) await runtime.stopMonitor();
   }
 
+  const rest = opened.move();
   return {
     containers,
     execs,
@@ -168,6 +184,7 @@ export async function openEngine(given: EngineOptions): Promise<Engine> {
     },
     shutdown: () => (shutDown ??= shutdown()),
     async [Symbol.asyncDispose]() {
+      await using _ = rest;
       // Without a shutdown before: containers go on, the next open takes them up.
       ctx.closing = true;
       for (const timer of ctx.retries.values()) clearTimeout(timer);

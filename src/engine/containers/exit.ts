@@ -9,7 +9,7 @@ import type { ContainerRecord } from './record.ts';
 import { removeLocked } from './remove-locked.ts';
 import { restartDelay } from './restart-policy.ts';
 import { publishMountEvents, startLocked } from './start.ts';
-import { isLive } from './state.ts';
+import { isLive, runOf } from './state.ts';
 import { millisOf } from './time.ts';
 import { releaseVolumes } from './volume-holds.ts';
 
@@ -56,11 +56,7 @@ async function exitLocked(ctx: Context, exit: ExitRecord): Promise<void> {
     { attachments: disconnected(record.attachments), ports: [] },
   );
   const acknowledged = ctx.options.runtime.ackExit(exit);
-  if (exit.oomKilled) publish(ctx, after, 'oom');
-  publish(ctx, after, 'die', {
-    execDuration: String(Math.floor(ranForMs / 1000)),
-    exitCode: String(exit.code),
-  });
+  publishEnd(ctx, after);
   ctx.waiters.exited(id, { exitCode: exit.code });
   if (delay !== null) scheduleRestart(ctx, after, delay);
   else if (record.hostConfig.AutoRemove && !ctx.held.has(id)) {
@@ -76,6 +72,19 @@ async function exitLocked(ctx: Context, exit: ExitRecord): Promise<void> {
   await answered();
   await tidyUp(ctx, record);
   await acknowledged;
+}
+
+/** Tells how the last run ended. */
+export function publishEnd(ctx: Context, record: ContainerRecord): void {
+  const run = runOf(record.state);
+  if (run === null) return;
+  const { startedAt, exit } = run;
+  const ranForMs = Math.max(0, millisOf(exit.at) - millisOf(startedAt));
+  if (exit.oomKilled) publish(ctx, record, 'oom');
+  publish(ctx, record, 'die', {
+    execDuration: String(Math.floor(ranForMs / 1000)),
+    exitCode: String(exit.code),
+  });
 }
 
 /** Gives back what a run held in the kernel; goes on past failures, which are logged. */

@@ -6,7 +6,7 @@ import { isId } from '../../core/ids.ts';
 import type { SandboxRecord } from '../../network/index.ts';
 import type { Context } from './context.ts';
 import { sandboxRequest } from './endpoints.ts';
-import { release } from './exit.ts';
+import { publishEnd, release } from './exit.ts';
 import type { ContainerRecord } from './record.ts';
 import { removeLocked } from './remove-locked.ts';
 import { startsAtBoot } from './restart-policy.ts';
@@ -80,11 +80,12 @@ async function settleRecord(ctx: Context, id: string, isAlive: boolean): Promise
     if (isAlive) return;
     ctx.log.warn('the end of a container was not seen', { containerId: id });
     await release(ctx, record);
-    ctx.store.apply(
+    const ended = ctx.store.apply(
       id,
       { kind: 'died', exit: { code: LOST_EXIT, at: nowRfc3339(), oomKilled: false }, retryAt: null },
       { attachments: record.attachments.map((a) => ({ ...a, endpoint: null })), ports: [] },
     );
+    publishEnd(ctx, ended);
   } else if (ctx.options.storage.snapshots.mountpoint(id) !== undefined) {
     await ctx.options.storage.snapshots.unmount(id);
   }

@@ -93,9 +93,9 @@ test('what is published between subscribing and reading is not lost; past and li
   assert.deepEqual(await collect(both, 2), ['start', 'tag']);
 });
 
-test('only the last 256 are remembered', async () => {
+test('only the last 1024 are remembered', async () => {
   const events = createEvents();
-  for (let i = 0; i < 300; i++) events.publish({ ...started, action: `a${i}` });
+  for (let i = 0; i < 1068; i++) events.publish({ ...started, action: `a${i}` });
   const past = events.subscribe({ sinceNanos: 0n, filters: {}, signal: new AbortController().signal });
   assert.equal((await collect(past, 1))[0], 'a44');
 });
