@@ -9,6 +9,11 @@ import { api } from '../test/e2e/support/http.ts';
 const PORT = 28980;
 const FLOOR_PORT = 28990;
 const PROXY_PORT = 28991;
+/**
+ * Each way of connecting has a port of its own in the container: to it they all come from the bridge's address, and where one
+ * takes up a port that another has just used, the container's kernel takes the new connection for a late packet of the old one.
+ */
+const QUIET_PORTS = { 81: PORT + 1, 82: PORT + 2 } as const;
 const MEBIBYTES = 1024;
 const ROUNDS = 5;
 const ATTEMPTS = 200;
@@ -23,8 +28,8 @@ const PROXY = ['/usr/bin/docker-proxy', '/usr/sbin/docker-proxy', '/usr/libexec/
 export async function benchNetwork(daemon: TestDaemon): Promise<void> {
   await api(daemon.socket, 'POST', '/networks/create', { Name: 'bench' });
   const feed = `nc -l -p 80 -e dd if=/dev/zero bs=1M count=${MEBIBYTES}`;
-  const bulk = await startServer(daemon, 'bulk', PORT, `while true; do ${feed} 2> /dev/null; done`);
-  const quiet = await startServer(daemon, 'quiet', PORT + 1, 'sleep 100000');
+  const bulk = await startServer(daemon, 'bulk', { 80: PORT }, `while true; do ${feed} 2> /dev/null; done`);
+  const quiet = await startServer(daemon, 'quiet', QUIET_PORTS, 'sleep 100000');
   const helpers: ChildProcess[] = [];
   try {
     await benchThroughput(helpers, feed, bulk);
@@ -44,12 +49,17 @@ interface Server {
   readonly netns: string;
 }
 
-async function startServer(daemon: TestDaemon, name: string, port: number, script: string): Promise<Server> {
+async function startServer(
+  daemon: TestDaemon,
+  name: string,
+  hostPorts: Readonly<Record<number, number>>,
+  script: string,
+): Promise<Server> {
+  const ports = Object.entries(hostPorts).map(([port, hostPort]) => [`${port}/tcp`, [{ HostPort: String(hostPort) }]]);
   const { Id } = (await api(daemon.socket, 'POST', `/containers/create?name=${name}`, {
     Image: 'busybox',
     Cmd: ['sh', '-c', script],
-    ExposedPorts: { '80/tcp': {} },
-    HostConfig: { NetworkMode: 'bench', PortBindings: { '80/tcp': [{ HostPort: String(port) }] } },
+    HostConfig: { NetworkMode: 'bench', PortBindings: Object.fromEntries(ports) as Record<string, unknown> },
   })) as { Id: string };
   await api(daemon.socket, 'POST', `/containers/${Id}/start`);
   const { NetworkSettings: shown } = (await api(daemon.socket, 'GET', `/containers/${Id}/json`)) as {
@@ -80,25 +90,26 @@ async function benchThroughput(helpers: ChildProcess[], feed: string, { address,
 }
 
 /** Docker's proxy in front of a container, if there is one on this machine (or `DOCKER_PROXY` names it). */
-function startProxy(helpers: ChildProcess[], address: string, port: number): boolean {
+function startProxy(helpers: ChildProcess[], address: string, port: number, containerPort = 80): boolean {
   const proxy = [process.env['DOCKER_PROXY'] ?? '', ...PROXY].find((file) => existsSync(file));
   if (proxy === undefined) return false;
   const from = ['-proto', 'tcp', '-host-ip', '::1', '-host-port', String(port)];
-  const to = ['-container-ip', address, '-container-port', '80'];
+  const to = ['-container-ip', address, '-container-port', String(containerPort)];
   // It tells on descriptor 3 that it is ready.
   helpers.push(spawn(proxy, [...from, ...to], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] }));
   return true;
 }
 
 async function benchConnections(helpers: ChildProcess[], { netns, address }: Server): Promise<void> {
-  helpers.push(await node(netns, ACCEPT, '80'), await node(undefined, ACCEPT, String(FLOOR_PORT + 2)));
+  helpers.push(await node(netns, ACCEPT, '80', '81', '82', '83'));
+  helpers.push(await node(undefined, ACCEPT, String(FLOOR_PORT + 2)));
   const ways: [string, string, number][] = [
     ['two processes of the host', '127.0.0.1', FLOOR_PORT + 2],
     ["the container's address", address, 80],
-    ['published, loopback', '127.0.0.1', PORT + 1],
-    ['published, [::1]', '::1', PORT + 1],
+    ['published, loopback', '127.0.0.1', QUIET_PORTS[81]],
+    ['published, [::1]', '::1', QUIET_PORTS[82]],
   ];
-  if (startProxy(helpers, address, PROXY_PORT + 1)) ways.push(["Docker's proxy at [::1]", '::1', PROXY_PORT + 1]);
+  if (startProxy(helpers, address, PROXY_PORT + 1, 83)) ways.push(["Docker's proxy at [::1]", '::1', PROXY_PORT + 1]);
   const rates = await alternately(
     ways.map(([name, host, port]) => [name, () => numberFrom(undefined, CONNECT, host, String(port))]),
   );
@@ -173,7 +184,10 @@ function gigabytes(rate: number): string {
   return (rate / 1e9).toFixed(2);
 }
 
-const ACCEPT = `require('node:net').createServer((c) => { c.on('error', () => {}); c.end('x'); }).listen(Number(process.argv[1]), () => console.log('ready'));`;
+const ACCEPT = `
+const SERVE = (c) => { c.on('error', () => {}); c.end('x'); };
+let left = process.argv.length - 1;
+for (const port of process.argv.slice(1)) require('node:net').createServer(SERVE).listen(Number(port), () => --left || console.log('ready'));`;
 const ECHO = `const s = require('node:dgram').createSocket('udp4', (m, f) => s.send(m, f.port, f.address)); s.bind(Number(process.argv[1]), '127.0.0.1', () => console.log('ready'));`;
 /** Eight at a time, for a second. */
 const CONNECT = `

@@ -24,6 +24,14 @@ export function openPipe(): { readonly read: number; readonly write: number } {
   return { read: fds.readInt32LE(0), write: fds.readInt32LE(4) };
 }
 
+export interface PollEvent {
+  readonly fd: number;
+  /** Also at its end, and when it has failed. */
+  readonly readable: boolean;
+  /** Also when it has failed. */
+  readonly writable: boolean;
+}
+
 /** Waits for many descriptors at once, for a thread that does nothing else. @see epoll(7) */
 export class EventPoll implements Disposable {
   readonly #fd = check(epollCreate(EPOLL_CLOEXEC), 'epoll_create1');
@@ -37,15 +45,22 @@ export class EventPoll implements Disposable {
     check(epollCtl(this.#fd, EPOLL_CTL_ADD, fd, event), 'epoll_ctl');
   }
 
-  /** The descriptors at which something has happened; blocks the thread until then, `timeoutMs` at most (-1: for ever). */
-  wait(timeoutMs: number): number[] {
+  /** What has happened at descriptors; blocks the thread until then, `timeoutMs` at most (-1: for ever). */
+  wait(timeoutMs: number): PollEvent[] {
     const count = epollWait(this.#fd, this.#events, MOST_EVENTS, timeoutMs);
     if (count < 0) {
       const errno = koffi.errno();
       if (errno === EINTR) return [];
       throw new SystemCallError('epoll_wait', errno);
     }
-    return Array.from({ length: count }, (_, i) => this.#events.readInt32LE(i * EVENT_BYTES + 4));
+    const happened: PollEvent[] = [];
+    for (let at = 0; at < count * EVENT_BYTES; at += EVENT_BYTES) {
+      const bits = this.#events.readUInt32LE(at);
+      const fd = this.#events.readInt32LE(at + 4);
+      // At the end or a failure there is something to read: it tells which.
+      happened.push({ fd, readable: (bits & ~EPOLLOUT) !== 0, writable: (bits & ~EPOLLIN) !== 0 });
+    }
+    return happened;
   }
 
   [Symbol.dispose](): void {

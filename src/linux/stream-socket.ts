@@ -13,6 +13,7 @@ const SOL_SOCKET = 1;
 const SO_LINGER = 13;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
+const YES = Buffer.from(Int32Array.of(1).buffer);
 const EAGAIN = 11;
 const EINPROGRESS = 115;
 
@@ -28,19 +29,22 @@ export function duplicate(fd: number): number {
   return check(fcntl(fd, F_DUPFD_CLOEXEC, 3), 'fcntl');
 }
 
+/** Small pieces are sent at once; what is accepted from a listening socket inherits it. @throws {SystemCallError} */
+export function sendAtOnce(fd: number): void {
+  setSocketOption(fd, IPPROTO_TCP, TCP_NODELAY, YES);
+}
+
 /** A connection that waits at a listening socket; `undefined`: there is none, or it cannot be had now. */
 export function acceptConnection(fd: number): number | undefined {
   const accepted = accept4(fd, null, null, SOCK_CLOEXEC_NONBLOCK);
-  if (accepted < 0) return undefined;
-  setSocketOption(accepted, IPPROTO_TCP, TCP_NODELAY, 1);
-  return accepted;
+  return accepted < 0 ? undefined : accepted;
 }
 
 /** Begins a TCP connection; whether there will be one shows at the first `receive` or `transmit`. @throws {SystemCallError} */
 export function beginConnection(address: string, port: number): number {
   const fd = openInetSocket('tcp', isIPv6(address) ? 6 : 4);
   try {
-    setSocketOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    sendAtOnce(fd);
     const encoded = encodeAddress(address, port);
     if (connect(fd, encoded, encoded.length) !== 0) {
       const errno = koffi.errno();

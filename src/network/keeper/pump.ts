@@ -2,6 +2,7 @@ import { closeSync, readSync } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { errnoOf } from '../../core/errors.ts';
+import type { PollEvent } from '../../linux/index.ts';
 import {
   EventPoll,
   acceptConnection,
@@ -9,6 +10,7 @@ import {
   endWriting,
   receive,
   resetConnection,
+  sendAtOnce,
   transmit,
 } from '../../linux/index.ts';
 import type { FromPump, Handed, PumpStart, ToPump } from './pump-protocol.ts';
@@ -31,6 +33,8 @@ interface Direction {
   readonly from: number;
   readonly to: number;
   size: number;
+  /** There may be something to read. */
+  readable: boolean;
   /** Read, and not taken yet. */
   rest: Buffer | undefined;
   ended: boolean;
@@ -63,6 +67,7 @@ function take({ relayId, fd, address, port }: Handed): void {
     from,
     to,
     size: LEAST_BYTES,
+    readable: false,
     rest: undefined,
     ended: false,
   });
@@ -81,6 +86,13 @@ function close(connection: Connection, how: (fd: number) => void): void {
     byFd.delete(from);
     how(from);
   }
+}
+
+/** `false`: it changes nothing; a socket is told to be writable when it is new, and with everything else that happens. */
+function noteEvent({ directions: [there, back] }: Connection, { fd, readable, writable }: PollEvent): boolean {
+  const [from, to] = there.from === fd ? [there, back] : [back, there];
+  if (readable) from.readable = true;
+  return readable || (writable && to.rest !== undefined);
 }
 
 /** Carries what is there, both ways, for the length of a turn. */
@@ -106,9 +118,12 @@ function carry(direction: Direction): boolean {
       direction.rest = sent < rest.length ? rest.subarray(sent) : undefined;
       if (direction.rest !== undefined) continue;
     }
-    if (direction.ended) return true;
+    if (direction.ended || !direction.readable) return true;
     const length = receive(direction.from, scratch, direction.size);
-    if (length === undefined) return true;
+    if (length === undefined) {
+      direction.readable = false;
+      return true;
+    }
     if (length === 0) {
       direction.ended = true;
       endWriting(direction.to);
@@ -156,6 +171,7 @@ function obey(port: MessagePort): boolean {
     if ('connection' in message) take(message.connection);
     else if ('listener' in message) {
       listeners.set(message.listener.fd, message.listener);
+      sendAtOnce(message.listener.fd);
       poll.add(message.listener.fd, { write: false });
     } else {
       endRelay(message.endRelay);
@@ -173,15 +189,19 @@ function work(port: MessagePort, bytes: Buffer): boolean {
     if (isIdle && Atomics.compareExchange(unread, 0, 0, GONE) === 0) return false;
     const now = waiting;
     waiting = new Set();
-    for (const fd of events) {
+    for (const event of events) {
+      const { fd } = event;
+      const connection = byFd.get(fd);
+      if (connection !== undefined) {
+        if (noteEvent(connection, event)) now.add(connection);
+        continue;
+      }
       if (fd === wakeFd) {
         drain(bytes);
         if (!obey(port)) return false;
       }
       const listener = listeners.get(fd);
       if (listener !== undefined) acceptAll(listener);
-      const connection = byFd.get(fd);
-      if (connection !== undefined) now.add(connection);
     }
     for (const connection of now) serve(connection);
   }
