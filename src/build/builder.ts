@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { errnoOf, messageOf, WharfError } from '../core/errors.ts';
+import { errnoOf, invalidParameter, messageOf, WharfError } from '../core/errors.ts';
 import type { ProgressMessage } from '../core/wire/resources.ts';
 import { BuildKit } from './buildkit/services.ts';
 import { BuildCache } from './cache/cache.ts';
@@ -10,6 +11,7 @@ import { StepMemory } from './cache/ingredients.ts';
 import { cacheEntries, pruneCache } from './cache/usage.ts';
 import type { BuildRecord, CacheEntry } from '../core/wire/build.ts';
 import type { Builder, BuildKitServices, BuilderOptions, BuildRequest, PruneOptions } from './contract.ts';
+import { CompressedLayers } from './remote-cache/export.ts';
 import { KnownDirectories } from './files/known-files.ts';
 import { KeptContexts } from './context/kept-contexts.ts';
 import { contextNotHere } from './errors.ts';
@@ -22,6 +24,7 @@ import { BuildExits } from './solve/exits.ts';
 import { firstFailure } from './solve/first-failure.ts';
 import { Reporter } from './solve/reporter.ts';
 import { BUILD_PREFIX } from './solve/snapshot.ts';
+import { waitingCache } from './solve/write-caches.ts';
 import { openSourceView } from './solve/source-view.ts';
 
 const SIGKILL = 9;
@@ -50,6 +53,7 @@ export class LocalBuilder implements Builder {
       cache: new BuildCache(storage.db, storage.layers),
       memory: new StepMemory(storage.db),
       leases: new LayerLeases(storage),
+      compressed: new CompressedLayers(storage.db),
       cacheMounts: new CacheMounts(join(dataRoot, 'build', 'cache-mounts')),
       temporary: join(dataRoot, 'build', 'tmp'),
       known: new KnownDirectories(join(dataRoot, 'build', 'known-files')),
@@ -144,6 +148,13 @@ export class LocalBuilder implements Builder {
     const { images, parts } = this.#options.engine;
     const view = await openSourceView(parts.storage, images.get(image).chain.at(-1) ?? null);
     return tarOf(view, signal);
+  }
+
+  async takeCache(id: string, signal: AbortSignal): Promise<Readable> {
+    const directory = waitingCache(this.#parts.temporary, id);
+    if (!/^\w+$/.test(id) || !existsSync(directory)) throw invalidParameter({ message: `no build cache ${id} waits` });
+    const remove = () => rm(directory, { recursive: true, force: true });
+    return tarOf({ root: directory, [Symbol.asyncDispose]: remove }, signal);
   }
 
   async #layersOfImages(): Promise<ReadonlySet<string>> {

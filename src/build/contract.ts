@@ -1,4 +1,6 @@
 import type { Duplex, Readable } from 'node:stream';
+import type { CachePlace, CacheTarget } from './remote-cache/place.ts';
+import type { CacheSpec } from './remote-cache/spec.ts';
 import type { Engine } from '../engine/index.ts';
 import type { Logger } from '../core/log.ts';
 import type { ResourceInput } from '../runtime/index.ts';
@@ -99,8 +101,21 @@ export interface BuildExtras {
   readonly ignoreText?: string;
   /** Make an image of what a failing command left, and tell its ID with the failure. */
   readonly keepFailed?: boolean;
+  /** Caches of other builds to take layers from; a local one is a directory that came with the context (`src`). */
+  readonly cacheFrom?: readonly CacheSpec[];
+  /** Where to write what this build came to, for others. */
+  readonly cacheTo?: readonly CacheSpec[];
+  /** The client's own directories of caches; without them a local cache is kept for `takeCache`. */
+  readonly localCaches?: LocalCaches | undefined;
   /** The result is needed only until its layers were fetched: keep it in the cache, for the next build. */
   readonly keepInCache?: boolean;
+}
+
+/** Directories of caches that a client has. */
+export interface LocalCaches {
+  /** @param digest of the manifest that is meant */
+  place(directory: string, digest: string): CachePlace;
+  target(directory: string): CacheTarget;
 }
 
 /** Makes images from Dockerfiles. */
@@ -118,6 +133,8 @@ export interface Builder extends AsyncDisposable {
   history(): readonly BuildRecord[];
   /** The files of an image as a tar, without what containers get in addition. @throws {WharfError} if it is not there */
   files(image: string, signal: AbortSignal): Promise<Readable>;
+  /** A cache that a build has written for its client (`cache-export`), as a tar; it is given once. @throws {WharfError} if it is not there */
+  takeCache(id: string, signal: AbortSignal): Promise<Readable>;
   readonly buildKit: BuildKitServices;
 }
 

@@ -30,6 +30,13 @@ export const contextNotHere = defineError(
   () => 'the build context cannot be read where the engine runs',
 );
 
+/** A layer that a cache elsewhere promised and cannot give. */
+export const cacheLost = defineError(
+  'CACHE_LOST',
+  'unavailable',
+  (f: { name: string; why: string }) => `a layer of the cache ${f.name} cannot be used: ${f.why}`,
+);
+
 /** An instruction of `--change` that cannot be. */
 export const invalidChange = defineError('INVALID_CHANGE', 'invalid', (f: { why: string }) => f.why);
 

@@ -1,5 +1,6 @@
 import { invalidParameter } from '../core/errors.ts';
 import type { BuildExtras, DirectoryClaim } from './contract.ts';
+import type { CacheSpec } from './remote-cache/spec.ts';
 
 /**
  * Reads the header `X-Wharf-Build`: base64url of JSON with the fields of `BuildExtras` but `secrets`, which come with the
@@ -39,6 +40,8 @@ export function parseBuildExtras(header: string | readonly string[] | undefined)
     project: typeof project === 'string' ? project : undefined,
     events: flag('events'),
     checkOnly: flag('checkOnly'),
+    cacheFrom: specsOf(fields.get('cacheFrom'), 'cacheFrom'),
+    cacheTo: specsOf(fields.get('cacheTo'), 'cacheTo'),
     describe: describe === 'outline' || describe === 'targets' ? describe : undefined,
     keepInCache: flag('keepInCache'),
     keepFailed: flag('keepFailed'),
@@ -48,6 +51,20 @@ export function parseBuildExtras(header: string | readonly string[] | undefined)
     ...(side === undefined ? {} : { sideDirectory: side }),
     ...(directories === undefined ? {} : { directories: claimsOf(directories) }),
   };
+}
+
+function specsOf(value: unknown, name: string): CacheSpec[] {
+  const isSpec = (spec: unknown): spec is CacheSpec => {
+    if (typeof spec !== 'object' || spec === null) return false;
+    const { type, attrs } = spec as Partial<Record<keyof CacheSpec, unknown>>;
+    if (typeof type !== 'string' || typeof attrs !== 'object' || attrs === null) return false;
+    return Object.values(attrs).every((attr) => typeof attr === 'string');
+  };
+  const specs = value ?? [];
+  if (!Array.isArray(specs) || !specs.every(isSpec)) {
+    throw invalidParameter({ message: `X-Wharf-Build: ${name} has to be a list of type and attrs` });
+  }
+  return specs;
 }
 
 function claimsOf(value: unknown): Record<string, DirectoryClaim> {

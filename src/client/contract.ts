@@ -160,6 +160,8 @@ export interface Client {
     save(names: readonly string[], platform?: Platform): Promise<Readable>;
     /** The files of an image as a tar, as a build's `-o` gives them; only Wharf's engine has this. */
     files(name: string): Promise<Readable>;
+    /** A cache that a build has written, as a tar; it is given once. */
+    buildCache(id: string): Promise<Readable>;
     /** From a tar, or from a URL that the engine fetches. */
     import(
       source: Readable | string,

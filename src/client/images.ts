@@ -109,6 +109,7 @@ export function imageCalls(http: Transport): Client['images'] {
         json: {},
       }),
     files: (name) => http.call('GET', '/build/files', { query: { image: name } }),
+    buildCache: (id) => http.call('GET', '/build/cache/export', { query: { id } }),
     build: async function* (context, options) {
       if (!('claim' in context)) return yield* build(...withSide(context, options));
       const named = { ...options, dockerfile: context.dockerfile };

@@ -6,7 +6,9 @@ import type * as wire from '../core/wire/container.ts';
 import type * as net from '../core/wire/network.ts';
 import type * as res from '../core/wire/resources.ts';
 import type { ImageDifference, ImageLayerReport } from '../core/wire/image-layers.ts';
+import type { Reference } from '../core/reference.ts';
 import type { Networks } from '../network/index.ts';
+import type { RegistryClient } from '../registry/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Storage } from '../storage/index.ts';
 
@@ -255,6 +257,12 @@ export interface Images {
     auth: res.RegistryAuth | undefined,
     signal: AbortSignal,
   ): Promise<{ Descriptor: Record<string, unknown>; Platforms: unknown }>;
+  /** A connection to the repository of a reference, for what is no image. @throws {WharfError} `REGISTRY_UNREACHABLE` */
+  connect(
+    reference: Reference,
+    options: { readonly auth: res.RegistryAuth | undefined; readonly push: boolean },
+    signal: AbortSignal,
+  ): Promise<RegistryClient>;
   /** Pushes an index, with the manifests that it names from other repositories of the registry. Resolves to its digest. */
   pushIndex(
     request: {

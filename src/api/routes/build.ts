@@ -18,6 +18,7 @@ export const buildRoutes: readonly Route[] = [
   { method: 'GET', path: '/build/history', handle: ({ builder }) => ok(builder.history()) },
   { method: 'GET', path: '/build/cache', handle: async ({ builder }) => ok(await builder.usage()) },
   { method: 'GET', path: '/build/files', handle: files },
+  { method: 'GET', path: '/build/cache/export', handle: cacheExport },
   { method: 'POST', path: '/build/cancel', handle: () => status(200) },
 ];
 
@@ -70,6 +71,12 @@ async function prune({ builder, query }: Exchange) {
 /** The files of an image, for `wharf build -o`: an addition to the Engine API. */
 async function files(exchange: Exchange) {
   const tar = await exchange.builder.files(exchange.query.text('image'), exchange.signal);
+  return sendStream(exchange, tar, { 'Content-Type': 'application/x-tar' });
+}
+
+/** A cache that a build has written, for `wharf build --cache-to type=local`: an addition to the Engine API. */
+async function cacheExport(exchange: Exchange) {
+  const tar = await exchange.builder.takeCache(exchange.query.text('id'), exchange.signal);
   return sendStream(exchange, tar, { 'Content-Type': 'application/x-tar' });
 }
 

@@ -39,6 +39,7 @@ export class StepVertices {
         this.#progress.warn(this.#definition, event, this.#source);
         break;
       case 'plan':
+      case 'cache-export':
       case 'outline':
       case 'targets':
       case 'failure':

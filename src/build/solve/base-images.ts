@@ -56,38 +56,12 @@ export async function findBaseImage(
   }
 }
 
-/** An image of `--cache-from`: the one that is here; a client of ours may have it fetched. Without it the build goes on. */
-export async function findCacheImage(
-  name: string,
-  request: BuildRequest,
-  engine: Engine,
-  lane: Lane,
-  signal: AbortSignal,
-): Promise<Image | undefined> {
-  const here = engine.images.find(name);
-  if (here !== undefined || request.extras === undefined) return here;
-  try {
-    const ref = withDefaultTag(parseReference(name));
-    const options = {
-      tag: ref.digest ?? ref.tag ?? 'latest',
-      platform: undefined,
-      auth: authFor(ref.registry, request.registryConfig),
-    };
-    await engine.images.pull(familiarName(ref), options, () => undefined, signal);
-    return engine.images.find(name);
-  } catch (e) {
-    signal.throwIfAborted();
-    lane.say(` ---> [Warning] no cache from ${name}: ${messageOf(e)}\n`);
-    return undefined;
-  }
-}
-
 function fits(image: Image, platform: string): boolean {
   if (platform === '') return true;
   const { os, architecture } = parsePlatform(platform, image.config);
   return image.config.os === os && image.config.architecture === architecture;
 }
 
-function authFor(registry: string, config: Readonly<Record<string, RegistryAuth>>): RegistryAuth | undefined {
+export function authFor(registry: string, config: Readonly<Record<string, RegistryAuth>>): RegistryAuth | undefined {
   return registry === 'docker.io' ? (config[DOCKER_HUB_KEY] ?? config['docker.io']) : config[registry];
 }

@@ -1,14 +1,10 @@
-import { mkdtemp } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
 import type { Logger } from '../../core/log.ts';
 import { hostPlatform } from '../../core/platform.ts';
 import type { Reference } from '../../core/reference.ts';
-import { familiar, familiarName, invalidReference, parseReference, withDefaultTag } from '../../core/reference.ts';
+import { familiar, invalidReference, parseReference, withDefaultTag } from '../../core/reference.ts';
 import type { ProgressMessage } from '../../core/wire/resources.ts';
-import type { Image } from '../../engine/index.ts';
 import type { BuildCache } from '../cache/cache.ts';
 import type { StepMemory } from '../cache/ingredients.ts';
 import type { LayerLeases } from '../cache/leases.ts';
@@ -19,36 +15,31 @@ import { parseDockerfile } from '../dockerfile/parse.ts';
 import { describeOutline } from '../describe/outline.ts';
 import { DescribedSource } from '../describe/source.ts';
 import { describeTargets } from '../describe/targets.ts';
-import { stepFailed } from '../errors.ts';
-import { FileTree } from '../files/file-tree.ts';
+import { cacheLost, stepFailed } from '../errors.ts';
 import type { KnownDirectories } from '../files/known-files.ts';
 import type { NamedContexts, Source } from '../graph/plan.ts';
 import { planBuild } from '../graph/plan.ts';
 import { globalScope, platformArgs, unusedBuildArgs } from '../graph/variables.ts';
 import { checkDockerfile, refuseIfAsked } from '../check/check.ts';
-import { BuildNetworks } from './build-networks.ts';
-import { findBaseImage, findCacheImage, parsePlatform } from './base-images.ts';
+import type { CompressedLayers } from '../remote-cache/export.ts';
+import { exportOptions } from '../remote-cache/spec.ts';
+import { attempt, type PreparedBuild } from './attempt.ts';
+import { parsePlatform } from './base-images.ts';
 import type { CacheMounts } from './cache-mounts.ts';
-import { StackHold } from './hold.ts';
-import type { Lane } from './output.ts';
-import { OrderedOutput } from './output.ts';
+import { firstFailure } from './first-failure.ts';
+import { openCaches } from './open-caches.ts';
+import { keepResult, withInlineCache } from './result.ts';
 import type { RunParts } from './run-container.ts';
-import type { Session, SourceTree } from './session.ts';
 import type { Reporter } from './reporter.ts';
-import { Slots } from './slots.ts';
-import { openSourceView } from './source-view.ts';
-import { runStage } from './stage.ts';
-import type { StageState } from './state.ts';
-import { idOf, topOf } from './state.ts';
-
-/** Commands of independent stages at a time, also where cores are few: most of them wait for a network or a disk. */
-const LEAST_SLOTS = 4;
+import { topOf } from './state.ts';
+import { writeCaches } from './write-caches.ts';
 
 export interface BuildParts {
   readonly run: RunParts;
   readonly cache: BuildCache;
   readonly memory: StepMemory;
   readonly leases: LayerLeases;
+  readonly compressed: CompressedLayers;
   readonly cacheMounts: CacheMounts;
   /** For contexts and other files of a build under way. */
   readonly temporary: string;
@@ -69,6 +60,7 @@ export async function build(
   signal: AbortSignal,
 ): Promise<string> {
   const tags = request.tags.map(parseTag);
+  for (const spec of request.extras?.cacheTo ?? []) exportOptions(spec); // refused before anything is done
   const platform = request.platform === '' ? hostPlatform() : parsePlatform(request.platform, hostPlatform());
   await using undo = new AsyncDisposableStack();
   const context = undo.use(await openContext(request, parts, signal));
@@ -110,115 +102,47 @@ export async function build(
   refuseIfAsked(file, warnings);
 
   reporter.tell({ kind: 'plan', file: request.dockerfile, steps: plan.totalSteps });
-  const failing = new AbortController();
-  const all = AbortSignal.any([signal, failing.signal]);
-  const output = new OrderedOutput(onMessage);
-  const prologue = output.lane();
-  const lanes = new Map(plan.stages.map(({ stage }) => [stage.index, output.lane()]));
-  const stages = new Map<number, Promise<StageState>>();
-  const images = new Map<string, Promise<Image>>();
-  const trees = new Map<string, Promise<SourceTree>>();
-  let cacheImages: Promise<readonly Image[]> | undefined;
-  const networks = undo.use(new BuildNetworks(parts.run.engine));
-  const unfinished: Promise<void>[] = [];
-  undo.defer(async () => void (await Promise.all(unfinished)));
-  const slots = new Slots(Math.max(LEAST_SLOTS, availableParallelism()));
-
-  const session: Session = {
-    parts: parts.run,
-    style: request.extras?.style ?? 'classic',
-    cache: parts.cache,
-    memory: parts.memory,
-    reporter,
-    made: new Set(),
-    ignoresCache: (stage) => session.whyFresh(stage) !== undefined,
-    whyFresh: (stage) => {
-      if (request.noCache) return '--no-cache was given';
-      const names = request.extras?.noCacheStages ?? [];
-      const named = names.includes(String(stage.index)) || (stage.name !== undefined && names.includes(stage.name));
-      return named ? '--no-cache-filter names its stage' : undefined;
-    },
-    cacheMounts: parts.cacheMounts,
-    log: parts.log,
-    request,
-    file,
-    plan,
-    context,
-    contexts,
-    secrets: { ...context.side.secrets, ...request.extras?.secrets },
-    given,
-    globals,
-    platform,
-    triggerArgs: new Set(),
-    signal: all,
-    epochSeconds: epochOf(request),
-    stage(index) {
-      const known = stages.get(index);
-      if (known !== undefined) return known;
-      const planned = plan.stages.find((p) => p.stage.index === index);
-      const lane = lanes.get(index);
-      if (planned === undefined || lane === undefined) {
-        throw stepFailed({
-          message: `stage ${index} is used by a trigger of the base image only, which is not supported`,
-        });
-      }
-      const running = runStage(planned, planned.stage === plan.target ? labels : [], session, lane)
-        .catch((e: unknown) => {
-          failing.abort(e);
-          throw e;
-        })
-        .finally(() => lane.end());
-      stages.set(index, running);
-      return running;
-    },
-    image(reference, wanted, from, lane) {
-      const asked = wanted || request.platform;
-      const to = { engine: parts.run.engine, request, file: file.file, lane };
-      return once(images, `${reference} ${asked}`, () => findBaseImage(reference, asked, from, to, all));
-    },
-    tree: (source, step, lane) =>
-      once(trees, JSON.stringify(source), () => openTree(source, step, lane, session, undo)),
-    hold: () => undo.use(new StackHold(parts.run.engine.parts.storage.snapshots)),
-    cacheImages: (lane) =>
-      (cacheImages ??= Promise.all(
-        request.cacheFrom.map((name) => findCacheImage(name, request, parts.run.engine, lane, all)),
-      ).then((found) => found.filter((image) => image !== undefined))),
-    keepLayers: async (top) => {
-      if (top !== null) await parts.leases.keep(top);
-    },
-    scratchDirectory: () => mkdtemp(join(context.scratch, 'scratch-')),
-    networks,
-    later: (work) => {
-      const done = work().catch((e: unknown) => {
-        parts.log.warn('what a build step left could not be removed', { error: messageOf(e) });
-      });
-      unfinished.push(done);
-    },
-    limited: (work) => slots.run(work),
-  };
-
-  for (const { source } of file.globalArgs.slice()) {
-    const number = file.globalArgs.findIndex((arg) => arg.source === source) + 1;
-    prologue.say(`Step ${number}/${plan.totalSteps} : ${source}`);
-    prologue.say('\n');
+  const { engine } = parts.run;
+  const say = (text: string): void => onMessage({ stream: text });
+  const sources = await openCaches(request, { engine, context, reporter, say, undo }, signal);
+  const prepared = { request, context, contexts, file, plan, labels, given, globals, platform, sources };
+  for (;;) {
+    try {
+      return await finish(prepared, tags, parts, onMessage, reporter, signal);
+    } catch (e) {
+      if (!cacheLost.is(firstFailure(e, parts.log))) throw e;
+      const message = messageOf(firstFailure(e, parts.log));
+      say(` ---> [Warning] ${message}: building without it\n`);
+      reporter.begin({ name: message, metadata: false, line: 0 }).end({ outcome: 'done', why: 'built without it' });
+    }
   }
-  prologue.end();
-  // A stage that waits for another one fails with it: the first failure is the one that aborted the rest.
-  const ended = await Promise.allSettled(plan.stages.map(({ stage }) => session.stage(stage.index)));
-  if (ended.some((e) => e.status === 'rejected')) throw failing.signal.reason;
-  const result = await session.stage(plan.target.index);
+}
 
+/** The steps, the image, its names, and the caches that are to be written. */
+async function finish(
+  prepared: PreparedBuild,
+  tags: readonly Reference[],
+  parts: BuildParts,
+  onMessage: (m: ProgressMessage) => void,
+  reporter: Reporter,
+  signal: AbortSignal,
+): Promise<string> {
+  await using undo = new AsyncDisposableStack();
+  const { request, file, plan } = prepared;
+  const session = await attempt(prepared, parts, onMessage, reporter, undo, signal);
+  const result = await session.stage(plan.target.index);
   const unused = unusedBuildArgs(file, request.buildArgs, session.triggerArgs);
   if (unused.length > 0) {
     onMessage({ stream: `[Warning] One or more build-args [${unused.join(' ')}] were not consumed\n` });
   }
-  const id = await keep(withInlineCache(result, request), tags, parts);
+  const id = await keepResult(withInlineCache(result, request), tags, session);
   const resultTop = topOf(result);
   if (request.extras?.keepInCache === true && resultTop !== null) await parts.leases.keep(resultTop);
   for (const { stage } of plan.stages) {
     const top = topOf(await session.stage(stage.index));
-    if (top !== null && stage !== plan.target) await parts.leases.keep(top);
+    if (top !== null && stage !== plan.target && session.remote.isHere(top)) await parts.leases.keep(top);
   }
+  await writeCaches(result, session, parts, signal);
   onMessage({ aux: { ID: id } });
   onMessage({ stream: `Successfully built ${shortId(id)}\n` });
   for (const tag of tags) onMessage({ stream: `Successfully tagged ${familiar(tag)}\n` });
@@ -232,25 +156,6 @@ function isReference(text: string): boolean {
   } catch {
     return false; // one with variables, or one that the build itself will refuse
   }
-}
-
-/** The result as `BUILDKIT_INLINE_CACHE` asks for it: it tells what its layers were made of, for `--cache-from` elsewhere. */
-function withInlineCache(result: StageState, { buildArgs }: BuildRequest): StageState {
-  if (!/^(1|true)$/i.test(buildArgs['BUILDKIT_INLINE_CACHE'] ?? '')) return result;
-  const config = { ...result.config, 'wharf.build.cache.v1': result.keys };
-  return { ...result, config, id: idOf(config) };
-}
-
-/** Gives the result to the engine, under its names. A stage that is just its base image becomes no new one. */
-async function keep(result: StageState, tags: readonly Reference[], parts: BuildParts): Promise<string> {
-  const { images } = parts.run.engine;
-  const there = result.id === undefined ? undefined : images.find(result.id);
-  if (there === undefined) {
-    const made = await images.create({ config: result.config, chain: result.chain, tags: tags.map(familiar) });
-    return made.id;
-  }
-  for (const tag of tags) await images.tag(there.id, familiarName(tag), tag.tag ?? 'latest');
-  return there.id;
 }
 
 function parseTag(text: string): Reference {
@@ -277,11 +182,6 @@ function quote(text: string): string {
     .join(`"'"`);
 }
 
-function epochOf(request: BuildRequest): number | undefined {
-  const text = request.buildArgs['SOURCE_DATE_EPOCH'];
-  return typeof text === 'string' && /^\d+$/.test(text) ? Number(text) : undefined;
-}
-
 /** @throws {WharfError} `BUILD_STEP_FAILED` at a kind of context that is not known */
 function namedContexts({ extras }: BuildRequest): NamedContexts {
   const entries = Object.entries(extras?.namedContexts ?? {}).map(([name, value]): [string, Source] => {
@@ -294,43 +194,4 @@ function namedContexts({ extras }: BuildRequest): NamedContexts {
     return [name.toLowerCase(), source];
   });
   return new Map(entries);
-}
-
-async function openTree(
-  source: Source,
-  step: Instruction,
-  lane: Lane,
-  session: Session,
-  undo: AsyncDisposableStack,
-): Promise<SourceTree> {
-  if (source.kind === 'directory') {
-    return { top: null, image: false, files: session.context.side.directory(source.name) };
-  }
-  const top = await topOfSource(source, step, lane, session);
-  const view = undo.use(await openSourceView(session.parts.engine.parts.storage, top));
-  return { top, image: true, files: new FileTree(view.root) };
-}
-
-async function topOfSource(
-  source: Exclude<Source, { kind: 'directory' }>,
-  step: Instruction,
-  lane: Lane,
-  session: Session,
-) {
-  switch (source.kind) {
-    case 'scratch':
-      return null;
-    case 'stage':
-      return topOf(await session.stage(source.index));
-    case 'image':
-      return (await session.image(source.reference, '', step, lane)).chain.at(-1) ?? null;
-  }
-}
-
-function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
-  const found = known.get(key);
-  if (found !== undefined) return found;
-  const made = make();
-  known.set(key, made);
-  return made;
 }

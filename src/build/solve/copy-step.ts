@@ -53,7 +53,7 @@ export function copyWork(
   const selected = () => (found ??= select());
 
   async function select(): Promise<Selected[]> {
-    const files = (await treeOf())?.files ?? session.context.files;
+    const files = (await (await treeOf())?.files()) ?? session.context.files;
     const all: Selected[] = [];
     for (const word of sources) {
       if (keyword === 'ADD' && isGitSource(word)) {

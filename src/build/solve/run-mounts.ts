@@ -7,10 +7,14 @@ import { stepFailed } from '../errors.ts';
 import { expandWord } from '../expand/expand.ts';
 import type { Lookup } from '../expand/expand.ts';
 import { TreeCopier } from '../files/copy-tree.ts';
+import type { FileTree } from '../files/file-tree.ts';
 import { clamp } from '../files/in-root.ts';
 import { resolveSource } from '../graph/plan.ts';
 import type { Lane } from './output.ts';
 import type { Session, SourceTree } from './session.ts';
+
+/** A source that has been opened. */
+type OpenTree = Omit<SourceTree, 'files'> & { readonly files: FileTree };
 
 /** A `RUN --mount` with its words expanded and its source found. */
 export interface FoundMount {
@@ -19,7 +23,7 @@ export interface FoundMount {
   /** Where it is on this host, if that is known already. */
   readonly path: string;
   /** Bind, cache: the files to show, or to begin with. */
-  readonly files?: { readonly tree: Pick<SourceTree, 'files' | 'image'>; readonly inside: string } | undefined;
+  readonly files?: { readonly tree: Pick<OpenTree, 'files' | 'image'>; readonly inside: string } | undefined;
   /** What of it decides the result of the command. */
   readonly key: readonly unknown[];
 }
@@ -58,7 +62,7 @@ export async function findMounts(
         mount.from === undefined
           ? undefined
           : resolveSource(session.file, at.stageIndex, mount.from, step, session.contexts);
-      const tree = start === undefined ? undefined : await session.tree(start, step, lane);
+      const tree = start === undefined ? undefined : await opened(await session.tree(start, step, lane));
       const files = tree === undefined ? undefined : { tree, inside: tree.files.resolve(clamp(expand(mount.source))) };
       found.push({ mount: { ...mount, id }, target, path: '', files, key: ['cache', target, mount.readOnly] });
     } else {
@@ -66,7 +70,7 @@ export async function findMounts(
         mount.from === undefined
           ? undefined
           : resolveSource(session.file, at.stageIndex, mount.from, step, session.contexts);
-      const tree = source === undefined ? undefined : await session.tree(source, step, lane);
+      const tree = source === undefined ? undefined : await opened(await session.tree(source, step, lane));
       const from = tree ?? { files: session.context.files, image: false, top: null };
       const written = expand(mount.source);
       const inside = from.files.resolve(clamp(written));
@@ -79,6 +83,10 @@ export async function findMounts(
     }
   }
   return found;
+}
+
+async function opened({ top, image, files }: SourceTree): Promise<OpenTree> {
+  return { top, image, files: await files() };
 }
 
 /**

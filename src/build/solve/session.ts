@@ -2,6 +2,8 @@ import type { ChainId } from '../../core/digest.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Platform } from '../../core/platform.ts';
 import type { Image } from '../../engine/index.ts';
+import type { StepOutcome } from '../remote-cache/export.ts';
+import type { RemoteLayers } from './remote-layers.ts';
 import type { BuildContext } from '../context/open-context.ts';
 import type { BuildCache } from '../cache/cache.ts';
 import type { StepMemory } from '../cache/ingredients.ts';
@@ -18,9 +20,10 @@ import type { Reporter } from './reporter.ts';
 import type { RunParts } from './run-container.ts';
 import type { StageState } from './state.ts';
 
-/** Files of a finished stage or an image, mounted for reading. */
+/** Files of a finished stage or an image. */
 export interface SourceTree {
-  readonly files: FileTree;
+  /** Mounts them for reading, the first time. */
+  files(): Promise<FileTree>;
   /** Decides the content, so that it need not be read. */
   readonly top: ChainId | null;
   /** Its owners are those of an image, to be kept. */
@@ -63,8 +66,12 @@ export interface Session {
   tree(source: Source, step: Instruction, lane: Lane): Promise<SourceTree>;
   /** Keeps what a stage stands on until the build ends. */
   hold(): StackHold;
-  /** Images of `--cache-from` that could be found. */
-  cacheImages(lane: Lane): Promise<readonly Image[]>;
+  /** Images of `--cache-from` that are here. */
+  readonly cacheImages: readonly Image[];
+  /** What other caches have. */
+  readonly remote: RemoteLayers;
+  /** What each step came to, for caches that are to be written. */
+  readonly outcomes: StepOutcome[];
   /** Keeps layers in the cache, beyond the build. */
   keepLayers(top: ChainId | null): Promise<void>;
   /** An empty directory that lasts as long as the build. */

@@ -2,13 +2,15 @@ import { messageOf } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
 import { parseTrigger } from '../dockerfile/parse.ts';
 import type { Instruction, Stage } from '../dockerfile/instructions.ts';
-import { CommandFailed, ContextChanged, located } from '../errors.ts';
+import { cacheLost, CommandFailed, ContextChanged, located } from '../errors.ts';
+import type { DiffId } from '../../core/digest.ts';
 import type { LayerResult, StepResult } from '../cache/cache.ts';
+import type { StepOutcome } from '../remote-cache/export.ts';
 import { cacheKey } from '../cache/cache.ts';
 import type { BuildPlan, PlannedStage } from '../graph/plan.ts';
 import { StageArgs } from '../graph/variables.ts';
 import { effectOf } from './effect-of.ts';
-import { layerFromImage } from './cache-from.ts';
+import { layerFromHistory } from './cache-from.ts';
 import { excerpt } from './excerpt.ts';
 import type { Lane } from './output.ts';
 import type { StepReport } from './reporter.ts';
@@ -53,9 +55,9 @@ export async function runStage(
   let state = await at(stage.from, session, lane, begun, () => begin(planned, session, fromLane));
   begun.end({ outcome: pulled ? 'done' : 'cached', why: pulled ? 'its image was fetched' : whyOfBase(planned) });
   lane.say(` ---> ${state.id === undefined ? '' : shortId(state.id)}\n`);
-  await hold.move(topOf(state));
+  await hold.move(heldTop(state, session));
   state = await fireTriggers(state, planned, session, lane);
-  await hold.move(topOf(state));
+  await hold.move(heldTop(state, session));
   try {
     for (const [i, step] of [...stage.steps, ...extra].entries()) {
       announce(step);
@@ -64,15 +66,20 @@ export async function runStage(
       const slot = [...projectOf(session), stage.name ?? stage.index, i];
       const own = session.reporter.laneOf(lane, report);
       state = await at(step, session, lane, report, () => runStep(step, state, stage, slot, session, own, report));
-      await hold.move(topOf(state));
+      await hold.move(heldTop(state, session));
       lane.say(` ---> ${shortId(state.id ?? '')}\n`);
     }
   } catch (e) {
     // What was done so far is to be found by the next try, though no image has it.
-    await session.keepLayers(topOf(state));
+    await session.keepLayers(heldTop(state, session));
     throw e;
   }
   return state;
+}
+
+/** The top of what is here: what only another cache has cannot go. */
+function heldTop({ chain }: StageState, { remote }: Session) {
+  return chain.findLast((chainId) => remote.isHere(chainId)) ?? null;
 }
 
 /** What tells one project's Dockerfile from another's: nothing else of it is known here. */
@@ -215,15 +222,15 @@ async function tryStep(
     why = SAME;
     if (result === undefined) {
       let { layer } = found;
-      if (layer === undefined && !fresh && session.request.cacheFrom.length > 0) {
-        const wanted = { createdBy: work.createdBy(), layerKeys: found.layerKeys, style };
-        layer = layerFromImage(await session.cacheImages(lane), state, wanted);
+      if (layer === undefined && !fresh) {
+        layer = layerFromElsewhere(found.layerKeys, work.createdBy(), state, session);
         if (layer !== undefined) for (const key of found.layerKeys) cache.putLayer(key, layer);
       }
       why = 'only the description of what it stands on changed, which makes no difference to its files';
       if (layer === undefined) {
         cached = false;
         why = session.whyFresh(stage) ?? explained(memory.explain(slot, ingredients()), state, session);
+        await session.remote.present(state.chain);
         const made = await work.run();
         layerBytes = sizeOf(made.layer, session);
         layer = reduced(made);
@@ -241,12 +248,33 @@ async function tryStep(
       }
     }
     if (result.chain.length > state.chain.length) keys = [...keys, found.layerKeys];
+    session.outcomes.push(outcomeOf(found.layerKeys, state, result));
     memory.remember(slot, found.stepKeys.at(-1) ?? '', ingredients);
   }
   if (cached) lane.say(' ---> Using cache\n');
   else if (effect.work !== undefined) session.made.add(topOf({ ...state, chain: result.chain }) ?? '');
   report.end({ outcome: cached ? 'cached' : 'done', why, layerBytes });
   return { id: idOf(result.config), ...result, keys, args: effect.args, cmdSet: effect.cmdSet };
+}
+
+/** What a cache elsewhere has of it, or an image of a classic build. */
+function layerFromElsewhere(
+  keys: readonly string[],
+  createdBy: string,
+  state: StageState,
+  { remote, cacheImages, style }: Session,
+): LayerResult | undefined {
+  const layer = remote.find(keys, topOf(state));
+  if (layer !== undefined) return { layer, createdBy };
+  return style === 'classic' ? layerFromHistory(cacheImages, state, createdBy) : undefined;
+}
+
+function outcomeOf(keys: readonly string[], state: StageState, { chain, config }: StepResult): StepOutcome {
+  const chainId = chain.length > state.chain.length ? chain.at(-1) : undefined;
+  const diffIds = config.rootfs.diff_ids as readonly DiffId[];
+  const diffId = diffIds.at(-1);
+  const layer = chainId === undefined || diffId === undefined ? null : { chainId, diffId };
+  return { keys, layer, parent: layer === null ? undefined : diffIds.at(-2) };
 }
 
 const SAME = 'neither it nor what it stands on changed';
@@ -305,7 +333,7 @@ async function at(
     return await work();
   } catch (thrown) {
     const e = firstFailure(thrown, session.log);
-    const outcome = session.signal.aborted ? 'canceled' : 'failed';
+    const outcome = session.signal.aborted || cacheLost.is(e) ? 'canceled' : 'failed';
     if (outcome === 'failed') {
       const lines = excerpt(session.file, step.line);
       lane.say(`${session.file.file}:${step.line} | >>> ${session.file.lines[step.line - 1]?.trim() ?? ''}\n`);

@@ -17,6 +17,8 @@ export interface Shown {
   readonly imageId: string;
   readonly warnings: readonly BuildWarning[];
   readonly failedImage: string | undefined;
+  /** Caches that wait to be fetched: their names, by their place among those that were asked for. */
+  readonly caches: ReadonlyMap<number, string>;
   /** What a description was asked for gave. */
   readonly outline: BuildOutline | undefined;
   readonly targets: BuildTargets | undefined;
@@ -53,6 +55,7 @@ export async function showBuild(
   const warnings: BuildWarning[] = [];
   const display = displayOf(mode, context);
   let imageId = '';
+  const caches = new Map<number, string>();
   let excerpt = '';
   let failedImage: string | undefined;
   let outline: BuildOutline | undefined;
@@ -62,7 +65,9 @@ export async function showBuild(
     seen.take(event);
     if (event.kind === 'warning') warnings.push(event);
     else if (event.kind === 'failure') ({ excerpt, image: failedImage } = event);
-    else if (event.kind === 'outline') ({ outline } = event);
+    else if (event.kind === 'cache-export') {
+      if (event.waiting !== '') caches.set(event.index, event.waiting);
+    } else if (event.kind === 'outline') ({ outline } = event);
     else if (event.kind === 'targets') ({ targets } = event);
     display?.event(event);
   };
@@ -98,7 +103,7 @@ export async function showBuild(
     for (const w of warnings) stderr.write(` - ${w.rule}: ${w.message} (line ${w.line}:${w.column})\n`);
   }
   if (explain) await context.print(explanation(seen));
-  return { imageId, warnings, failedImage, outline, targets };
+  return { imageId, warnings, failedImage, caches, outline, targets };
 }
 
 function displayOf(mode: ProgressMode, { stderr, env }: CommandContext): Display | undefined {
@@ -144,7 +149,8 @@ function exportEvents(image: string, tags: readonly string[]): BuildEvent[] {
 
 /** The last output of the step that failed, and the lines of the Dockerfile around it. */
 function failureLines(seen: ShownSteps, excerpt: string): string[] {
-  const failed = [...seen.steps.values()].find((step) => step.done?.outcome === 'failed');
+  // One that only lost a cache is not why a build failed.
+  const failed = [...seen.steps.values()].findLast((step) => step.done?.outcome === 'failed');
   const rule = '-'.repeat(6);
   const output =
     failed === undefined || failed.lines.length === 0

@@ -15,12 +15,17 @@ import { csvFields } from '../spec/csv.ts';
  * @throws {ExitError} at values that cannot be read
  */
 export async function sideOf(
-  given: { readonly secrets: readonly string[]; readonly contexts: readonly string[] },
+  given: {
+    readonly secrets: readonly string[];
+    readonly contexts: readonly string[];
+    /** Other directories, by name. */
+    readonly directories: Readonly<Record<string, string>>;
+  },
   surroundings: { readonly env: Readonly<Record<string, string | undefined>>; readonly cwd: string },
 ): Promise<{ readonly side: ContextSide | undefined; readonly extras: Readonly<Record<string, unknown>> }> {
   const secrets = await Promise.all(given.secrets.map((text) => readSecret(text, surroundings)));
   const namedContexts: Record<string, string> = {};
-  const directories: Record<string, string> = {};
+  const directories: Record<string, string> = { ...given.directories };
   for (const text of given.contexts) {
     const [, name, value] = /^([^=]+)=(.+)$/.exec(text) ?? [];
     if (name === undefined || value === undefined) {

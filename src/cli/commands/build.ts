@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { BuildQuery } from '../../client/index.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../core/reference.ts';
+import { type Caches, fetchCaches, readCaches } from '../build/caches.ts';
 import { prepareContext } from '../build/context.ts';
 import { answerOf, parseCall } from '../build/describe.ts';
 import { parseOutput, staysInEngine, writeOutput, type Output } from '../build/outputs.ts';
@@ -15,7 +16,6 @@ import { flag, type Values } from '../flags.ts';
 import { allAuths } from '../registry-auth.ts';
 import { extraHost } from '../spec/checks.ts';
 import { parseUlimit } from '../../core/ulimits.ts';
-import { csvFields } from '../spec/csv.ts';
 import { swapBytes, ulimits } from '../spec/limits.ts';
 import { pairs } from '../spec/pairs.ts';
 
@@ -23,8 +23,8 @@ const options = {
   addHost: flag.list('--add-host', 'Add a custom host-to-IP mapping (format: "host:ip")'),
   buildArg: flag.list('--build-arg', 'Set build-time variables'),
   buildContext: flag.list('--build-context', 'Additional build contexts (e.g., name=path)'),
-  cacheFrom: flag.list('--cache-from', 'Images to consider as cache sources'),
-  cacheTo: flag.list('--cache-to', 'Cache export destinations', { hidden: true }),
+  cacheFrom: flag.list('--cache-from', 'External cache sources (e.g., "user/app:cache", "type=local,src=path")'),
+  cacheTo: flag.list('--cache-to', 'Cache export destinations (e.g., "type=local,dest=path")'),
   call: flag.string('--call', 'Set method for evaluating build ("check", "outline", "targets")'),
   cgroupParent: flag.string('--cgroup-parent', 'Parent cgroup of the "RUN" instructions'),
   check: flag.bool('--check', 'Shorthand for "--call=check"'),
@@ -84,11 +84,17 @@ export const build = command({
     const mode = progressMode(given.progress, given.quiet, context);
     await using undo = new AsyncDisposableStack();
     const source = await prepareContext(args[0] ?? '', given.file, context, undo);
-    const { side, extras } = await sideOf({ secrets: given.secret, contexts: given.buildContext }, context);
+    const caches = await readCaches({ from: given.cacheFrom, to: given.cacheTo }, context);
+    for (const warning of caches.warnings) context.stderr.write(`WARNING: ${warning}\n`);
+    const { directories } = caches;
+    const { side, extras } = await sideOf(
+      { secrets: given.secret, contexts: given.buildContext, directories },
+      context,
+    );
     const fetched = outputs.filter((o) => !staysInEngine(o));
     const temporary = fetched.length > 0 && fetched.length === outputs.length && given.tag.length === 0;
     const query: BuildQuery = {
-      ...queryOf(given, context),
+      ...queryOf(given, caches, context),
       tags,
       dockerfile: source.dockerfile,
       registryConfig: await allAuths(context.env),
@@ -99,6 +105,8 @@ export const build = command({
         project: `${hostname()}:${resolve(context.cwd, args[0] ?? '')}`,
         checkOnly: !builds,
         describe: call.method,
+        cacheFrom: caches.from,
+        cacheTo: caches.to,
         keepInCache: temporary,
         keepFailed: given.debugShell,
         noCacheStages: given.noCacheFilter.flatMap((names) => names.split(',')).map((name) => name.toLowerCase()),
@@ -117,6 +125,7 @@ export const build = command({
       await context.print(answer.text);
       return answer.code;
     }
+    await fetchCaches(caches, shown.caches, context);
     await handOver(fetched, shown.imageId, tags, temporary, context);
     if (mode === 'quiet') await context.print(`${shown.imageId}\n`);
     const { iidfile, metadataFile } = given;
@@ -160,8 +169,6 @@ function refuse(given: Values<typeof options>): void {
     );
   }
   if (given.push) throw no('--push is not done by the build: use -t NAME, then "wharf push NAME"');
-  const cacheTo = given.cacheTo.find((text) => !/^(type=)?inline$/.test(text));
-  if (cacheTo !== undefined) throw no(`--cache-to ${cacheTo} is not supported: this engine keeps its cache itself`);
 }
 
 /** `default`, `id`, `id=/path/of/socket`. The engine opens the socket itself, so both have to be on one machine. */
@@ -187,7 +194,7 @@ function fullName(tag: string): string {
   return `${full.startsWith(ref.registry) ? full : `${ref.registry}/${full}`}:${ref.tag ?? 'latest'}`;
 }
 
-function queryOf(given: Values<typeof options>, { env, config, client }: CommandContext): BuildQuery {
+function queryOf(given: Values<typeof options>, caches: Caches, { env, config, client }: CommandContext): BuildQuery {
   const buildArgs: Record<string, string | null> = Object.fromEntries(
     given.buildArg.map((arg) => {
       const equals = arg.indexOf('=');
@@ -198,8 +205,7 @@ function queryOf(given: Values<typeof options>, { env, config, client }: Command
     const equals = proxy.indexOf('=');
     buildArgs[proxy.slice(0, equals)] = proxy.slice(equals + 1);
   }
-  // What refuse() lets through is `inline`.
-  if (given.cacheTo.length > 0) buildArgs['BUILDKIT_INLINE_CACHE'] ??= '1';
+  if (caches.inline) buildArgs['BUILDKIT_INLINE_CACHE'] ??= '1';
   const epoch = env['SOURCE_DATE_EPOCH'];
   if (epoch && buildArgs['SOURCE_DATE_EPOCH'] === undefined) buildArgs['SOURCE_DATE_EPOCH'] = epoch;
   return {
@@ -211,7 +217,7 @@ function queryOf(given: Values<typeof options>, { env, config, client }: Command
     pull: given.pull,
     networkMode: given.network,
     extraHosts: given.addHost.map(extraHost),
-    cacheFrom: given.cacheFrom.map(cacheSource),
+    cacheFrom: caches.images,
     shmSizeBytes: given.shmSize,
     ulimits: ulimits(given.ulimit),
     limits: {
@@ -227,14 +233,4 @@ function queryOf(given: Values<typeof options>, { env, config, client }: Command
     platform: given.platform ?? (env['DOCKER_DEFAULT_PLATFORM'] || undefined),
     removeIntermediate: given.rm,
   };
-}
-
-/** An image, as it is or as `type=registry,ref=IMAGE`. */
-function cacheSource(text: string): string {
-  if (!text.includes('=')) return text;
-  const keys = new Map(csvFields(text).map((field) => field.split(/=(.*)/s) as [string, string]));
-  if (keys.get('type') !== 'registry') {
-    throw new ExitError(`--cache-from ${text} is not supported: an image, or type=registry,ref=IMAGE, is`, 1);
-  }
-  return keys.get('ref') ?? '';
 }

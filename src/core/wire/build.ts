@@ -36,6 +36,13 @@ export type BuildEvent =
       readonly error?: string | undefined;
     }
   | ({ readonly kind: 'warning' } & BuildWarning)
+  /** A cache was written. `waiting`: the name to fetch it by; `index` of those that were asked for. */
+  | {
+      readonly kind: 'cache-export';
+      readonly index: number;
+      readonly waiting: string;
+      readonly manifest: { readonly mediaType: string; readonly digest: string; readonly size: number };
+    }
   /** The answer to `describe`. */
   | { readonly kind: 'outline'; readonly outline: BuildOutline }
   | { readonly kind: 'targets'; readonly targets: BuildTargets }

@@ -3,6 +3,7 @@ import type { ChainId, Digest } from '../../core/digest.ts';
 import type { Logger } from '../../core/log.ts';
 import { familiar, parseReference, type Reference } from '../../core/reference.ts';
 import type { ImageDeleteItem } from '../../core/wire/resources.ts';
+import { connectRegistry } from '../../registry/index.ts';
 import type { Storage } from '../../storage/index.ts';
 import type { Containers, Events, Image, Images } from '../contract.ts';
 import { Arrivals } from './arrivals.ts';
@@ -191,6 +192,10 @@ class ImageService implements Images {
   }
   inspectRemote(...[name, auth, signal]: Parameters<Images['inspectRemote']>) {
     return inspectRemote(this.#deps, name, auth, signal);
+  }
+  connect(...[{ registry, repository }, { auth, push }, signal]: Parameters<Images['connect']>) {
+    const actions = push ? 'pull,push' : 'pull';
+    return connectRegistry(registry, repository, { ...this.#registries(), auth, actions, signal });
   }
   pushIndex(...[request, signal]: Parameters<Images['pushIndex']>) {
     return pushIndex(this.#deps, request, signal);
