@@ -1,5 +1,6 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { ChainId, Digest } from '../core/digest.ts';
+import type { IdMaps } from '../core/id-map.ts';
 import type { Logger } from '../core/log.ts';
 import type { ImageConfig, ImageRunConfig } from '../core/oci.ts';
 import type * as wire from '../core/wire/container.ts';
@@ -26,6 +27,8 @@ export interface EngineOptions {
   /** Subnet of the default bridge in CIDR with the gateway's address, e.g. `172.17.0.1/16`; `undefined`: that, or a free one. */
   readonly defaultBridge: string | undefined;
   readonly labels: readonly string[];
+  /** How users of containers are mapped to the host's; the storage must know the same. `undefined`: they are the host's. */
+  readonly idMaps?: IdMaps | undefined;
   /** What containers get that say nothing else. */
   readonly defaults?: Partial<ContainerDefaults> | undefined;
   /** How long all containers together may take to stop at the end; negative: for ever. 15 unless given. */

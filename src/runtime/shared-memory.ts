@@ -4,10 +4,15 @@ import { mount, MOUNT_FLAGS, mountinfo, umountAll } from '../linux/index.ts';
 
 /**
  * A /dev/shm that several containers may share: a tmpfs of the host's, which each of them binds. One that is there already is
- * kept. @param sizeBytes how much it holds at most. @returns where it is
+ * kept. @param sizeBytes how much it holds at most. @param owner containers' root on the host. @returns where it is
  * @throws {SystemCallError}
  */
-export function mountSharedMemory(execRoot: string, containerId: string, sizeBytes: number): string {
+export function mountSharedMemory(
+  execRoot: string,
+  containerId: string,
+  sizeBytes: number,
+  owner: { readonly uid: number; readonly gid: number } = { uid: 0, gid: 0 },
+): string {
   const path = pathOf(execRoot, containerId);
   mkdirSync(path, { recursive: true, mode: 0o700 });
   if (isMounted(path)) return path;
@@ -17,7 +22,7 @@ export function mountSharedMemory(execRoot: string, containerId: string, sizeByt
     target: path,
     type: 'tmpfs',
     flags: (nosuid ?? 0) | (nodev ?? 0) | (noexec ?? 0),
-    data: `mode=1777,size=${sizeBytes}`,
+    data: `mode=1777,size=${sizeBytes}${owner.uid === 0 ? '' : `,uid=${owner.uid},gid=${owner.gid}`}`,
   });
   return path;
 }

@@ -89,7 +89,7 @@ export class DirectoryVolumeStore implements VolumeStore {
     if (!options.mapped) return bindPart(this.#layout.parts, this.dataPath(name), path);
     if (this.#mapped === undefined) throw new Error('no IDs are mapped');
     try {
-      return this.#mapped.hold(this.dataPath(name), path);
+      return this.#mapped.hold(this.dataPath(name), path || '.');
     } catch (cause) {
       if (errnoOf(cause) !== 'EINVAL') throw cause;
       throw volumeNotMapped({ name, reason: messageOf(cause) }, { cause });

@@ -83,7 +83,7 @@ const FOR_DOCKER_ONLY = new Set(
   host-gateway-ip host-gateway-ips http-proxy https-proxy icc ip ip-forward ip-forward-no-drop ip-masq ip6tables iptables
   ipv6 max-concurrent-downloads max-concurrent-uploads max-download-attempts metrics-addr mtu no-proxy node-generic-resources
   oom-score-adjust proxies raw-logs rootless seccomp-profile selinux-enabled storage-driver storage-opts swarm-default-advertise-addr
-  userland-proxy userland-proxy-path userns-remap validate bip6 allow-direct-routing`
+  userland-proxy userland-proxy-path validate bip6 allow-direct-routing`
     .trim()
     .split(/\s+/),
 );

@@ -66,6 +66,14 @@ export const CONTAINER_SOURCES: readonly SettingSource[] = [
     convert: oneOf('default-cgroupns-mode', ['private', 'host']),
   },
   {
+    setting: 'usernsRemap',
+    flag: 'userns-remap',
+    key: 'userns-remap',
+    kind: 'text',
+    argument: 'default|user[:group]',
+    help: 'users of containers are others on the host: the subordinate IDs of this user and group',
+  },
+  {
     setting: 'noNewPrivileges',
     flag: 'no-new-privileges',
     key: 'no-new-privileges',

@@ -13,6 +13,7 @@ import { takeExecRoot } from './exec-root.ts';
 import { instanceOf } from './instance.ts';
 import { monitorCommand } from './monitor-command.ts';
 import type { Settings } from './settings.ts';
+import { usernsRemap } from './userns-remap.ts';
 
 /** How long requests may go on once all containers have ended. */
 const LAST_WORDS_MS = 250;
@@ -37,11 +38,15 @@ export async function startDaemon(settings: Settings, program: string, log: Logg
   if (settings.ignoredKeys.length > 0)
     log.warn('the configuration file has keys for dockerd that mean nothing here', { keys: settings.ignoredKeys });
   const { dataRoot, execRoot } = settings;
+  const idMaps = settings.usernsRemap === undefined ? undefined : usernsRemap(settings.usernsRemap);
+  if (settings.usernsRemap !== undefined && idMaps === undefined) {
+    log.warn('userns-remap: root cannot be mapped to itself; users are not mapped');
+  }
   await using opened = new AsyncDisposableStack();
   opened.use(takeExecRoot(execRoot));
   const instance = instanceOf(dataRoot);
   const part = (name: string) => log.child({ part: name });
-  const storage = opened.use(await openStorage({ dataRoot, log: part('storage') }));
+  const storage = opened.use(await openStorage({ dataRoot, idMaps, log: part('storage') }));
   const runtime = opened.use(
     await openRuntime({
       execRoot,
@@ -71,6 +76,7 @@ export async function startDaemon(settings: Settings, program: string, log: Logg
       execRoot,
       instance,
       storage,
+      idMaps,
       runtime,
       networks,
       insecureRegistries: settings.insecureRegistries,

@@ -24,6 +24,8 @@ export interface Settings {
   readonly ipcMode: 'private' | 'shareable';
   readonly cgroupns: 'private' | 'host' | undefined;
   readonly noNewPrivileges: boolean;
+  /** Whose subordinate IDs containers get: `default`, `USER`, `UID`, `USER:GROUP`; `undefined`: none. */
+  readonly usernsRemap: string | undefined;
   readonly dns: readonly string[];
   readonly dnsOptions: readonly string[];
   readonly dnsSearch: readonly string[];
@@ -81,6 +83,7 @@ export const DEFAULTS: Settings = {
   ipcMode: 'private',
   cgroupns: undefined,
   noNewPrivileges: false,
+  usernsRemap: undefined,
   dns: [],
   dnsOptions: [],
   dnsSearch: [],

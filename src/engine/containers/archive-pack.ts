@@ -2,8 +2,10 @@ import { closeSync, constants, fstatSync, openSync, readdirSync, readlinkSync, r
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { errnoOf } from '../../core/errors.ts';
+import { toContainer } from '../../core/id-map.ts';
 import {
   byteString,
+  capabilityForAll,
   type EntryType,
   lgetXattr,
   majorOf,
@@ -42,7 +44,7 @@ function* packPlace(root: Root, at: Place, name: string, links: Map<string, stri
   const { stats } = at;
   if (stats.isDirectory()) {
     const prefix = name === '' ? '' : `${name.replace(/\/$/, '')}/`;
-    if (prefix !== '') yield header(at, prefix, 'directory');
+    if (prefix !== '') yield header(root, at, prefix, 'directory');
     for (const child of readdirSync(`${at.path}/.`).sort()) {
       let next: Place;
       try {
@@ -59,35 +61,35 @@ function* packPlace(root: Root, at: Place, name: string, links: Map<string, stri
   if (stats.isSymbolicLink()) {
     using parent = walk(root, posix.dirname(at.inside), { follow: true });
     const linkname = byteString(readlinkSync(`${parent.path}/${posix.basename(at.inside)}`));
-    yield header(at, name, 'symlink', { linkname });
+    yield header(root, at, name, 'symlink', { linkname });
     return;
   }
   if (stats.isFile()) {
     const inode = `${stats.dev}:${stats.ino}`;
     const before = stats.nlink > 1 ? links.get(inode) : undefined;
     if (before !== undefined) {
-      yield header(at, name, 'link', { linkname: byteString(before) });
+      yield header(root, at, name, 'link', { linkname: byteString(before) });
       return;
     }
     links.set(inode, name);
     const capability = capabilityOf(root, at);
-    yield* packFile(at, name, capability === undefined ? [] : [[CAPABILITY, capability]]);
+    yield* packFile(root, at, name, capability === undefined ? [] : [[CAPABILITY, capability]]);
     return;
   }
-  if (stats.isFIFO()) yield header(at, name, 'fifo');
+  if (stats.isFIFO()) yield header(root, at, name, 'fifo');
   else if (stats.isCharacterDevice() || stats.isBlockDevice()) {
     const numbers = { major: majorOf(stats.rdev), minor: minorOf(stats.rdev) };
-    yield header(at, name, stats.isBlockDevice() ? 'block' : 'char', numbers);
+    yield header(root, at, name, stats.isBlockDevice() ? 'block' : 'char', numbers);
   }
   // Sockets cannot be archived.
 }
 
 /** A file that grows meanwhile is cut where it ended when it was opened; one that shrinks is filled up with zeros. */
-function* packFile(at: Place, name: string, xattrs: TarEntry['xattrs']): Generator<Buffer, void> {
+function* packFile(root: Root, at: Place, name: string, xattrs: TarEntry['xattrs']): Generator<Buffer, void> {
   const fd = openSync(at.path, constants.O_RDONLY);
   try {
     const { size } = fstatSync(fd);
-    yield header(at, name, 'file', { size, xattrs });
+    yield header(root, at, name, 'file', { size, xattrs });
     for (let left = size; left > 0; ) {
       const chunk = Buffer.alloc(Math.min(left, CHUNK_BYTES));
       const read = readSync(fd, chunk);
@@ -100,13 +102,13 @@ function* packFile(at: Place, name: string, xattrs: TarEntry['xattrs']): Generat
   }
 }
 
-function header({ stats }: Place, name: string, type: EntryType, more: Partial<TarEntry> = {}): Buffer {
+function header({ ids }: Root, { stats }: Place, name: string, type: EntryType, more: Partial<TarEntry> = {}): Buffer {
   return tarHeader({
     name: byteString(name),
     type,
     mode: stats.mode & 0o7777,
-    uid: stats.uid,
-    gid: stats.gid,
+    uid: ids === undefined ? stats.uid : toContainer(ids.uids, stats.uid),
+    gid: ids === undefined ? stats.gid : toContainer(ids.gids, stats.gid),
     size: 0,
     // Whole seconds, as Docker: half of the readers of tars know no others.
     mtimeNanos: BigInt(Math.floor(stats.mtimeMs / 1000)) * 1_000_000_000n,
@@ -123,7 +125,7 @@ function capabilityOf(root: Root, at: Place): Buffer | undefined {
   if (at.inside === '/') return undefined;
   try {
     using parent = walk(root, posix.dirname(at.inside), { follow: true });
-    return lgetXattr(`${parent.path}/${posix.basename(at.inside)}`, CAPABILITY);
+    return capabilityForAll(lgetXattr(`${parent.path}/${posix.basename(at.inside)}`, CAPABILITY));
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;

@@ -19,7 +19,9 @@ import {
 import { posix } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import { errnoOf, invalidParameter, messageOf, WharfError } from '../../core/errors.ts';
+import { type IdRange, rootOf, toHost } from '../../core/id-map.ts';
 import {
+  asOwner,
   decompress,
   displayName,
   lsetXattr,
@@ -86,6 +88,30 @@ class RootedSink implements TarSink, Disposable {
   }
 
   entry(entry: TarEntry): void {
+    this.#asRoot(() => this.#entry(entry));
+  }
+
+  /** With mapped users, as the container's root: the file systems of containers take files from nobody that they do not know. */
+  #asRoot(work: () => void): void {
+    const { ids } = this.#root;
+    if (ids === undefined) work();
+    else asOwner(rootOf(ids), work);
+  }
+
+  /** Who a member belongs to, as seen here. @throws {WharfError} `REQUEST_FAILED` if the container has no such user */
+  #ownerOf(entry: TarEntry): { readonly uid: number; readonly gid: number } {
+    const { uid, gid } = this.#options.owner ?? entry;
+    const { ids } = this.#root;
+    if (ids === undefined) return { uid, gid };
+    const mapped = (ranges: readonly IdRange[], id: number): number => {
+      const found = toHost(ranges, id);
+      if (found === undefined) throw requestFailed({ message: `Container ID ${id} cannot be mapped to a host ID` });
+      return found;
+    };
+    return { uid: mapped(ids.uids, uid), gid: mapped(ids.gids, gid) };
+  }
+
+  #entry(entry: TarEntry): void {
     const name = displayName(entry.name);
     if (name.includes('\0'))
       throw invalidParameter({ message: `invalid name in the archive: ${JSON.stringify(name)}` });
@@ -119,7 +145,7 @@ class RootedSink implements TarSink, Disposable {
   end(): void {
     const file = this.#file;
     if (file === undefined) return;
-    const { uid, gid } = this.#options.owner ?? file.entry;
+    const { uid, gid } = this.#ownerOf(file.entry);
     fchownSync(file.fd, uid, gid);
     fchmodSync(file.fd, file.entry.mode); // after the owner: chown clears setuid
     setAttributes(file.path, file.entry);
@@ -155,7 +181,7 @@ class RootedSink implements TarSink, Disposable {
   }
 
   #make(entry: TarEntry, path: string, stays: boolean): void {
-    const { uid, gid } = this.#options.owner ?? entry;
+    const { uid, gid } = this.#ownerOf(entry);
     switch (entry.type) {
       case 'directory': {
         if (!stays) mkdirSync(path, { mode: 0o755 });

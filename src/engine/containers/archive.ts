@@ -14,6 +14,7 @@ import type { Place, Root } from './rooted.ts';
 import { walk } from './rooted.ts';
 import { isLive } from './state.ts';
 import { formatNanos } from './time.ts';
+import { mapsOf } from './user-namespace.ts';
 
 /** `HEAD archive`: what the header X-Docker-Container-Path-Stat holds. A link at the end is described, not followed. */
 export async function archiveStat(
@@ -80,7 +81,8 @@ export async function exportRoot(ctx: Context, record: ContainerRecord): Promise
   const { snapshots } = ctx.options.storage;
   const release = await mounted(ctx, record);
   const path = snapshots.mountpoint(record.id) ?? '';
-  const root: Root = { path, mounts: new Map() };
+  const now = ctx.store.find(record.id) ?? record;
+  const root: Root = { path, ids: isLive(now.state) ? mapsOf(ctx, now) : undefined, mounts: new Map() };
   const top = walk(root, '/', { follow: true });
   publish(ctx, record, 'export');
   return packTree(root, top, '', async () => {
@@ -100,7 +102,8 @@ interface Lease {
  */
 async function leaseTree(ctx: Context, record: ContainerRecord): Promise<Lease> {
   if (isLive(record.state)) {
-    return { root: { path: `/proc/${record.state.pid}/root`, mounts: new Map() }, release: async () => undefined };
+    const ids = mapsOf(ctx, record);
+    return { root: { path: `/proc/${record.state.pid}/root`, ids, mounts: new Map() }, release: async () => undefined };
   }
   await using undo = new AsyncDisposableStack();
   undo.defer(await mounted(ctx, record));
@@ -137,7 +140,10 @@ async function inTree<T>(ctx: Context, record: ContainerRecord, work: (root: Roo
 /** Mounts the root of a container that does not run; the result unmounts it, unless it runs by then. */
 async function mounted(ctx: Context, record: ContainerRecord): Promise<() => Promise<void>> {
   const { snapshots } = ctx.options.storage;
-  await ctx.lock.run(record.id, async () => void (await snapshots.mount(record.id)));
+  await ctx.lock.run(record.id, async () => {
+    // That of a running one is there, perhaps with mapped users.
+    if (snapshots.mountpoint(record.id) === undefined) await snapshots.mount(record.id);
+  });
   return () =>
     ctx.lock.run(record.id, async () => {
       const now = ctx.store.find(record.id);

@@ -24,6 +24,7 @@ import { exposedPorts, portRequests } from './ports.ts';
 import type { ContainerRecord } from './record.ts';
 import { resolveInRoot } from './rootfs-path.ts';
 import { findInit } from './spec-input.ts';
+import { checkMappedUsers } from './user-namespace.ts';
 import { prepareWorkingDirectory } from './working-directory.ts';
 import { nowRfc3339 } from './time.ts';
 import { checkConfig, checkEnvironment, checkHostConfig } from './validate.ts';
@@ -65,6 +66,7 @@ export async function create(
     readLimitFacts(ctx.options.runtime.info()),
   );
   checkHostConfig(host, request.config);
+  checkMappedUsers(ctx, host);
   checkRuntime(ctx, host);
   for (const mode of [host.PidMode, host.IpcMode]) {
     if (mode?.startsWith('container:')) sourceOf(ctx, mode.slice('container:'.length));

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readlinkSync, type Stats } from 'node:fs';
 import { posix } from 'node:path';
 import { errnoOf } from '../../core/errors.ts';
+import type { IdMaps } from '../../core/id-map.ts';
 
 /** open(2)'s O_PATH, which Node has no name for: a handle on a place, not on its content. */
 const O_PATH = 0o10000000;
@@ -10,6 +11,8 @@ const HANDLE = O_PATH | constants.O_NOFOLLOW;
 /** A container's file tree as seen from the host: its root, and what is mounted in it from elsewhere (by target). */
 export interface Root {
   readonly path: string;
+  /** How the users of the container are mapped to those that its files are seen with here; not given: they are the same. */
+  readonly ids?: IdMaps | undefined;
   readonly mounts: ReadonlyMap<string, string>;
 }
 

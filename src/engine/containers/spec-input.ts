@@ -23,6 +23,7 @@ export interface SpecParts {
   readonly network: NamespaceInput;
   readonly ipc: SpecInput['ipc'];
   readonly pid: NamespaceInput;
+  readonly userNamespace: SpecInput['userNamespace'];
   readonly cgroupsPath: string;
 }
 
@@ -62,6 +63,7 @@ export function specInput(record: ContainerRecord, parts: SpecParts, defaults: C
     network: parts.network,
     ipc: parts.ipc,
     pid: parts.pid,
+    userNamespace: parts.userNamespace,
     uts: host.UTSMode === 'host' ? 'host' : 'own',
     cgroupns: host.CgroupnsMode === 'private' || host.CgroupnsMode === 'host' ? host.CgroupnsMode : undefined,
     privileged: host.Privileged ?? false,

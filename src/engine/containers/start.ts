@@ -2,9 +2,11 @@ import { writeFileSync } from 'node:fs';
 import { hostname as machineName } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, WharfError } from '../../core/errors.ts';
+import { type IdMaps, rootOf } from '../../core/id-map.ts';
 import { shortId } from '../../core/ids.ts';
 import type { HostConfig } from '../../core/wire/container.ts';
-import type { MountInput, NamespaceInput, OciSpec, SpecInput } from '../../runtime/index.ts';
+import type { OwnedSandbox } from '../../network/index.ts';
+import type { MountInput, NamespaceInput, OciSpec, SpecInput, UserNamespaceInput } from '../../runtime/index.ts';
 import {
   buildSpec,
   mountSharedMemory,
@@ -40,6 +42,8 @@ import type { ContainerRecord } from './record.ts';
 import { isOwnNetworkMode } from './record.ts';
 import { SIGKILL } from './signals.ts';
 import { specInput } from './spec-input.ts';
+import type { MappedUsers } from './user-namespace.ts';
+import { giveEtcFiles, joinedUserNamespace, mappedUsers } from './user-namespace.ts';
 
 import type { VolumeSources } from './volume-holds.ts';
 import { acquireVolumes, releaseVolumes } from './volume-holds.ts';
@@ -115,11 +119,14 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
   undo.defer(() => storage.snapshots.unmount(id));
   if (ownSandbox) undo.defer(() => networks.closeSandbox(id));
   undo.defer(() => releaseVolumes(ctx, record));
-  using volumes = await acquireVolumes(ctx, record);
+  const users = mappedUsers(ctx, record);
+  const mapped = users !== undefined;
+  using volumes = await acquireVolumes(ctx, record, mapped);
   const [rootfs, sandbox] = await both(
-    storage.snapshots.mount(id),
-    ownSandbox ? networks.openSandbox(sandboxRequest(record)) : Promise.resolve(undefined),
+    storage.snapshots.mount(id, { mapped }),
+    ownSandbox ? openSandbox(ctx, record, users) : Promise.resolve(undefined),
   );
+  using userNamespace = users && (sandbox?.userNamespace ?? joinedUserNamespace(users));
 
   const etcOwner = peer ?? record;
   const directory = containerDirectory(ctx, etcOwner.id);
@@ -129,6 +136,7 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
     writeResolvConf(ctx, record);
     // Bound into the container now, filled when the addresses are known.
     writeFileSync(join(directory, 'hosts'), '');
+    giveEtcFiles(ctx, record, users);
   }
   if (host.IpcMode === 'shareable') undo.defer(() => releaseSharedMemory(ctx.options.execRoot, id));
   const spec = specFor(ctx, record, {
@@ -139,6 +147,7 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
     hostname,
     directory,
     volumes,
+    userNamespace: users && userNamespace && { ...users.maps, path: userNamespace.path },
   });
   ctx.specs.set(id, spec);
   undo.defer(() => void ctx.specs.delete(id));
@@ -230,12 +239,23 @@ interface SpecFacts {
   /** Where hosts, hostname and resolv.conf are. */
   readonly directory: string;
   readonly volumes: VolumeSources;
+  readonly userNamespace: UserNamespaceInput | undefined;
+}
+
+/** The container's own network namespace, in the hands of its user namespace if it has one. */
+async function openSandbox(
+  { options: { networks } }: Context,
+  record: ContainerRecord,
+  users: MappedUsers | undefined,
+): Promise<{ readonly path: string } & Partial<OwnedSandbox>> {
+  const request = sandboxRequest(record);
+  return users === undefined ? networks.openSandbox(request) : networks.openOwnedSandbox(request, users.choice);
 }
 
 function specFor(ctx: Context, record: ContainerRecord, facts: SpecFacts): OciSpec {
   const { config, hostConfig: host } = record;
   const user = resolveUser(facts.rootfs, config.User ?? '', host.GroupAdd ?? []);
-  prepareWorkingDirectory(facts.rootfs, config.WorkingDir || '/');
+  prepareWorkingDirectory(facts.rootfs, config.WorkingDir || '/', facts.userNamespace);
   const isHostNetwork = host.NetworkMode === 'host';
   const network: NamespaceInput = isHostNetwork
     ? 'host'
@@ -249,7 +269,7 @@ function specFor(ctx: Context, record: ContainerRecord, facts: SpecFacts): OciSp
         user,
         mounts: [
           ...etcMounts(record, facts.directory),
-          ...shmMounts(ctx, record),
+          ...shmMounts(ctx, record, facts.userNamespace),
           ...mountInputs(record, facts.volumes),
         ],
         env: environment(record, facts),
@@ -257,6 +277,7 @@ function specFor(ctx: Context, record: ContainerRecord, facts: SpecFacts): OciSp
         network,
         ipc: ipcOf(ctx, host.IpcMode ?? ''),
         pid: pidOf(ctx, host.PidMode ?? ''),
+        userNamespace: facts.userNamespace,
         cgroupsPath: `${parent.startsWith('/') ? '' : '/'}${parent}/${record.id}`,
       },
       ctx.options.defaults,
@@ -288,13 +309,18 @@ function etcMounts(record: ContainerRecord, directory: string): MountInput[] {
 }
 
 /** The /dev/shm of a container that shares its own, or that of another. */
-function shmMounts(ctx: Context, { id, hostConfig: host, mounts }: ContainerRecord): MountInput[] {
+function shmMounts(
+  ctx: Context,
+  { id, hostConfig: host, mounts }: ContainerRecord,
+  maps: IdMaps | undefined,
+): MountInput[] {
   const mode = host.IpcMode ?? '';
   if (mounts.some((m) => m.target === '/dev/shm')) return [];
   const { execRoot } = ctx.options;
   let source: string | undefined;
-  if (mode === 'shareable') source = mountSharedMemory(execRoot, id, host.ShmSize ?? DEFAULT_SHM_BYTES);
-  else if (mode.startsWith('container:')) source = sharedMemoryOf(execRoot, ipcOwner(ctx, mode).id);
+  if (mode === 'shareable') {
+    source = mountSharedMemory(execRoot, id, host.ShmSize ?? DEFAULT_SHM_BYTES, maps && rootOf(maps));
+  } else if (mode.startsWith('container:')) source = sharedMemoryOf(execRoot, ipcOwner(ctx, mode).id);
   if (source === undefined) return [];
   return [{ kind: 'bind', source, target: '/dev/shm', readOnly: false, recursive: false, propagation: 'rprivate' }];
 }

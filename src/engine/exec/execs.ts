@@ -1,19 +1,18 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { frameHeader, STREAM } from '../../core/frames.ts';
 import { invalidParameter, messageOf } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
 import type { ExecCreateRequest, ExecInspect, ExecStartRequest } from '../../core/wire/container.ts';
-import type { ExitRecord, OciSpec, ResolvedUser } from '../../runtime/index.ts';
+import type { ExitRecord, ResolvedUser } from '../../runtime/index.ts';
 import { buildExecProcess, resolveUser, startFailureOf } from '../../runtime/index.ts';
 import type { Execs } from '../contract.ts';
 import type { Context, ExecHooks } from '../containers/context.ts';
-import { containerDirectory, publish } from '../containers/context.ts';
+import { publish } from '../containers/context.ts';
 import { DEFAULT_DETACH_KEYS, parseDetachKeys, withDetachKeys } from '../containers/detach-keys.ts';
 import { namingDirectory } from '../containers/directory-failure.ts';
 import { mergeEnv } from '../containers/merge-config.ts';
 import type { ContainerRecord } from '../containers/record.ts';
+import { specOf } from '../containers/running-spec.ts';
 import { isLive } from '../containers/state.ts';
 import { within } from '../containers/within.ts';
 import { execNotFound, requestFailed, stateConflict } from '../errors.ts';
@@ -234,7 +233,7 @@ export class ExecTable implements Execs, ExecHooks {
   ): Promise<void> {
     const { request } = exec;
     const tty = request.Tty ?? false;
-    const spec = containerSpec(ctx, record);
+    const spec = specOf(ctx, record);
     const own = (spec.process?.env ?? []).filter((line) => exec.user === undefined || !line.startsWith('HOME='));
     const terminal = tty && !own.some((line) => line.startsWith('TERM=')) ? ['TERM=xterm'] : [];
     const [rows = 0, columns = 0] = size ?? request.ConsoleSize ?? [];
@@ -280,16 +279,6 @@ export class ExecTable implements Execs, ExecHooks {
     if (exec === undefined) throw execNotFound({ id });
     return exec;
   }
-}
-
-/** The spec a container was started with. */
-function containerSpec(ctx: Context, record: ContainerRecord): OciSpec {
-  const known = ctx.specs.get(record.id);
-  if (known !== undefined) return known;
-  const path = join(containerDirectory(ctx, record.id), 'config.json');
-  const spec = JSON.parse(readFileSync(path, 'utf8')) as OciSpec;
-  ctx.specs.set(record.id, spec);
-  return spec;
 }
 
 /** @throws {WharfError} 400 for a user that the container does not know (checked when the exec is created) */

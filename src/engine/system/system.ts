@@ -122,7 +122,11 @@ async function info({ options, containers, images, events }: SystemDependencies)
     ContainerdCommit: { ID: '' },
     RuncCommit: { ID: runtime.version },
     InitCommit: { ID: '' },
-    SecurityOptions: ['name=seccomp,profile=builtin', ...(existsSync('/proc/self/ns/cgroup') ? ['name=cgroupns'] : [])],
+    SecurityOptions: [
+      'name=seccomp,profile=builtin',
+      ...(options.idMaps === undefined ? [] : ['name=userns']),
+      ...(existsSync('/proc/self/ns/cgroup') ? ['name=cgroupns'] : []),
+    ],
     FirewallBackend: { Driver: 'nftables' },
     CDISpecDirs: [],
     Warnings: warnings.length > 0 ? warnings : null,

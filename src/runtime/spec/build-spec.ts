@@ -282,9 +282,7 @@ function mountsOf(input: SpecInput): OciMount[] {
 function messageQueues(input: SpecInput): OciMount[] {
   // The host's queues cannot be mounted in a user namespace.
   if (input.userNamespace !== undefined && input.ipc === 'host') return [];
-  return [
-    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
-  ];
+  return [{ destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] }];
 }
 
 function shmMount(input: SpecInput): OciMount {
