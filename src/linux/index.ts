@@ -26,4 +26,6 @@ export * from './open-in-root.ts';
 export * from './unix-datagram.ts';
 export * from './peer.ts';
 export * from './copy-range.ts';
+export * from './user-namespace.ts';
+export * from './mapped-mount.ts';
 export * from './top-directory.ts';

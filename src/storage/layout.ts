@@ -18,6 +18,8 @@ export interface Layout {
   readonly volumes: string;
   /** Parts of volumes, each mounted while a container that has it is being made. */
   readonly parts: string;
+  /** Layers and snapshots once more, as containers with mapped users see them. */
+  readonly mapped: string;
   /** Things being made; emptied when the data root is opened. */
   readonly tmp: string;
   /** Lowest layer of every snapshot: the mount points that a runtime would otherwise make in the container's own layer. */
@@ -41,6 +43,7 @@ export function openLayout(path: string): Layout {
     snapshots: join(root, 'snapshots'),
     volumes: join(root, 'volumes'),
     parts: join(root, 'parts'),
+    mapped: join(root, 'mapped'),
     tmp: join(root, 'tmp'),
     init: join(root, 'layers', INIT),
   };
