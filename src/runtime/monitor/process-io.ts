@@ -68,12 +68,18 @@ export class ProcessIo {
     }
   }
 
-  /** Descriptors to start the process (its OCI runtime) with. Without a terminal only. */
-  open(): (number | 'ignore')[] {
-    if (this.#options.tty) return ['ignore', 'ignore', 'ignore'];
+  /**
+   * Descriptors to start the process' OCI runtime with; without a terminal they are the process' own. None is /dev/null: crun
+   * gives what it finds here to the container's user, and that one is the host's.
+   */
+  open(): number[] {
     // Noted at once: what is open is closed even if the rest cannot be had.
     const given: number[] = [];
     this.#given = given;
+    if (this.#options.tty) {
+      for (let n = 0; n < 3; n++) given.push(openEmpty());
+      return given;
+    }
     if (this.#options.openStdin) {
       this.#makeFifo('stdin');
       // Open for both first: neither side has to wait for the other.
@@ -85,7 +91,6 @@ export class ProcessIo {
         closeSync(both);
       }
     } else {
-      // Not /dev/null: crun gives what it finds here to the container's user, and this one is the host's.
       given[0] = openEmpty();
     }
     for (const stream of STREAMS) {
