@@ -25,6 +25,7 @@ import { firstFailure } from './solve/first-failure.ts';
 import { Reporter } from './solve/reporter.ts';
 import { BUILD_PREFIX } from './solve/snapshot.ts';
 import { waitingCache } from './solve/write-caches.ts';
+import { removalsEnded } from './files/file-threads.ts';
 import { openSourceView } from './solve/source-view.ts';
 
 const SIGKILL = 9;
@@ -167,6 +168,7 @@ export class LocalBuilder implements Builder {
     const running = [...this.#running];
     for (const { abort } of running) abort.abort(new Error('the daemon is shutting down'));
     await Promise.all(running.map((r) => r.done));
+    await removalsEnded();
   }
 }
 

@@ -7,6 +7,7 @@ import { unpackArchive } from '../../storage/index.ts';
 import type { BuildRequest } from '../contract.ts';
 import { badContext, dockerfileMissing } from '../errors.ts';
 import { decompressed } from '../files/decompress.ts';
+import { removeLater } from '../files/file-threads.ts';
 import { FileTree } from '../files/file-tree.ts';
 import { clamp, resolveInRoot } from '../files/in-root.ts';
 import type { KnownDirectories } from '../files/known-files.ts';
@@ -14,6 +15,9 @@ import { type ContextDirectory, openClaimed, openDirectory } from './context-dir
 import type { IgnoreRules } from './ignore.ts';
 import { parseIgnore } from './ignore.ts';
 import { fetchRemote } from './remote.ts';
+
+/** So many are not waited for when they are removed. */
+const MANY_FILES = 1000;
 
 /** The files of a build. Disposing removes what was made for them. */
 export interface BuildContext extends AsyncDisposable {
@@ -55,19 +59,24 @@ export async function openContext(
   await mkdir(temporary, { recursive: true, mode: 0o700 });
   spreadSubdirectories(temporary);
   const scratch = await mkdtemp(join(temporary, 'context-'));
-  undo.defer(() => rm(scratch, { recursive: true, force: true }));
+  let digests: ReadonlyMap<string, string> = new Map();
+  undo.defer(() => {
+    if (digests.size > MANY_FILES) removeLater(scratch);
+    else return rm(scratch, { recursive: true, force: true });
+  });
   const unpacked = join(scratch, 'files');
   await mkdir(unpacked, { mode: 0o755 });
-  await unpack(tar, unpacked, signal);
+  digests = await unpack(tar, unpacked, signal);
   const sideName = extras.sideDirectory ?? '';
   const side = join(scratch, 'side');
   if (sideName !== '' && !sideName.includes('/')) await renameIfThere(join(unpacked, sideName), side);
   const secrets = await takeSecrets(join(side, 'secrets'));
 
+  const unpackFetched = async (body: Readable, into: string): Promise<void> => {
+    digests = await unpack(body, into, signal);
+  };
   const fetched =
-    remote === undefined
-      ? undefined
-      : await fetchRemote(remote, join(scratch, 'remote'), (body, into) => unpack(body, into, signal), signal);
+    remote === undefined ? undefined : await fetchRemote(remote, join(scratch, 'remote'), unpackFetched, signal);
   const root = inPlace?.root ?? fetched?.root ?? unpacked;
   const text =
     extras.dockerfileText ??
@@ -85,7 +94,7 @@ export async function openContext(
     return new FileTree(directory.root, { owners: false, ignored, live: { ...directory, known: files, scratch } });
   };
   const files =
-    inPlace === undefined ? new FileTree(root, { owners: false, ignored: rules }) : liveTree(inPlace, rules);
+    inPlace === undefined ? new FileTree(root, { owners: false, ignored: rules, digests }) : liveTree(inPlace, rules);
   const here = new Map<string, FileTree>();
   for (const [name, directory] of others) {
     here.set(name, liveTree(directory, parseIgnore((await readText(directory.root, '.dockerignore')) ?? '')));
@@ -109,14 +118,14 @@ export async function openContext(
   };
 }
 
-/** The stream is read to its end or left where it failed, but not destroyed: its connection has the answer to carry. */
-async function unpack(tar: Readable, root: string, signal: AbortSignal): Promise<void> {
+/** @returns digests by path, see `unpackArchive`. The stream is read to its end or left where it failed, but not destroyed: its connection has the answer to carry. */
+async function unpack(tar: Readable, root: string, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const stop = (): void => reject(signal.reason);
   signal.addEventListener('abort', stop, { once: true });
   try {
     signal.throwIfAborted();
-    await Promise.race([unpackArchive(decompressed(tar), root, signal), aborted]);
+    return await Promise.race([unpackArchive(decompressed(tar), root, signal), aborted]);
   } catch (e) {
     signal.throwIfAborted();
     if (badContext.is(e)) throw e;

@@ -15,11 +15,13 @@ const IDLE_MS = 5_000;
 
 export type ToThread =
   | { readonly kind: 'digest'; readonly files: readonly FileSource[] }
-  | { readonly kind: 'copy'; readonly jobs: readonly CopyJob[] };
+  | { readonly kind: 'copy'; readonly jobs: readonly CopyJob[] }
+  | { readonly kind: 'remove'; readonly path: string };
 export type FromThread =
   | { readonly kind: 'digests'; readonly digests: readonly (string | undefined)[] }
   /** `changed`: which of them could not be copied as it was. */
   | { readonly kind: 'copied'; readonly changed: number | undefined }
+  | { readonly kind: 'removed' }
   | { readonly kind: 'failed'; readonly message: string; readonly errno: string | undefined };
 
 /** SHA-256 of each file in hexadecimal; `undefined` for one that was changed since it was looked at. */
@@ -68,6 +70,25 @@ export async function copyFiles(jobs: readonly CopyJob[], signal: AbortSignal): 
     },
   );
   return changed;
+}
+
+const removals = new Set<Promise<void>>();
+
+/** Removes a directory of many files while other things go on. What cannot be removed stays for the next start to sweep. */
+export function removeLater(path: string): void {
+  const remove = async (): Promise<void> => {
+    await using thread = FileThread.take();
+    await thread.ask({ kind: 'remove', path });
+  };
+  const removal: Promise<void> = remove()
+    .catch(() => undefined)
+    .finally(() => removals.delete(removal));
+  removals.add(removal);
+}
+
+/** Resolves when all that was to be removed later is gone. */
+export async function removalsEnded(): Promise<void> {
+  await Promise.all(removals);
 }
 
 function bytesOf(files: readonly FileSource[]): number {

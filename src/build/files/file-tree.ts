@@ -15,6 +15,8 @@ import { type FileStat, type KnownFiles, slim } from './known-files.ts';
 export interface TreeOptions {
   /** `false`: who owns the files makes no difference. */
   readonly owners: boolean;
+  /** SHA-256 in hexadecimal of files that were digested already, by path. */
+  readonly digests?: ReadonlyMap<string, string>;
   /** What counts as not there, though it is. */
   readonly ignored?: IgnoreRules;
   /** Given if somebody else may change the files while they are read. */
@@ -232,6 +234,8 @@ export class FileTree {
       const wanted = new Map<string, Child>();
       for (const file of files) {
         const key = contentKey(file);
+        const known = file.stat.nlink > 1 ? undefined : this.#options.digests?.get(key);
+        if (known !== undefined) this.#contents.set(key, known);
         if (!this.#contents.has(key)) wanted.set(key, file);
       }
       const now = clockNanos();

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { errnoOf, messageOf } from '../../core/errors.ts';
 import { copyFile } from './copy-file.ts';
@@ -20,6 +21,10 @@ port.on('message', (message: ToThread) => {
 
 function work(message: ToThread): FromThread {
   if (message.kind === 'digest') return { kind: 'digests', digests: message.files.map(digestOf) };
+  if (message.kind === 'remove') {
+    rmSync(message.path, { recursive: true, force: true });
+    return { kind: 'removed' };
+  }
   const changed = message.jobs.findIndex((job) => !copyFile(job));
   return { kind: 'copied', changed: changed < 0 ? undefined : changed };
 }
