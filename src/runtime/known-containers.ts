@@ -8,6 +8,8 @@ export interface KnownContainer {
   readonly cgroupPath: string;
   /** First argument of its process, for error texts. */
   readonly tty: boolean;
+  /** It is in a user namespace. */
+  readonly mapped?: boolean;
 }
 
 /** A small file for each container below the exec root, gone with a reboot as the containers are. */

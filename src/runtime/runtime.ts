@@ -36,7 +36,8 @@ import type { CreateOperation, RuntimeProgram, Size } from './monitor/protocol.t
 import { ociFailure } from './oci-failure.ts';
 import { withFlagsOfSources } from './spec/bind-flags.ts';
 import { withCompiledSeccomp } from './spec/compiled-seccomp.ts';
-import type { OciResources } from './spec/oci-spec.ts';
+import { withLimitsOf } from './privileged-limits.ts';
+import type { OciProcess, OciResources } from './spec/oci-spec.ts';
 
 const SIGKILL = 9;
 
@@ -102,13 +103,14 @@ export class MonitoredRuntime implements Runtime {
     writeFileSync(join(bundleDir, 'config.json'), config, { mode: 0o600 });
     // Its last end could not be tidied up, as when no file could be opened any more.
     if (this.#known.find(id) !== undefined) await this.delete(id);
-    const known: KnownContainer = { program, cgroupPath, tty: request.tty };
+    const mapped = spec.linux?.uidMappings !== undefined;
+    const known: KnownContainer = { program, cgroupPath, tty: request.tty, ...(mapped ? { mapped } : {}) };
     this.#known.set(id, known);
     const operation: CreateOperation = {
       op: 'create',
       containerId: id,
       bundleDir,
-      program,
+      program: mapped ? throughLimits(program, spec.process) : program,
       tty: request.tty,
       consoleSize: request.consoleSize,
       openStdin: request.openStdin,
@@ -196,13 +198,13 @@ export class MonitoredRuntime implements Runtime {
 
   async exec(request: ExecProcess): Promise<{ readonly pid: number }> {
     const { containerId, execId, process } = request;
-    const { program } = this.#get(containerId);
+    const { program, mapped } = this.#get(containerId);
     try {
       const { pid } = await this.#link.exec({
         op: 'exec',
         containerId,
         execId,
-        program,
+        program: mapped === true ? throughLimits(program, process) : program,
         process,
         tty: process.terminal === true,
         consoleSize: request.consoleSize,
@@ -312,6 +314,13 @@ export class MonitoredRuntime implements Runtime {
     }
     rmSync(state, { recursive: true, force: true });
   }
+}
+
+/** See `withLimitsOf`. */
+function throughLimits(program: RuntimeProgram, process: OciProcess | undefined): RuntimeProgram {
+  if (process === undefined) return program;
+  const through = withLimitsOf(process);
+  return through.length === 0 ? program : { ...program, through };
 }
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;

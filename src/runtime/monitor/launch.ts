@@ -64,7 +64,8 @@ export async function runRuntime(
   stdio: (number | 'ignore')[],
 ): Promise<void> {
   const all = ['--root', program.root, '--log', log, '--log-format', 'json', ...args];
-  const code = await reaper.run(program.path, all, stdio);
+  const [first = program.path, ...rest] = [...(program.through ?? []), program.path, ...all];
+  const code = await reaper.run(first, rest, stdio);
   if (code === 0) return;
   throw new RuntimeRefusal(`${program.path} ${args[0]} ended with ${code}`, readIfThere(log));
 }

@@ -65,6 +65,8 @@ export interface RuntimeProgram {
   readonly root: string;
   /** `crun` or `runc`, whatever the file is called; anything else is known by its command line only. */
   readonly kind: string;
+  /** Program and arguments to run it through. */
+  readonly through?: readonly string[];
 }
 
 export interface CreateOperation {
