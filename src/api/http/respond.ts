@@ -3,6 +3,7 @@ import { errnoOf, messageOf, WharfError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import { API_VERSION, VERSION } from '../../core/version.ts';
 import { pageNotFound } from '../errors.ts';
+import { openFilesHint } from './open-files.ts';
 import type { Answer } from './route.ts';
 
 /** On every answer of a route that exists. */
@@ -42,7 +43,8 @@ export function statusOf(error: unknown): number {
 
 /** What the client is told: the message, with the place in front of it if it is about a file that somebody wrote. */
 export function errorText(error: unknown): string {
-  const message = messageOf(error);
+  const said = messageOf(error);
+  const message = `${said}${openFilesHint(said)}`;
   const at = error instanceof WharfError ? error.context.at : undefined;
   if (at === undefined) return message;
   const place = `${at.file}:${at.line}:${at.column}: `;

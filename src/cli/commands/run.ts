@@ -1,3 +1,4 @@
+import { ApiError } from '../../client/index.ts';
 import { arity, command } from '../command.ts';
 import { createContainer, runFailure } from '../create-container.ts';
 import { ExitError } from '../errors.ts';
@@ -95,7 +96,9 @@ async function attachedRun(
       await client.containers.start(id);
     } catch (e) {
       session.close();
-      if (options.rm) await done.catch(() => undefined);
+      if (options.rm && e instanceof ApiError) await done.catch(() => undefined);
+      // Nobody knows whether that request arrived: what has not started is removed, what runs removes itself.
+      else if (options.rm) await client.containers.remove(id).catch(() => undefined);
       throw e;
     }
     if (tty) undo.defer(followSize(context, (rows, columns) => client.containers.resize(id, rows, columns)));
