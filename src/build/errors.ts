@@ -82,3 +82,9 @@ export function located(e: unknown, at: Position): unknown {
   if (e instanceof CommandFailed) return e;
   return new WharfError(e.code, e.kind, e.message, { ...e.context, at, cause: e });
 }
+/** Docker's words. */
+export const hostNetworkRefused = defineError(
+  'BUILD_STEP_FAILED',
+  'invalid',
+  (_: Record<never, never>) => "cannot share the host's network namespace when user namespaces are enabled",
+);

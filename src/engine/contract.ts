@@ -71,7 +71,13 @@ export interface Engine extends AsyncDisposable {
   readonly events: Events;
   readonly system: System;
   /** What the builder stands on. */
-  readonly parts: { readonly storage: Storage; readonly runtime: Runtime; readonly networks: Networks };
+  readonly parts: {
+    readonly storage: Storage;
+    readonly runtime: Runtime;
+    readonly networks: Networks;
+    /** See `EngineOptions`. */
+    readonly idMaps: IdMaps | undefined;
+  };
   /** Takes new settings; containers that are there keep theirs. `settings` is what the event tells of it. */
   reconfigure(change: Reconfiguration, settings: Readonly<Record<string, string>>): void;
   /** Graceful end: stops containers (unless live-restore), keeps what is to be kept. */

@@ -172,7 +172,7 @@ export async function openEngine(given: EngineOptions): Promise<Engine> {
     events,
     networks: createNetworkService(ctx),
     system,
-    parts: { storage, runtime, networks },
+    parts: { storage, runtime, networks, idMaps: options.idMaps },
     reconfigure(change, settings) {
       options.labels = [...change.labels];
       options.liveRestore = change.liveRestore;

@@ -1,12 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { newId } from '../../core/ids.ts';
 import type { Engine } from '../../engine/index.ts';
-import type { NamespaceInput } from '../../runtime/index.ts';
+import type { NamespaceInput, UserNamespaceInput } from '../../runtime/index.ts';
+import { hostNetworkRefused } from '../errors.ts';
 import { newBuildId } from './snapshot.ts';
 
 /** The network namespace of one command. */
 export interface CommandNetwork {
   readonly namespace: NamespaceInput;
+  /** Where users are mapped: the user namespace that it belongs to. */
+  readonly userNamespace?: UserNamespaceInput | undefined;
   /** Its own address, if it has one. */
   readonly address: string | undefined;
   readonly resolvConf: string;
@@ -49,9 +52,10 @@ export class BuildNetworks implements AsyncDisposable {
   }
 
   async #open(mode: string): Promise<CommandNetwork> {
-    const { networks } = this.#engine.parts;
+    const { networks, idMaps } = this.#engine.parts;
     const nothing = async (): Promise<void> => undefined;
     if (mode === 'host') {
+      if (idMaps !== undefined) throw hostNetworkRefused({});
       const resolvConf = await readOr('/etc/resolv.conf', '');
       const hosts = await readOr('/etc/hosts', '');
       return { namespace: 'host', address: undefined, resolvConf, hosts, close: nothing };
@@ -60,12 +64,17 @@ export class BuildNetworks implements AsyncDisposable {
     if (mode.startsWith('container:')) {
       const target = await this.#engine.containers.inspect(mode.slice('container:'.length), { size: false });
       const namespace = { path: `/proc/${target.State.Pid}/ns/net` };
-      return { namespace, address: undefined, resolvConf: inherited, hosts: undefined, close: nothing };
+      const userNamespace = idMaps && { ...idMaps, path: `/proc/${target.State.Pid}/ns/user` };
+      return { namespace, userNamespace, address: undefined, resolvConf: inherited, hosts: undefined, close: nothing };
     }
     const id = newBuildId();
     await using undo = new AsyncDisposableStack();
     undo.defer(() => networks.closeSandbox(id));
-    const namespace = await networks.openSandbox({ containerId: id, dns: [] });
+    const request = { containerId: id, dns: [] };
+    const owned = idMaps && (await networks.openOwnedSandbox(request, idMaps));
+    if (owned !== undefined) undo.use(owned.userNamespace);
+    const namespace = owned === undefined ? await networks.openSandbox(request) : { path: owned.path };
+    const userNamespace = idMaps && owned && { ...idMaps, path: owned.userNamespace.path };
     let address: string | undefined;
     let resolvConf = inherited;
     if (mode !== 'none') {
@@ -76,7 +85,7 @@ export class BuildNetworks implements AsyncDisposable {
       resolvConf = networks.resolvConf({ ownDns: !isDefault, servers: [], search: [], options: [] });
     }
     const kept = undo.move();
-    return { namespace, address, resolvConf, hosts: undefined, close: () => kept.disposeAsync() };
+    return { namespace, userNamespace, address, resolvConf, hosts: undefined, close: () => kept.disposeAsync() };
   }
 }
 

@@ -1,6 +1,7 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { hostname as machineName } from 'node:os';
 import { join } from 'node:path';
+import { rootOf } from '../../core/id-map.ts';
 import { FrameParser, STREAM } from '../../core/frames.ts';
 import type { Engine } from '../../engine/index.ts';
 import type { MountInput } from '../../runtime/index.ts';
@@ -14,9 +15,8 @@ const SIGKILL = 9;
 const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
 
 export interface RunRequest {
-  /** Begins with `build-`. */
+  /** Begins with `build-`; also the key of the snapshot that it runs in. */
   readonly id: string;
-  readonly rootfs: string;
   readonly argv: readonly string[];
   readonly env: readonly string[];
   readonly cwd: string;
@@ -57,7 +57,7 @@ export async function runContainer(
   around: RunSurroundings,
   signal: AbortSignal,
 ): Promise<number> {
-  const { runtime } = parts.engine.parts;
+  const { runtime, storage, idMaps } = parts.engine.parts;
   const { id, limits } = request;
   const parent = (limits?.cgroupParent || `wharf-${parts.instance}`).replace(/^\/+/, '');
   await using undo = new AsyncDisposableStack();
@@ -68,21 +68,25 @@ export async function runContainer(
   const hostname = request.networkMode === 'host' ? machineName() : id.slice(-32, -20);
   const network = await around.networks.take(request.networkMode);
   undo.defer(() => network.close());
+  const { userNamespace } = network;
+  const mapped = userNamespace !== undefined;
+  const rootfs = await storage.snapshots.mount(id, { mapped });
   const files = filesOf(request, hostname, network);
   const etc: MountInput[] = [];
   for (const [name, text] of Object.entries(files)) {
     await writeFile(join(bundleDir, name), text, { mode: 0o644 });
+    if (idMaps !== undefined) await chown(join(bundleDir, name), rootOf(idMaps).uid, rootOf(idMaps).gid);
     const [source, target] = [join(bundleDir, name), `/etc/${name}`];
     etc.push({ kind: 'bind', source, target, readOnly: false, recursive: true, propagation: 'rprivate' });
   }
   const spec = buildSpec({
     containerId: id,
-    rootfs: request.rootfs,
+    rootfs,
     readonlyRootfs: false,
     args: request.argv,
     env: [`HOSTNAME=${hostname}`, ...request.env],
     cwd: request.cwd,
-    user: resolveUser(request.rootfs, request.user, []),
+    user: resolveUser(rootfs, request.user, []),
     hostname,
     domainname: '',
     tty: false,
@@ -90,6 +94,7 @@ export async function runContainer(
     network: network.namespace,
     ipc: 'own',
     pid: 'own',
+    userNamespace,
     uts: 'own',
     cgroupns: undefined,
     privileged: false,

@@ -1,5 +1,6 @@
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
+import { rootOf, toHost } from '../../core/id-map.ts';
 import type { MountInput } from '../../runtime/index.ts';
 import type { Instruction } from '../dockerfile/instructions.ts';
 import type { RunMount } from '../dockerfile/run-mount.ts';
@@ -85,8 +86,8 @@ export async function findMounts(
   return found;
 }
 
-async function opened({ top, image, files }: SourceTree): Promise<OpenTree> {
-  return { top, image, files: await files() };
+async function opened(tree: SourceTree): Promise<OpenTree> {
+  return { top: tree.top, image: tree.image, files: await tree.files() };
 }
 
 /**
@@ -108,6 +109,10 @@ export async function prepareMounts(
   const bind = (source: string, target: string, readOnly: boolean): void => {
     inputs.push({ kind: 'bind', source, target, readOnly, recursive: false, propagation: 'rprivate' });
   };
+  const { storage, idMaps } = session.parts.engine.parts;
+  /** As the container sees it, whose users may be mapped. */
+  const seen = (root: string, inside: string): string =>
+    storage.holdMapped === undefined ? join(root, inside) : undo.use(storage.holdMapped(root, inside || '.')).path;
   for (const { mount, target, path, files } of found) {
     switch (mount.type) {
       case 'tmpfs': {
@@ -124,24 +129,26 @@ export async function prepareMounts(
       }
       case 'ssh':
         if (path === '') break;
+        if (idMaps !== undefined) await chown(path, rootOf(idMaps).uid, rootOf(idMaps).gid);
         bind(path, target, false);
         env.push(`SSH_AUTH_SOCK=${target}`);
         break;
       case 'cache': {
         if (mount.sharing !== 'shared') undo.use(await session.cacheMounts.lock(mount.id));
         const fill = files === undefined ? undefined : (to: string) => copy(files, to, target);
-        bind(await session.cacheMounts.open(mount.id, mount, fill), target, mount.readOnly);
+        bind(seen(await session.cacheMounts.open(mount.id, mount, fill), '.'), target, mount.readOnly);
         break;
       }
       case 'bind': {
         if (files === undefined) break;
         const { tree, inside } = files;
-        let source = join(tree.files.root, inside);
-        if (!mount.readOnly || tree.files.differs) {
-          source = join(await mkdtemp(join(await session.scratchDirectory(), 'mount-')), 'files');
-          await copy(files, source, target);
+        let [root, part] = [tree.files.root, inside];
+        // Files of an image are seen through an overlay, which cannot be mounted with mapped IDs.
+        if (!mount.readOnly || tree.files.differs || (idMaps !== undefined && tree.image)) {
+          [root, part] = [await mkdtemp(join(await session.scratchDirectory(), 'mount-')), 'files'];
+          await copy(files, join(root, part), target);
         }
-        bind(source, target, mount.readOnly);
+        bind(seen(root, part), target, mount.readOnly);
         break;
       }
     }
@@ -162,7 +169,9 @@ async function secretFile(
   undo.defer(() => rm(directory, { recursive: true, force: true }));
   const path = join(directory, 'value');
   await writeFile(path, value, { mode: 0o600 });
-  await chown(path, made.uid, made.gid);
+  const { idMaps } = session.parts.engine.parts;
+  const owner = idMaps && { uid: toHost(idMaps.uids, made.uid), gid: toHost(idMaps.gids, made.gid) };
+  await chown(path, owner?.uid ?? made.uid, owner?.gid ?? made.gid);
   await chmod(path, made.mode);
   return path;
 }

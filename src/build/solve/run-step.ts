@@ -83,7 +83,6 @@ export function runWork(
       lane.say(` ---> Running in ${short}\n`);
       const request = {
         id: scratch.key,
-        rootfs: scratch.root,
         argv: script.argv,
         env: [...env, ...state.args.proxies(ownEnv), ...mounted],
         cwd: workdir,
