@@ -27,7 +27,18 @@ const PACKAGES = {
     // The stock engine cannot do without.
     { name: 'iptables', proof: '/usr/sbin/iptables' },
   ],
+  vm: [
+    { name: 'user-mode-linux', proof: '/usr/bin/linux.uml' },
+    { name: 'slirp4netns', proof: '/usr/bin/slirp4netns' },
+    { name: 'openssh-client', proof: '/usr/bin/ssh' },
+    { name: 'e2fsprogs', proof: '/usr/sbin/mkfs.ext4' },
+  ],
 };
+
+/** What the product and its tests need, for a machine that is made anew. */
+export function packageNames() {
+  return ['engine', 'baseImages', 'examples', 'clients'].flatMap((group) => PACKAGES[group]).map(({ name }) => name);
+}
 
 /** Installs those of the packages that are missing, with apt-get. */
 export async function installPackages(...groups) {

@@ -1,0 +1,31 @@
+import { familiar, parseReference } from '../../../src/core/reference.ts';
+import type { Target } from '../target.ts';
+
+export const target: Target = {
+  parse: (input) => {
+    const text = input.toString();
+    const once = familiar(parseReference(text));
+    const again = familiar(parseReference(once));
+    if (again !== once) throw new Error(`${text} is ${once} and then ${again}`);
+  },
+  longest: 512,
+  words: [
+    'docker.io',
+    'index.docker.io',
+    '/',
+    ':',
+    '@',
+    'sha256:',
+    'a'.repeat(64),
+    'library',
+    'latest',
+    '-',
+    '_',
+    '.',
+    '__',
+    'A',
+    '5000',
+    '[::1]',
+    'localhost',
+  ],
+};

@@ -1,0 +1,57 @@
+import { CompiledTemplate, TemplateExecError } from '../../../src/cli/format/template.ts';
+import { WharfError } from '../../../src/core/errors.ts';
+import type { Target } from '../target.ts';
+
+const SHOWN = { Name: 'x', List: [1, 2, { Name: 'y' }], Map: { a: 'b' }, Null: null };
+
+export const target: Target = {
+  parse: (input) => new CompiledTemplate(input.toString(), () => undefined).run(SHOWN),
+  refuses: (e) =>
+    e instanceof WharfError || e instanceof TemplateExecError || (e instanceof Error && e.name === 'ExitError'),
+  longest: 1024,
+  words: [
+    '{{',
+    '}}',
+    '.',
+    '.Name',
+    '.List',
+    '.Map',
+    'json ',
+    'range ',
+    'end',
+    'if ',
+    'else',
+    'with ',
+    '|',
+    'printf ',
+    '"%s"',
+    '%-10v',
+    '%x',
+    '$',
+    '$x := ',
+    'index ',
+    '(',
+    ')',
+    '`',
+    '-}}',
+    '{{-',
+    '/*',
+    '*/',
+    'len ',
+    'eq ',
+    '1',
+    'and ',
+    'or ',
+    'not ',
+    'upper ',
+    'split ',
+    'table ',
+    'println ',
+    'slice ',
+    'define "a"',
+    'template "a"',
+    'block "a" .',
+    'pad . 1 1',
+    'truncate ',
+  ],
+};
