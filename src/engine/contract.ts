@@ -24,8 +24,11 @@ export interface EngineOptions {
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];
   readonly liveRestore: boolean;
-  /** Subnet of the default bridge in CIDR with the gateway's address, e.g. `172.17.0.1/16`; `undefined`: that, or a free one. */
-  readonly defaultBridge: string | undefined;
+  readonly defaultBridge?: DefaultBridge | undefined;
+  /** Options of new networks that do not set them themselves, by driver. */
+  readonly networkOptions?: Readonly<Record<string, Readonly<Record<string, string>>>> | undefined;
+  /** What `host-gateway` stands for in extra hosts; the default bridge's addresses unless given. */
+  readonly hostGateways?: readonly string[] | undefined;
   readonly labels: readonly string[];
   /** How users of containers are mapped to the host's; the storage must know the same. `undefined`: they are the host's. */
   readonly idMaps?: IdMaps | undefined;
@@ -34,6 +37,25 @@ export interface EngineOptions {
   /** How long all containers together may take to stop at the end; negative: for ever. 15 unless given. */
   readonly shutdownTimeoutSeconds?: number | undefined;
   readonly log: Logger;
+}
+
+/** The network `bridge`; of what is left out, Docker's defaults. */
+export interface DefaultBridge {
+  /** Its own addresses in CIDR: `172.17.0.1/16`, which is also taken unless given (or, if that is in use, a free block). */
+  readonly address?: string | undefined;
+  readonly address6?: string | undefined;
+  /** Blocks that containers' addresses are taken from. */
+  readonly range?: string | undefined;
+  readonly range6?: string | undefined;
+  /** The way out, in place of the bridge's own addresses. */
+  readonly gateway?: string | undefined;
+  readonly gateway6?: string | undefined;
+  readonly enableIpv6?: boolean | undefined;
+  readonly icc?: boolean | undefined;
+  readonly masquerade?: boolean | undefined;
+  readonly mtu?: number | undefined;
+  /** Address of the host that ports are published at which name none. */
+  readonly hostBinding?: string | undefined;
 }
 
 /** What a container gets whose request leaves it open. */
@@ -46,6 +68,8 @@ export interface ContainerDefaults {
   readonly ipcMode: 'private' | 'shareable';
   readonly cgroupns: 'private' | 'host' | undefined;
   readonly noNewPrivileges: boolean;
+  /** `builtin`, `unconfined`, or a profile in JSON. */
+  readonly seccompProfile: string;
   readonly dns: readonly string[];
   readonly dnsOptions: readonly string[];
   readonly dnsSearch: readonly string[];

@@ -24,7 +24,8 @@ import { stateConflict } from './errors.ts';
 import { ExecTable } from './exec/execs.ts';
 import type { CommittedContainer } from './images/commit.ts';
 import { openImages } from './images/images.ts';
-import { ensurePredefined, NetworkBook } from './networks/book.ts';
+import { NetworkBook } from './networks/book.ts';
+import { ensurePredefined } from './networks/default-bridge.ts';
 import { createNetworkService } from './networks/service.ts';
 import { createSystem } from './system/system.ts';
 import { createVolumes } from './volumes/volumes.ts';
@@ -121,7 +122,7 @@ export async function openEngine(given: EngineOptions): Promise<Engine> {
   const alive = new Set((await runtime.alive()).map((c) => c.containerId));
   const onNetwork = (networkId: string) =>
     store.all().some((c) => alive.has(c.id) && c.attachments.some((a) => a.networkId === networkId));
-  await ensurePredefined(book, networks, options.defaultBridge, onNetwork);
+  await ensurePredefined(book, networks, options.defaultBridge ?? {}, onNetwork);
   await recover(ctx, async () => {
     await Promise.all(settling);
   });

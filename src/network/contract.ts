@@ -148,6 +148,12 @@ export interface PortRequest {
   /** 0: any free one. `[from, to]`: the first free one. */
   readonly hostPort: number | readonly [from: number, to: number];
 }
+/** A port of a neighbour, at its IPv4 address. */
+export interface AllowedWay {
+  readonly address: string;
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  readonly port: number;
+}
 export interface PublishedPort {
   readonly containerPort: number;
   readonly protocol: 'tcp' | 'udp' | 'sctp';
@@ -204,6 +210,11 @@ export interface Networks extends AsyncDisposable {
    */
   publish(containerId: string, networkId: string, ports: readonly PortRequest[]): Promise<readonly PublishedPort[]>;
   unpublish(containerId: string): Promise<void>;
+  /**
+   * Lets a container reach ports of neighbours on a network that otherwise keeps its containers apart (`icc: false`); in place
+   * of what it was let reach before. In force until its sandbox is closed, and for `recover` to be said again.
+   */
+  allow(containerId: string, networkId: string, ways: readonly AllowedWay[]): void;
   /** Takes all away: ports, endpoints, namespace. Idempotent, goes on past failures and reports them together. */
   closeSandbox(containerId: string): Promise<void>;
   /** After a start of the daemon: takes up what runs, removes what is not listed. */

@@ -33,7 +33,9 @@ export function decideEndpoint(request: EndpointRequest, open: OpenNetwork, ifna
     if (asked && !has(family)) throw invalidParameter({ message: `no configured subnet contains IP address ${asked}` });
     if (!has(family)) return undefined;
     const { allocator, address } = takeAddress(open, family, asked);
-    const gateway = subnets[open.allocators.indexOf(allocator)]?.gateway ?? '';
+    const subnet = subnets[open.allocators.indexOf(allocator)];
+    // As with Docker an auxiliary address of this name is the way out, in place of the bridge.
+    const gateway = subnet?.aux?.[`DefaultGatewayIPv${family}`] ?? subnet?.gateway ?? '';
     // At layer 3 nobody is asked the way.
     const isRouter = direct?.driver === 'ipvlan' && direct.mode !== 'l2';
     return { address, prefixLength: allocator.prefix.length, gateway: isRouter ? '' : gateway };

@@ -3,7 +3,7 @@ import type { Logger } from '../core/log.ts';
 import type { FirewallChange } from '../linux/index.ts';
 import { Nft, forgetUdpFlows, isOwnFirewallProcess, watchFirewall } from '../linux/index.ts';
 import type { BridgeNetwork } from './contract.ts';
-import type { Forward } from './firewall.ts';
+import type { Forward, NeighbourWay } from './firewall.ts';
 import { familyOf, renderFirewall, renderForwards, renderRemoval, tableName } from './firewall.ts';
 import { ForeignFirewall } from './foreign-firewall.ts';
 
@@ -55,9 +55,9 @@ export class Firewall implements Disposable {
   }
 
   /** Writes everything anew, in place of what is there; without a network nothing is there afterwards. */
-  write(networks: readonly BridgeNetwork[], forwards: readonly Forward[]): void {
+  write(networks: readonly BridgeNetwork[], forwards: readonly Forward[], ways: readonly NeighbourWay[] = []): void {
     const commands =
-      networks.length === 0 ? renderRemoval(this.#instance) : renderFirewall(this.#instance, networks, forwards);
+      networks.length === 0 ? renderRemoval(this.#instance) : renderFirewall(this.#instance, networks, forwards, ways);
     this.#nft.run(commands);
     this.#bridges = networks.map((n) => n.bridge);
     this.#foreign.sync(this.#nft, this.#bridges);

@@ -1,4 +1,4 @@
-import type { BridgeNetwork, Family, PublishedPort } from './contract.ts';
+import type { AllowedWay, BridgeNetwork, Family, PublishedPort } from './contract.ts';
 
 /** A published port as the firewall forwards it, to a container's address; with host port 0 it is let through to that. */
 export interface Forward extends PublishedPort {
@@ -8,6 +8,11 @@ export interface Forward extends PublishedPort {
 /** Of the tables that carry this engine's rules, one in each family. */
 export function tableName(instance: string): string {
   return `wharf_${instance.replaceAll(/[^A-Za-z0-9]/g, '_')}`;
+}
+
+/** A port of a container that another one of its network may reach, though the network keeps its containers apart. */
+export interface NeighbourWay extends AllowedWay {
+  readonly from: string;
 }
 
 /** What nft calls a family, its addresses, and the messages of its own that a reachable address has to take. */
@@ -25,15 +30,27 @@ type Words = (typeof FAMILIES)[number];
  * - nothing reaches a container from outside of its bridge but answers and published ports; internal networks are shut.
  * Priorities are the usual ones and every policy is accept: it forbids only what concerns our bridges.
  */
-export function renderFirewall(instance: string, all: readonly BridgeNetwork[], forwards: readonly Forward[]): string {
+export function renderFirewall(
+  instance: string,
+  all: readonly BridgeNetwork[],
+  forwards: readonly Forward[],
+  ways: readonly NeighbourWay[] = [],
+): string {
   const table = tableName(instance);
   const networks = all.filter((n) => n.direct === undefined);
-  return [...FAMILIES.flatMap((words) => replaced(words.word, table, tableOf(words, networks, forwards))), ''].join(
-    '\n',
-  );
+  return [
+    ...FAMILIES.flatMap((words) => replaced(words.word, table, tableOf(words, networks, forwards, ways))),
+    '',
+  ].join('\n');
 }
 
-function tableOf(words: Words, networks: readonly BridgeNetwork[], forwards: readonly Forward[]): string[] {
+function tableOf(
+  words: Words,
+  networks: readonly BridgeNetwork[],
+  forwards: readonly Forward[],
+  allWays: readonly NeighbourWay[],
+): string[] {
+  const ways = allWays.filter((w) => familyOf(w.address) === words.family);
   const { family, word, type } = words;
   const ours = forwards.filter((f) => familyOf(f.target) === family);
   const value = `${type} . inet_service`;
@@ -43,6 +60,9 @@ function tableOf(words: Words, networks: readonly BridgeNetwork[], forwards: rea
     ...block('map published', [`type ${key.published} : ${value}`, ...members('published')]),
     ...block('map published_at', [`type ${key.published_at} : ${value}`, ...members('published_at')]),
     ...block('set opened', [`type ${key.published_at}`, ...members('opened')]),
+    ...(ways.length === 0
+      ? []
+      : block('set linked', [`type ${type} . ${type} . inet_proto . inet_service`, waysOf(ways)])),
     ...block('chain ports', [
       `dnat ${word} to ${word} daddr . meta l4proto . th dport map @published_at`,
       `dnat ${word} to meta l4proto . th dport map @published`,
@@ -67,7 +87,7 @@ function tableOf(words: Words, networks: readonly BridgeNetwork[], forwards: rea
           'type filter hook prerouting priority raw; policy accept;',
           ...networks.map((n) => `iifname "${n.bridge}" ip daddr 127.0.0.0/8 drop`),
         ])),
-    ...forwardChain(networks, words),
+    ...forwardChain(networks, words, ways.length > 0),
   ];
 }
 
@@ -88,7 +108,12 @@ export function renderForwards(instance: string, verb: 'add' | 'delete', forward
     .join('');
 }
 
-function forwardChain(networks: readonly BridgeNetwork[], { family, word, icmp }: Words): string[] {
+function waysOf(ways: readonly NeighbourWay[]): string {
+  const members = new Set(ways.map((w) => `${w.from} . ${w.address} . ${w.protocol} . ${w.port}`));
+  return `elements = { ${[...members].join(', ')} }`;
+}
+
+function forwardChain(networks: readonly BridgeNetwork[], { family, word, icmp }: Words, hasWays: boolean): string[] {
   const internal = networks.filter((n) => n.internal);
   const routed = networks.filter((n) => n.routed?.includes(family));
   return block('chain forward', [
@@ -101,6 +126,7 @@ function forwardChain(networks: readonly BridgeNetwork[], { family, word, icmp }
     'ct status dnat accept',
     ...(routed.length > 0 ? [`${word} daddr . meta l4proto . th dport @opened accept`] : []),
     ...routed.map(({ bridge }) => `oifname "${bridge}" meta l4proto ${icmp} accept`),
+    ...(hasWays ? [`${word} saddr . ${word} daddr . meta l4proto . th dport @linked accept`] : []),
     ...networks.filter((n) => !n.icc).map(({ bridge }) => `iifname "${bridge}" oifname "${bridge}" drop`),
     ...networks.flatMap(({ bridge, trustedInterfaces = [] }) =>
       trustedInterfaces.map((name) => `iifname "${name}" oifname "${bridge}" accept`),

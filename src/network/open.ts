@@ -15,6 +15,7 @@ import {
 import { overlap, parsePrefix } from './addresses.ts';
 import { markOf } from './bridge.ts';
 import type {
+  AllowedWay,
   BridgeNetwork,
   Endpoint,
   EndpointRequest,
@@ -40,10 +41,10 @@ import { Publications, socketsOf } from './publications.ts';
 import { adoptSandbox } from './recover.ts';
 import { renderResolvConf } from './resolv-conf.ts';
 import type { Sandbox } from './sandbox.ts';
-import { emptySandbox, redirectDns, resolverState } from './sandbox.ts';
+import { emptySandbox, neighbourWays, redirectDns, resolverState } from './sandbox.ts';
 import { Segments } from './segments.ts';
 import { sweepStrays } from './sweep.ts';
-import { connectWire, cutWire, removeWire, useGateways } from './wire.ts';
+import { bridgedPacketsPassFirewall, connectWire, cutWire, removeWire, useGateways } from './wire.ts';
 
 /** Opens the networks of one engine. Touches nothing in the kernel until it is asked to. */
 export async function openNetworks(options: NetworksOptions): Promise<Networks> {
@@ -233,6 +234,20 @@ class KernelNetworks implements Networks {
     }
   }
 
+  allow(containerId: string, networkId: string, ways: readonly AllowedWay[]): void {
+    const { ways: before } = this.#sandbox(containerId);
+    if (ways.length === 0 && !before.has(networkId)) return;
+    if (ways.length === 0) before.delete(networkId);
+    else before.set(networkId, ways);
+    if (this.#segments.get(networkId).network.icc) return;
+    if (ways.length > 0 && !bridgedPacketsPassFirewall()) {
+      this.#log.warn('links cannot open ports on a network without icc while br_netfilter is not at work', {
+        mend: 'modprobe br_netfilter, sysctl net.bridge.bridge-nf-call-iptables=1, and restart the containers',
+      });
+    }
+    this.#writeFirewall();
+  }
+
   /**
    * Also: the namespace is let go at once and its devices are cut off, but the kernel takes them down a moment later.
    * `removeNetwork` and disposal wait for that.
@@ -264,6 +279,7 @@ class KernelNetworks implements Networks {
     const gone = removeNetnsAsync(sandbox.path).finally(() => this.#leaving.delete(containerId));
     this.#leaving.set(containerId, gone);
     this.#later(() => gone);
+    if (sandbox.ways.size > 0) await attempt(() => this.#writeFirewall());
     if (failures.length > 0) throw new AggregateError(failures);
   }
 
@@ -380,7 +396,8 @@ class KernelNetworks implements Networks {
 
   #writeFirewall(): void {
     const forwards = [...this.#sandboxes.values()].flatMap((s) => [...s.publications].flatMap((p) => p.forwards));
-    this.#firewall.write(this.#segments.bridged, forwards);
+    const ways = [...this.#sandboxes.values()].flatMap((s) => neighbourWays(s));
+    this.#firewall.write(this.#segments.bridged, forwards, ways);
   }
 
   #restoreFirewall(): void {

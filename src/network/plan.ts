@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { invalidParameter } from '../core/errors.ts';
 import type { BridgeNetwork, NetworkRequest, NetworksOptions, Subnet } from './contract.ts';
 import type { Prefix } from './addresses.ts';
-import { contains, formatAddress, formatPrefix, overlap, parseAddress, parsePrefix } from './addresses.ts';
+import { contains, findCidr, formatAddress, formatPrefix, overlap, parseAddress, parsePrefix } from './addresses.ts';
 import { poolOverlap, poolsExhausted } from './errors.ts';
 import { DEFAULT_ADDRESS_POOLS, firstFreeBlock, subnetFaults } from './ipam.ts';
 import { planDirect } from './plan-direct.ts';
@@ -21,7 +21,7 @@ export function planNetwork(
 ): BridgeNetwork {
   const { enableIpv4 = true, driver = 'bridge' } = request;
   if (!enableIpv4 && !request.enableIpv6) throw invalidParameter({ message: 'IPv4 or IPv6 must be enabled' });
-  const asked = request.subnets.filter((s) => s.subnet);
+  const asked = request.subnets.filter((s) => s.subnet).map((s) => (request.isDefault ? tidied(s) : s));
   const without = request.subnets.filter((s) => !s.subnet);
   const faults = asked.flatMap((s) => subnetFaults({ ...s, subnet: s.subnet ?? '' }));
   if (without.some((s) => s.gateway || s.ipRange || Object.keys(s.aux ?? {}).length > 0) && !request.isDefault) {
@@ -64,6 +64,15 @@ export function planNetwork(
     bridge: bridgeName(request, others, instance),
     ...bridgeOptions(request.options, request.internal),
   };
+}
+
+/** Of the default bridge an address is given, with the length of its block: what is meant is the block. */
+function tidied(asked: NetworkRequest['subnets'][number]): NetworkRequest['subnets'][number] {
+  const blockOf = (cidr: string | undefined) => {
+    const block = cidr === undefined ? undefined : findCidr(cidr)?.prefix;
+    return block === undefined ? cidr : formatPrefix(block);
+  };
+  return { ...asked, subnet: blockOf(asked.subnet), ipRange: blockOf(asked.ipRange) };
 }
 
 function withGateway(prefix: Prefix, rest: Omit<NetworkRequest['subnets'][number], 'subnet'>): Subnet {

@@ -1,6 +1,6 @@
 import { Nft, inNetns } from '../linux/index.ts';
-import type { BridgeNetwork, Endpoint, PublishedPort, SandboxRequest } from './contract.ts';
-import type { Forward } from './firewall.ts';
+import type { AllowedWay, BridgeNetwork, Endpoint, PublishedPort, SandboxRequest } from './contract.ts';
+import type { Forward, NeighbourWay } from './firewall.ts';
 import type { ResolverState } from './keeper/contract.ts';
 import { DNS_ADDRESS } from './keeper/contract.ts';
 import type { HeldPorts } from './port-holder.ts';
@@ -20,12 +20,22 @@ export interface Sandbox {
   /** By network. */
   readonly endpoints: Map<string, Endpoint>;
   readonly publications: Set<Publication>;
+  /** Ports of neighbours that it may reach where networks keep containers apart; by network. */
+  readonly ways: Map<string, readonly AllowedWay[]>;
   /** Once it was on a network that resolves names: its resolv.conf asks there for good. */
   hasResolver: boolean;
 }
 
 export function emptySandbox(request: SandboxRequest, path: string): Sandbox {
-  return { request, path, endpoints: new Map(), publications: new Set(), hasResolver: false };
+  return { request, path, endpoints: new Map(), publications: new Set(), ways: new Map(), hasResolver: false };
+}
+
+/** What a container may reach of its neighbours, for the firewall. */
+export function neighbourWays({ endpoints, ways }: Sandbox): NeighbourWay[] {
+  return [...ways].flatMap(([networkId, all]) => {
+    const from = endpoints.get(networkId)?.ipv4 ?? '';
+    return from === '' ? [] : all.map((way) => ({ ...way, from }));
+  });
 }
 
 /** What a container's resolver has to know; `undefined`: it has none, as it was on no network yet that resolves names. */

@@ -126,7 +126,7 @@ function withoutIpv6(ifname: string): void {
 }
 
 /** Whether br_netfilter is at work on this host. */
-function bridgedPacketsPassFirewall(): boolean {
+export function bridgedPacketsPassFirewall(): boolean {
   try {
     return readFileSync('/proc/sys/net/bridge/bridge-nf-call-iptables', 'utf8').trim() === '1';
   } catch {

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { errnoOf, messageOf } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
+import { DOCKER_ONLY_NAMES, ignoredBecause } from './docker-only.ts';
 import { badConfigFile } from './errors.ts';
 import { SOURCES } from './setting-sources.ts';
 
-/** What a configuration file says: values by key of `SOURCES`, and keys of dockerd's that mean nothing here. */
+/** What a configuration file says: values by key of `SOURCES`, and what is to be said of keys that only dockerd obeys. */
 export interface ConfigFile {
   readonly values: Readonly<Record<string, unknown>>;
   readonly ignored: readonly string[];
@@ -40,21 +41,19 @@ function read(path: string, mustExist: boolean): string | undefined {
 function checked(path: string, content: object): ConfigFile {
   const result: Record<string, unknown> = {};
   const ignored: string[] = [];
-  for (const [name, value] of Object.entries(content)) {
+  for (const [name, value] of Object.entries(flattened(content))) {
     if (name === 'debug' && typeof value === 'boolean') {
       if (value) result['log-level'] ??= 'debug';
       continue;
     }
-    if (FOR_DOCKER_ONLY.has(name)) {
-      ignored.push(name);
+    if (DOCKER_ONLY_NAMES.includes(name)) {
+      const why = ignoredBecause(name, value);
+      if (why !== undefined) ignored.push(why);
       continue;
     }
     const source = SOURCES.find((s) => s.key === name || s.flag === name);
     if (source === undefined) {
-      const hint = didYouMean(
-        name,
-        SOURCES.map((s) => s.key),
-      );
+      const hint = didYouMean(name, [...SOURCES.map((s) => s.key), 'debug', ...DOCKER_ONLY_NAMES]);
       throw badConfigFile({
         file: path,
         reason: `the following directives don't match any configuration option: ${name}${hint}`,
@@ -75,17 +74,10 @@ function checked(path: string, content: object): ConfigFile {
   return { values: result, ignored };
 }
 
-/** Keys of dockerd's file about what is done otherwise here or not at all; a file made for it can be used as it is. */
-const FOR_DOCKER_ONLY = new Set(
-  `allow-nondistributable-artifacts api-cors-header authorization-plugins bridge builder cdi-spec-dirs cgroup-parent
-  containerd containerd-namespace containerd-plugin-namespace data-root-migration default-gateway default-gateway-v6
-  default-network-opts default-runtime-opts exec-opts experimental features fixed-cidr fixed-cidr-v6 firewall-backend
-  host-gateway-ip host-gateway-ips http-proxy https-proxy icc ip ip-forward ip-forward-no-drop ip-masq ip6tables iptables
-  ipv6 max-concurrent-downloads max-concurrent-uploads max-download-attempts metrics-addr mtu no-proxy node-generic-resources
-  oom-score-adjust proxies raw-logs rootless seccomp-profile selinux-enabled storage-driver storage-opts swarm-default-advertise-addr
-  userland-proxy userland-proxy-path validate bip6 allow-direct-routing`
-    .trim()
-    .split(/\s+/),
-);
+/** The file groups some keys: `{"proxies": {"http-proxy": "…"}}` is `{"http-proxy": "…"}`. */
+function flattened(content: object): object {
+  const { proxies, ...rest } = content as { proxies?: unknown };
+  return typeof proxies === 'object' && proxies !== null ? { ...rest, ...proxies } : content;
+}
 
 const EXPECTED = { text: 'a text', flag: 'true or false', texts: 'a list of texts' } as const;

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { messageOf } from '../../core/errors.ts';
 import type { Ulimit } from '../../core/wire/container.ts';
 import { badOption } from './errors.ts';
 import { oneOf, type SettingSource } from './setting-source.ts';
@@ -80,6 +82,15 @@ export const CONTAINER_SOURCES: readonly SettingSource[] = [
     kind: 'flag',
     help: 'programs in containers gain no privileges by setuid and the like',
   },
+  {
+    setting: 'seccompProfile',
+    flag: 'seccomp-profile',
+    key: 'seccomp-profile',
+    kind: 'text',
+    argument: 'file',
+    help: 'system calls that containers may use: builtin, unconfined, or a profile in JSON',
+    convert: seccompProfile,
+  },
   { setting: 'dns', flag: 'dns', key: 'dns', kind: 'texts', argument: 'address', help: 'name server of containers' },
   {
     setting: 'dnsOptions',
@@ -98,6 +109,26 @@ export const CONTAINER_SOURCES: readonly SettingSource[] = [
     help: 'search domain of containers',
   },
 ];
+
+/** The profile itself, once it can be read. */
+function seccompProfile(value: unknown): string {
+  if (value === '' || value === 'builtin') return 'builtin';
+  if (value === 'unconfined') return value;
+  const file = String(value);
+  const refuse = (reason: string, cause?: unknown) =>
+    badOption({ message: `invalid seccomp-profile ${file}: ${reason}` }, { cause });
+  let text: string;
+  let profile: unknown;
+  try {
+    text = readFileSync(file, 'utf8');
+    profile = JSON.parse(text);
+  } catch (cause) {
+    throw refuse(messageOf(cause), cause);
+  }
+  if (typeof (profile as { defaultAction?: unknown } | null)?.defaultAction !== 'string')
+    throw refuse('it has no defaultAction');
+  return text;
+}
 
 /** `name=value` each, or an object of the file. */
 function pairs(name: string): (value: unknown) => Record<string, string> {

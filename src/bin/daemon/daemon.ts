@@ -12,6 +12,7 @@ import { badOption, notRoot } from './errors.ts';
 import { takeExecRoot } from './exec-root.ts';
 import { instanceOf } from './instance.ts';
 import { monitorCommand } from './monitor-command.ts';
+import { defaultBridgeOf } from './network-settings.ts';
 import type { Settings } from './settings.ts';
 import { usernsRemap } from './userns-remap.ts';
 
@@ -35,8 +36,8 @@ export interface Daemon {
 export async function startDaemon(settings: Settings, program: string, log: Logger): Promise<Daemon> {
   if (process.geteuid?.() !== 0) throw notRoot({});
   process.umask(0o022);
-  if (settings.ignoredKeys.length > 0)
-    log.warn('the configuration file has keys for dockerd that mean nothing here', { keys: settings.ignoredKeys });
+  for (const why of settings.ignored) log.warn(`a setting of dockerd's is not obeyed: ${why}`);
+  useProxies(settings);
   const { dataRoot, execRoot } = settings;
   const idMaps = settings.usernsRemap === undefined ? undefined : usernsRemap(settings.usernsRemap);
   if (settings.usernsRemap !== undefined && idMaps === undefined) {
@@ -82,7 +83,9 @@ export async function startDaemon(settings: Settings, program: string, log: Logg
       insecureRegistries: settings.insecureRegistries,
       registryMirrors: settings.registryMirrors,
       liveRestore: settings.liveRestore,
-      defaultBridge: settings.bip,
+      defaultBridge: defaultBridgeOf(settings),
+      networkOptions: settings.defaultNetworkOptions,
+      hostGateways: settings.hostGatewayIps,
       labels: settings.labels,
       defaults: settings,
       shutdownTimeoutSeconds: settings.shutdownTimeoutSeconds,
@@ -115,6 +118,16 @@ export async function startDaemon(settings: Settings, program: string, log: Logg
     reload: (changed) => engine.reconfigure({ ...changed, defaults: changed }, reportOf(changed)),
     hurry: () => killAll(engine),
   };
+}
+
+/** What asks registries and other hosts reads its proxies from the environment. */
+function useProxies({ httpProxy, httpsProxy, noProxy }: Settings): void {
+  for (const [name, value] of Object.entries({ HTTP_PROXY: httpProxy, HTTPS_PROXY: httpsProxy, NO_PROXY: noProxy })) {
+    if (value === undefined) continue;
+    process.env[name] = value;
+    // The small letters would win over it.
+    delete process.env[name.toLowerCase()];
+  }
 }
 
 /** What the event of a reload tells. */

@@ -72,6 +72,11 @@ const refused: [what: string, args: string[], file: string, message: RegExp][] =
   ['a ulimit without number', ['--default-ulimit', 'nofile'], '', /^invalid default-ulimit/],
   ['a driver that is not there', ['--log-driver', 'fluentd'], '', /^invalid log-driver "fluentd"/],
   ['neither true nor false', ['--init=maybe'], '', /^invalid argument "maybe" for "--init"/],
+  ['no block', ['--bip', '10.0.0.1'], '', /^invalid bip "10.0.0.1": a CIDR such as 172.17.0.1\/16 is expected/],
+  ['no address', ['--ip', 'localhost'], '', /^invalid ip "localhost": an IPv4 address is expected/],
+  ['no option', ['--default-network-opt', 'mtu=9'], '', /^invalid default-network-opt .*driver=name=value is expected/],
+  ['no profile', ['--seccomp-profile', '/nonexistent'], '', /^invalid seccomp-profile \/nonexistent: ENOENT/],
+  ["a slip in dockerd's key", [], '{"iptable": false}', /iptable; did you mean "iptables"\?$/],
   ['a runtime without path', ['--add-runtime', 'x'], '', /^invalid runtime/],
 ];
 for (const [what, args, content, message] of refused)
@@ -113,5 +118,37 @@ test('what containers get by default, from flags and in the forms of the file', 
   const file = readSettings(['--config-file', configFile(t, JSON.stringify(content))]);
   assert.deepEqual([file.ulimits, file.logOptions, file.init], [flags.ulimits, flags.logOptions, true]);
   assert.deepEqual([file.shmSizeBytes, file.shutdownTimeoutSeconds], [2 ** 30, 30]);
-  assert.deepEqual(file.ignoredKeys, ['iptables']);
+  assert.equal(file.ignored.length, 1);
+  assert.match(file.ignored[0] ?? '', /^iptables: nftables tables of its own/);
+});
+
+test("networks, proxies and what is dockerd's alone, from flags and in the forms of the file", (t) => {
+  const line =
+    '--icc=false --bip 10.9.0.1/24 --mtu 1400 --default-network-opt bridge=com.docker.network.driver.mtu=1300 ' +
+    '--http-proxy http://p:1 --storage-driver overlay2 --userland-proxy=false --selinux-enabled --iptables=false';
+  const flags = readSettings(['--config-file', configFile(t, ''), ...line.split(' ')]);
+  assert.deepEqual([flags.icc, flags.ipMasq, flags.bip, flags.mtu], [false, true, '10.9.0.1/24', 1400]);
+  assert.deepEqual(flags.defaultNetworkOptions, { bridge: { 'com.docker.network.driver.mtu': '1300' } });
+  assert.deepEqual(
+    flags.ignored.map((text) => text.split(':')[0]),
+    ['iptables', 'selinux-enabled'],
+  );
+  const content = {
+    icc: false,
+    bip: '10.9.0.1/24',
+    mtu: 1400,
+    'default-network-opts': { bridge: { 'com.docker.network.driver.mtu': '1300' } },
+    proxies: { 'http-proxy': 'http://p:1' },
+    'storage-driver': 'overlay2',
+    features: { buildkit: true },
+    'exec-opts': ['native.cgroupdriver=systemd'],
+    'max-concurrent-downloads': 10,
+  };
+  const file = readSettings(['--config-file', configFile(t, JSON.stringify(content))]);
+  assert.deepEqual([file.icc, file.bip, file.mtu, file.httpProxy], [false, '10.9.0.1/24', 1400, 'http://p:1']);
+  assert.deepEqual(file.defaultNetworkOptions, flags.defaultNetworkOptions);
+  assert.deepEqual(
+    file.ignored.map((text) => text.split(':')[0]),
+    ['exec-opts', 'max-concurrent-downloads'],
+  );
 });

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { API_VERSION, VERSION } from '../../core/version.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
+import { DOCKER_ONLY_NAMES, ignoredBecause } from './docker-only.ts';
 import { badConfigFile, badOption } from './errors.ts';
 import type { SettingSource } from './setting-source.ts';
 import { SOURCES } from './setting-sources.ts';
@@ -12,7 +13,7 @@ import { DEFAULT_CONFIG_FILE, DEFAULTS, type Settings } from './settings.ts';
  * @throws {WharfError} `BAD_OPTION`; `BAD_CONFIG_FILE`, also when flag and file set the same
  */
 export function readSettings(args: readonly string[]): Settings {
-  const { flags, configFile } = parseFlags(args);
+  const { flags, configFile, ignored } = parseFlags(args);
   const explicit = configFile !== undefined;
   const path = configFile ?? DEFAULT_CONFIG_FILE;
   const file = readConfigFile(path, explicit);
@@ -21,11 +22,18 @@ export function readSettings(args: readonly string[]): Settings {
     const value = flags[source.flag] ?? file.values[source.key];
     return value === undefined ? [] : [[source.setting, source.convert?.(value) ?? value]];
   });
-  const settings: Settings = { ...DEFAULTS, ...Object.fromEntries(given), ignoredKeys: file.ignored };
+  const settings: Settings = { ...DEFAULTS, ...Object.fromEntries(given), ignored: [...ignored, ...file.ignored] };
   return { ...settings, dataRoot: resolve(settings.dataRoot), execRoot: resolve(settings.execRoot) };
 }
 
-function parseFlags(args: readonly string[]): { flags: Record<string, unknown>; configFile: string | undefined } {
+interface GivenFlags {
+  readonly flags: Record<string, unknown>;
+  readonly configFile: string | undefined;
+  /** What is to be said of flags that only dockerd obeys. */
+  readonly ignored: readonly string[];
+}
+
+function parseFlags(args: readonly string[]): GivenFlags {
   const program = new Command('wharfd')
     .description('The container engine: serves the Engine API.')
     .version(`Wharf version ${VERSION}, API ${API_VERSION}`, '-v, --version')
@@ -33,11 +41,17 @@ function parseFlags(args: readonly string[]): { flags: Record<string, unknown>; 
     .option('-D, --debug', 'the same as --log-level debug')
     .allowExcessArguments(false);
   for (const source of SOURCES) program.addOption(optionOf(source));
+  // A command line that was made for dockerd can be used as it is.
+  for (const name of DOCKER_ONLY_NAMES) program.addOption(new Option(`--${name} [value]`).hideHelp());
   program.parse(args, { from: 'user' });
   const values = program.opts<Record<string, unknown>>();
   const flags = Object.fromEntries(SOURCES.map((s) => [s.flag, values[camel(s.flag)]]));
   if (values['debug'] === true) flags['log-level'] ??= 'debug';
-  return { flags, configFile: values['configFile'] as string | undefined };
+  const ignored = DOCKER_ONLY_NAMES.flatMap((name) => {
+    const value = values[camel(name)];
+    return value === undefined ? [] : (ignoredBecause(name, value) ?? []);
+  });
+  return { flags, configFile: values['configFile'] as string | undefined, ignored };
 }
 
 function optionOf({ flag, short, argument, help, kind }: SettingSource): Option {

@@ -1,5 +1,6 @@
 import { CONTAINER_SOURCES } from './container-settings.ts';
 import { badOption } from './errors.ts';
+import { NETWORK_SOURCES } from './network-settings.ts';
 import { oneOf, type SettingSource, wholeNumber } from './setting-source.ts';
 import { type AddressPool, LOG_FORMATS, LOG_LEVELS } from './settings.ts';
 import { parseMirror } from '../../registry/index.ts';
@@ -84,14 +85,7 @@ export const SOURCES: readonly SettingSource[] = [
     help: 'where networks without a subnet get theirs',
     convert: addressPools,
   },
-  {
-    setting: 'bip',
-    flag: 'bip',
-    key: 'bip',
-    kind: 'text',
-    argument: 'CIDR',
-    help: "the default bridge's address and subnet",
-  },
+  ...NETWORK_SOURCES,
   {
     setting: 'labels',
     flag: 'label',
@@ -109,6 +103,9 @@ export const SOURCES: readonly SettingSource[] = [
   },
   ...CONTAINER_SOURCES,
   ...TLS_SOURCES,
+  proxy('httpProxy', 'http-proxy', 'for what is fetched by http'),
+  proxy('httpsProxy', 'https-proxy', 'for what is fetched by https'),
+  proxy('noProxy', 'no-proxy', 'hosts that are asked directly, with commas between them'),
   {
     setting: 'pidFile',
     flag: 'pidfile',
@@ -147,6 +144,11 @@ export const SOURCES: readonly SettingSource[] = [
     convert: oneOf('log-format', LOG_FORMATS),
   },
 ];
+
+function proxy(setting: 'httpProxy' | 'httpsProxy' | 'noProxy', name: string, what: string): SettingSource {
+  const help = `proxy of the daemon itself: ${what}`;
+  return { setting, flag: name, key: name, kind: 'text', argument: setting === 'noProxy' ? 'hosts' : 'url', help };
+}
 
 /** `name=path` each, or Docker's form of the file: `{"name": {"path": "/usr/bin/x"}}`. */
 function runtimes(value: unknown): Record<string, string> {

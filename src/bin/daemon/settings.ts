@@ -1,7 +1,8 @@
 import type { Ulimit } from '../../core/wire/container.ts';
+import { NETWORK_DEFAULTS, type NetworkSettings } from './network-settings.ts';
 
 /** What can be set, by flag or in the configuration file. */
-export interface Settings {
+export interface Settings extends NetworkSettings {
   readonly hosts: readonly string[];
   readonly dataRoot: string;
   readonly execRoot: string;
@@ -12,8 +13,6 @@ export interface Settings {
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];
   readonly addressPools: readonly AddressPool[];
-  /** CIDR with the gateway's address. */
-  readonly bip: string | undefined;
   readonly labels: readonly string[];
   readonly liveRestore: boolean;
   readonly logDriver: string;
@@ -24,6 +23,8 @@ export interface Settings {
   readonly ipcMode: 'private' | 'shareable';
   readonly cgroupns: 'private' | 'host' | undefined;
   readonly noNewPrivileges: boolean;
+  /** `builtin`, `unconfined`, or the profile in JSON. */
+  readonly seccompProfile: string;
   /** Whose subordinate IDs containers get: `default`, `USER`, `UID`, `USER:GROUP`; `undefined`: none. */
   readonly usernsRemap: string | undefined;
   readonly dns: readonly string[];
@@ -31,6 +32,10 @@ export interface Settings {
   readonly dnsSearch: readonly string[];
   /** Negative: for ever. */
   readonly shutdownTimeoutSeconds: number;
+  /** For what the daemon fetches; the environment's unless given. */
+  readonly httpProxy: string | undefined;
+  readonly httpsProxy: string | undefined;
+  readonly noProxy: string | undefined;
   readonly pidFile: string | undefined;
   /** `undefined`: nothing was said, which refuses plain TCP beyond this machine; `false` allows it. */
   readonly tls: boolean | undefined;
@@ -39,8 +44,8 @@ export interface Settings {
   readonly tlsCaCert: string;
   readonly tlsCert: string;
   readonly tlsKey: string;
-  /** Keys of the file that dockerd would obey and that mean nothing here. */
-  readonly ignoredKeys: readonly string[];
+  /** What is to be said of settings that dockerd would obey and that mean nothing here. */
+  readonly ignored: readonly string[];
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly logFormat: (typeof LOG_FORMATS)[number];
 }
@@ -72,7 +77,7 @@ export const DEFAULTS: Settings = {
   insecureRegistries: [],
   registryMirrors: [],
   addressPools: POOLS,
-  bip: undefined,
+  ...NETWORK_DEFAULTS,
   labels: [],
   liveRestore: false,
   logDriver: 'json-file',
@@ -83,18 +88,22 @@ export const DEFAULTS: Settings = {
   ipcMode: 'private',
   cgroupns: undefined,
   noNewPrivileges: false,
+  seccompProfile: 'builtin',
   usernsRemap: undefined,
   dns: [],
   dnsOptions: [],
   dnsSearch: [],
   shutdownTimeoutSeconds: 15,
+  httpProxy: undefined,
+  httpsProxy: undefined,
+  noProxy: undefined,
   pidFile: undefined,
   tls: undefined,
   tlsVerify: undefined,
   tlsCaCert: '/etc/wharf/ca.pem',
   tlsCert: '/etc/wharf/server-cert.pem',
   tlsKey: '/etc/wharf/server-key.pem',
-  ignoredKeys: [],
+  ignored: [],
   logLevel: 'info',
   logFormat: 'text',
 };

@@ -244,7 +244,8 @@ export function namespaceOwner(ctx: Context, ref: string, what: string): Contain
   return { ...owner, pid: owner.state.pid };
 }
 
-/** For callers that need the address of the host as containers see it. */
-export function hostGateway(ctx: Context): string | undefined {
-  return ctx.book.named('bridge')?.bridge?.subnets[0]?.gateway;
+/** Addresses of the host as containers see it: what `host-gateway` stands for. */
+export function hostGateways(ctx: Context): readonly string[] {
+  const { hostGateways: set = [] } = ctx.options;
+  return set.length > 0 ? set : (ctx.book.named('bridge')?.bridge?.subnets.map((s) => s.gateway) ?? []);
 }

@@ -23,14 +23,14 @@ export function hostsText(options: {
     .join('');
 }
 
-/** `name:address` or `name=address`, IPv6 with or without brackets; `host-gateway` stands for `gateway`. */
-export function extraHostLines(entries: readonly string[], gateway: string | undefined): HostsLine[] {
+/** `name:address` or `name=address`, IPv6 with or without brackets; `host-gateway` stands for each of `gateways`. */
+export function extraHostLines(entries: readonly string[], gateways: readonly string[]): HostsLine[] {
   return entries.flatMap((entry) => {
     const at = entry.search(/[:=]/);
     const name = entry.slice(0, at);
     const given = entry.slice(at + 1).replace(/^\[(.*)\]$/, '$1');
-    const address = given === 'host-gateway' ? gateway : given;
-    return at <= 0 || address === undefined ? [] : [{ address, names: [name] }];
+    if (at <= 0) return [];
+    return (given === 'host-gateway' ? gateways : [given]).map((address) => ({ address, names: [name] }));
   });
 }
 

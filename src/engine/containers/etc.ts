@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { shortId } from '../../core/ids.ts';
 import type { Context } from './context.ts';
 import { containerDirectory } from './context.ts';
-import { hostGateway } from './endpoints.ts';
+import { hostGateways } from './endpoints.ts';
 import type { HostsLine } from './etc-files.ts';
 import { extraHostLines, hostsText, ownNames } from './etc-files.ts';
 import type { LinkedContainer } from './links.ts';
@@ -21,7 +21,7 @@ export function writeHosts(
   links: readonly LinkedContainer[],
 ): void {
   const path = join(containerDirectory(ctx, record.id), 'hosts');
-  const extra = extraHostLines(record.hostConfig.ExtraHosts ?? [], hostGateway(ctx));
+  const extra = extraHostLines(record.hostConfig.ExtraHosts ?? [], hostGateways(ctx));
   if (record.hostConfig.NetworkMode === 'host') {
     const lines = extra.map((line) => `${line.address}\t${line.names.join(' ')}\n`).join('');
     writeFileSync(path, hostFile('/etc/hosts') + lines);

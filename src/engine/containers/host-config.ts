@@ -14,6 +14,7 @@ export const DEFAULTS: ContainerDefaults = {
   ipcMode: 'private',
   cgroupns: undefined,
   noNewPrivileges: false,
+  seccompProfile: 'builtin',
   dns: [],
   dnsOptions: [],
   dnsSearch: [],

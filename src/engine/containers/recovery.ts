@@ -7,6 +7,7 @@ import type { SandboxRecord } from '../../network/index.ts';
 import type { Context } from './context.ts';
 import { sandboxRequest } from './endpoints.ts';
 import { publishEnd, release } from './exit.ts';
+import { allowLinks } from './link-ways.ts';
 import type { ContainerRecord } from './record.ts';
 import { removeLocked } from './remove-locked.ts';
 import { startsAtBoot } from './restart-policy.ts';
@@ -33,6 +34,7 @@ export async function recover(ctx: Context, settle: () => Promise<void>): Promis
     running.map(sandboxOf).filter((s) => s !== undefined),
   );
 
+  for (const record of running) allowLinks(ctx, record);
   await ctx.options.storage.volumes.recover(volumeUsers(running));
 
   for (const id of alive.keys()) {

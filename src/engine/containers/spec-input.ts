@@ -30,7 +30,7 @@ export interface SpecParts {
 /** A container's record in the words of the runtime. Pure but for looking for an init program. */
 export function specInput(record: ContainerRecord, parts: SpecParts, defaults: ContainerDefaults): SpecInput {
   const { config, hostConfig: host } = record;
-  const security = securityOf(host, defaults.noNewPrivileges);
+  const security = securityOf(host, defaults);
   const [rows = 0, columns = 0] = host.ConsoleSize ?? [];
   // It makes sense only as the first process of a PID namespace.
   const init = (host.Init ?? defaults.init) && !host.PidMode ? findInit() : undefined;
@@ -131,9 +131,9 @@ interface Security {
   readonly unmasked: boolean;
 }
 
-function securityOf(host: HostConfig, defaultNoNewPrivileges: boolean): Security {
-  let noNewPrivileges = defaultNoNewPrivileges;
-  let seccomp: SpecInput['seccomp'] = host.Privileged ? 'unconfined' : 'default';
+function securityOf(host: HostConfig, defaults: ContainerDefaults): Security {
+  let { noNewPrivileges } = defaults;
+  let seccomp: SpecInput['seccomp'] = host.Privileged ? 'unconfined' : seccompOf(defaults.seccompProfile);
   let unmasked = false;
   for (const option of host.SecurityOpt ?? []) {
     const [key, value] = splitOnce(option, /[=:]/);

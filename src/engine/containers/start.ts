@@ -32,6 +32,7 @@ import {
 import { tellLinked, writeHosts, writeResolvConf } from './etc.ts';
 import { DEFAULT_SHM_BYTES } from './host-config.ts';
 import type { LinkedContainer } from './links.ts';
+import { allowLinks, allowLinksTo } from './link-ways.ts';
 import { linkEnv } from './links.ts';
 import { logAttributes } from './log-attributes.ts';
 import { logSettings } from './log-drivers.ts';
@@ -197,6 +198,7 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
   publishMountEvents(ctx, record, 'mount');
   publishNetworkEvents(ctx, record, connected.attachments, 'connect');
   undo.defer(() => publishNetworkEvents(ctx, record, connected.attachments, 'disconnect'));
+  allowLinks(ctx, { ...record, attachments: connected.attachments });
   // Asked for before it is made: the monitor lets it run the moment it is.
   const [created] = await both(creating, runtime.start(id));
   ctx.store.apply(
@@ -213,6 +215,7 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
   );
   undo.move(); // what runs owns them now; its end, or the next daemon's open, gives them back
   tellLinked(ctx, record, connected.attachments.find((a) => a.network === 'bridge')?.endpoint?.ipv4);
+  allowLinksTo(ctx, ctx.store.get(id));
   ctx.health.begin(id);
   publish(ctx, ctx.store.get(id), 'start');
 }

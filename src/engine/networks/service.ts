@@ -170,7 +170,7 @@ async function planned(ctx: Context, request: NetworkCreateRequest): Promise<Net
   checkKinds(request);
   const pools = request.IPAM?.Config ?? [];
   const id = newId();
-  const options = request.Options ?? {};
+  const options = { ...ctx.options.networkOptions?.[driver], ...request.Options };
   const bridge = await ctx.options.networks.plan(
     {
       id,

@@ -123,7 +123,7 @@ async function info({ options, containers, images, events }: SystemDependencies)
     RuncCommit: { ID: runtime.version },
     InitCommit: { ID: '' },
     SecurityOptions: [
-      'name=seccomp,profile=builtin',
+      `name=seccomp,profile=${seccompName(options.defaults.seccompProfile)}`,
       ...(options.idMaps === undefined ? [] : ['name=userns']),
       ...(existsSync('/proc/self/ns/cgroup') ? ['name=cgroupns'] : []),
     ],
@@ -131,6 +131,10 @@ async function info({ options, containers, images, events }: SystemDependencies)
     CDISpecDirs: [],
     Warnings: warnings.length > 0 ? warnings : null,
   };
+}
+
+function seccompName(profile: string): string {
+  return ['builtin', 'unconfined'].includes(profile) ? profile : 'custom';
 }
 
 function version({ options }: SystemDependencies): VersionInfo {

@@ -5,6 +5,7 @@ import { type Engine, openEngine } from '../../../src/engine/index.ts';
 import { openNetworks } from '../../../src/network/index.ts';
 import { openRuntime } from '../../../src/runtime/index.ts';
 import { openStorage } from '../../../src/storage/index.ts';
+import { usernsMaps } from './userns.ts';
 
 const monitor = fileURLToPath(new URL('../../../src/bin/wharf-monitor.ts', import.meta.url));
 
@@ -22,8 +23,9 @@ export async function openEngineAt(
   const dataRoot = join(directory, 'data');
   const execRoot = join(directory, 'exec');
   const log = silentLogger;
+  const idMaps = usernsMaps(directory);
   await using opened = new AsyncDisposableStack();
-  const storage = opened.use(await openStorage({ dataRoot, log }));
+  const storage = opened.use(await openStorage({ dataRoot, idMaps, log }));
   const runtime = opened.use(
     await openRuntime({
       execRoot,
@@ -42,12 +44,12 @@ export async function openEngineAt(
       execRoot,
       instance,
       storage,
+      idMaps,
       runtime,
       networks,
       insecureRegistries: [],
       registryMirrors: [],
       liveRestore: false,
-      defaultBridge: undefined,
       labels: [],
       log,
     }),
