@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command, Outcome } from './command.ts';
+import { eventually } from './eventually.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
 
@@ -30,11 +31,12 @@ export const ACTIONS = {
     const pause = random.int(0, 1) === 0 ? '' : 'usleep 3000;';
     const script = `i=0; while [ $i -lt ${job.lines} ]; do i=$((i+1)); echo line $i; ${pause} done; exit ${job.code}`;
     const extra = random.pick([[], ['--network', 'lasting'], ['--network', 'none'], ['-t']]);
+    const tty = extra.includes('-t');
     const command = world.wharf(['run', '-d', '--name', job.name, ...extra, 'busybox', 'sh', '-c', script]);
     return {
       command,
       settle: () => {
-        world.jobs.set(job.name, job);
+        world.jobs.set(job.name, { ...job, tty });
         return DONE;
       },
     };
@@ -83,13 +85,38 @@ export const ACTIONS = {
     };
   },
 
-  /** Takes more memory than it may have. */
-  greedy: (world) => {
+  /** Takes more memory than it may have; a policy goes on all the same. */
+  greedy: (world, random) => {
     const name = world.name('greedy');
+    const retries = random.int(0, 1);
+    const policy = retries === 0 ? 'no' : `on-failure:${retries}`;
     return {
-      command: world.wharf(['run', '--name', name, '-m', '16m', 'busybox', 'tail', '/dev/zero']),
-      settle: async () => ((await world.inspect(name)).State.OOMKilled ? DONE : 'it does not say OOMKilled'),
+      command: world.wharf(['run', '--name', name, '-m', '16m', '--restart', policy, 'busybox', 'tail', '/dev/zero']),
+      settle: () =>
+        eventually(async () => {
+          const { State, RestartCount } = await world.inspect(name);
+          if (State.Status !== 'exited') return `it is ${State.Status} after ${RestartCount} restarts of ${retries}`;
+          if (RestartCount !== retries) return `it was restarted ${RestartCount} times instead of ${retries}`;
+          return State.OOMKilled && State.ExitCode === 137 ? DONE : 'it does not say OOMKilled';
+        }),
       expected: 137,
+    };
+  },
+
+  /** Fetched, run, removed. */
+  pull: (world) => {
+    if (world.pullBusy) return undefined;
+    world.pullBusy = true;
+    const over = (): void => {
+      world.pullBusy = false;
+    };
+    return {
+      command: world.shell('"$0" pull -q "$1" && "$0" run --rm "$1" && "$0" rmi "$1"', [world.pulled]),
+      settle: ({ stdout }) => {
+        over();
+        return stdout.includes('\npulled') ? DONE : `the image that was pulled printed ${JSON.stringify(stdout)}`;
+      },
+      unsettled: over,
     };
   },
 

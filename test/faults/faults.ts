@@ -1,8 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { api } from '../e2e/support/http.ts';
 import type { Action } from './actions.ts';
 import { exhaustDescriptors, flushFirewall, jumpClock, loseUpstream, removeCgroup } from './machine-faults.ts';
+import { slowDisk } from './slow-disk.ts';
 import { kill9, processesWith } from './processes.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
@@ -36,9 +38,11 @@ export const FAULTS = {
       world.blind = true;
       world.restarted.add('typist');
       const daemonFirst = random.int(0, 1) === 0;
+      const attached = world.wharf(['attach', '--no-stdin', '--sig-proxy=false', 'counter']).done;
       if (daemonFirst) await world.crash();
       killMonitor(world);
       if (!daemonFirst) await world.crash();
+      if ((await attached).timedOut) throw new Error('a client that is attached hangs');
       return 'killed daemon and monitor';
     },
   },
@@ -128,18 +132,32 @@ export const FAULTS = {
   descriptors: { restart: false, strike: exhaustDescriptors },
   upstream: { restart: false, strike: loseUpstream },
   clock: { restart: false, strike: jumpClock },
+  'slow-disk': { restart: false, strike: slowDisk },
+
+  /** The same under a daemon that lives: it is put back, and all that was in it. */
+  'bridge-live': {
+    restart: false,
+    strike: async (world) => {
+      await deleteBridge(world);
+      return 'deleted a bridge';
+    },
+  },
 
   /** The network's bridge is deleted by hand; the next start of the daemon makes it anew, with all that was in it. */
   bridge: {
     restart: true,
     strike: async (world) => {
-      const { stdout } = await world.must(['network', 'inspect', '-f', '{{.Id}}', 'lasting']);
-      execFileSync('ip', ['link', 'delete', `br-${stdout.slice(0, 12)}`]);
+      await deleteBridge(world);
       await world.crash();
       return 'deleted a bridge, killed the daemon';
     },
   },
 } as const satisfies Readonly<Record<string, Fault>>;
+
+async function deleteBridge(world: World): Promise<void> {
+  const { Id } = (await api(world.daemon.socket, 'GET', '/networks/lasting')) as { Id: string };
+  execFileSync('ip', ['link', 'delete', `br-${Id.slice(0, 12)}`]);
+}
 
 function killMonitor(world: World): string | undefined {
   const pids = processesWith('wharf-monitor', world.daemon.execRoot);

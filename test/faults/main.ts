@@ -9,11 +9,15 @@ import { playRound } from './round.ts';
 import { type ScenarioName, SCENARIOS } from './storage/scenarios.ts';
 import { World } from './world.ts';
 
-const USAGE = `usage: npm run faults -- [--seed N] [--rounds N] [--seconds N] [--only FAULT,...] [--keep]
+/** A fresh daemon and an empty store for so many rounds each. */
+const ROUNDS_A_WORLD = 25;
+
+const USAGE = `usage: npm run faults -- [--seed N] [--from N] [--rounds N] [--seconds N] [--only FAULT,...] [--keep]
        npm run faults -- --scenario NAME,... [--seed N] [--rounds N]
 
   --seed N       repeats a run (default: chosen anew, printed first)
   --rounds N     how many rounds (default: 20)
+  --from N       the first of them (default: 1); rounds 1, 26, 51... begin with a fresh daemon
   --seconds N    no further round after so long
   --only F,...   these faults only: ${Object.keys(FAULTS).join(', ')}
   --scenario N,. faults of a small disk instead: ${Object.keys(SCENARIOS).join(', ')}
@@ -27,39 +31,80 @@ async function main(): Promise<number> {
     console.error(`${options}\n${USAGE}`);
     return 2;
   }
-  const { seed, rounds, seconds, faults, keep, scenarios } = options;
+  const { seed, rounds, scenarios } = options;
+  if (scenarios.length === 0 && !isIsolated()) return await runIsolated();
   if (scenarios.length > 0) return await playScenarios(scenarios, seed, rounds);
-  if (!isIsolated()) return await runIsolated();
-  console.log(`seed ${seed}, ${rounds} rounds of ${faults.join(', ')}`);
+  return await playWorlds(options);
+}
+
+/** Round after round; a world serves for some, so that what comes late can be repeated without all that came before. */
+async function playWorlds({ seed, from, rounds, seconds, faults, keep }: Options): Promise<number> {
+  const last = from + rounds - 1;
+  console.log(`seed ${seed}, rounds ${from} to ${last} of ${faults.join(', ')}`);
   const begin = Date.now();
-  const world = new World();
-  let over = false;
+  let isTold = false;
+  const isOver = (): boolean => isTold || Date.now() - begin >= seconds * 1000;
   const end = (): void => {
-    over = true;
+    isTold = true;
   };
   process.on('SIGINT', end).on('SIGTERM', end);
-  let broken: readonly string[] = [];
-  let played = 0;
-  try {
-    await world.open();
-    for (let round = 1; round <= rounds && !over && Date.now() - begin < seconds * 1000; round++) {
-      const report = await playRound(world, new Random(seed * 100_003 + round), faults);
-      played = round;
-      console.log(`${String(round).padStart(4)}  ${report.fault}  [${report.actions}]`);
-      for (const wrong of report.broken) console.log(`      BROKEN ${wrong}`);
-      broken = report.broken;
-      if (broken.length > 0) break;
-    }
-    if (broken.length > 0)
-      console.log(`--- the daemon's last words ---\n${world.daemon.log.split('\n').slice(-40).join('\n')}`);
-  } finally {
-    broken = [...broken, ...(await close(world))];
-    if (!keep || broken.length === 0) rmSync(world.directory, { recursive: true, force: true });
-    else console.log(`kept: ${world.directory}`);
+  let broken = 0;
+  let round = from;
+  while (round <= last && broken === 0 && !isOver()) {
+    const until = Math.min(last, Math.ceil(round / ROUNDS_A_WORLD) * ROUNDS_A_WORLD);
+    const played = await playWorld({ seed, from: round, until, faults, keep, isOver, isTold: () => isTold });
+    broken = played.broken;
+    round = played.next;
   }
   const took = Math.round((Date.now() - begin) / 1000);
-  console.log(`${played} rounds in ${took} s, ${broken.length} broken promises; seed ${seed}`);
-  return broken.length === 0 ? 0 : 1;
+  console.log(`${round - from} rounds in ${took} s, ${broken} broken promises; seed ${seed}`);
+  if (broken > 0) {
+    const first = Math.floor((round - 2) / ROUNDS_A_WORLD) * ROUNDS_A_WORLD + 1;
+    const start = Math.max(first, from);
+    console.log(`again: npm run faults -- --seed ${seed} --from ${start} --rounds ${round - start}`);
+  }
+  return broken === 0 ? 0 : 1;
+}
+
+interface Played {
+  readonly broken: number;
+  /** The first round that was not played. */
+  readonly next: number;
+}
+
+/** A fresh daemon, some rounds, and nothing left. */
+async function playWorld(
+  options: Pick<Options, 'seed' | 'from' | 'faults' | 'keep'> & {
+    readonly until: number;
+    readonly isOver: () => boolean;
+    readonly isTold: () => boolean;
+  },
+): Promise<Played> {
+  const { seed, from, until, faults, keep, isOver, isTold } = options;
+  const world = new World();
+  let broken = 0;
+  let next = from;
+  try {
+    await world.open();
+    for (; next <= until && broken === 0 && !isOver(); next++) {
+      const start = Date.now();
+      const report = await playRound(world, new Random(seed * 100_003 + next), faults, isTold);
+      const ms = `${Date.now() - start} ms`.padStart(8);
+      console.log(`${String(next).padStart(4)} ${ms}  ${report.fault}  [${report.actions}]`);
+      for (const wrong of report.broken) console.log(`      BROKEN ${wrong}`);
+      broken = report.broken.length;
+    }
+    if (broken > 0)
+      console.log(`--- the daemon's last words ---\n${world.daemon.log.split('\n').slice(-40).join('\n')}`);
+  } catch (e) {
+    console.log(`      BROKEN ${e instanceof Error ? e.message : String(e)}`);
+    broken++;
+  } finally {
+    broken += (await close(world)).length;
+    if (!keep || broken === 0) rmSync(world.directory, { recursive: true, force: true });
+    else console.log(`kept: ${world.directory}`);
+  }
+  return { broken, next };
 }
 
 async function playScenarios(names: readonly ScenarioName[], seed: number, rounds: number): Promise<number> {
@@ -76,6 +121,7 @@ async function playScenarios(names: readonly ScenarioName[], seed: number, round
 
 interface Options {
   readonly seed: number;
+  readonly from: number;
   readonly rounds: number;
   readonly seconds: number;
   readonly faults: readonly FaultName[];
@@ -89,6 +135,7 @@ function readOptions(): Options | string {
     const { values } = parseArgs({
       options: {
         seed: { type: 'string' },
+        from: { type: 'string', default: '1' },
         rounds: { type: 'string', default: '20' },
         seconds: { type: 'string', default: '1000000' },
         only: { type: 'string' },
@@ -109,6 +156,7 @@ function readOptions(): Options | string {
     return {
       scenarios: scenarios as ScenarioName[],
       seed: number('seed', values.seed ?? String(Date.now() % 1_000_000)),
+      from: Math.max(1, number('from', values.from)),
       rounds: number('rounds', values.rounds),
       seconds: number('seconds', values.seconds),
       faults: faults as FaultName[],
@@ -135,7 +183,7 @@ async function close(world: World): Promise<string[]> {
     left.push(`clean-up: ${e instanceof Error ? e.message : String(e)}`);
   }
   await world.daemon.stop();
-  world.upstream.close();
+  await world.close();
   left.push(...leftBehind(world));
   for (const wrong of left) console.log(`LEFT ${wrong}`);
   return left;

@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { setTimeout as wait } from 'node:timers/promises';
+import { api } from '../e2e/support/http.ts';
+import { execOf, logsOf } from './answers.ts';
+import { events } from './event-promises.ts';
+import { eventually } from './eventually.ts';
 import { kernelFaults } from './kernel.ts';
 import { OUTSIDE_ADDRESS, OUTSIDE_NAME } from './upstream.ts';
 import type { Inspect, Job, World } from './world.ts';
 
-/** How long things that happen by themselves may take: a restart's pause, a machine that has much to do. */
-const EVENTUALLY_MS = 15_000;
 /** Lines that may be lost with a monitor: it had read them, and died before it wrote them. */
 const LINES_PER_DEATH = 3;
 
@@ -27,9 +28,9 @@ export async function brokenPromises(world: World): Promise<string[]> {
     project,
     port,
     names,
-    outsideNames,
     database,
     kernel,
+    story,
   ];
   for (const check of checks) {
     try {
@@ -40,16 +41,6 @@ export async function brokenPromises(world: World): Promise<string[]> {
     }
   }
   return broken;
-}
-
-/** Asks again until nothing is wrong or time is up. */
-async function eventually(check: () => Promise<string | undefined>): Promise<string | undefined> {
-  const end = Date.now() + EVENTUALLY_MS;
-  for (;;) {
-    const wrong = await check();
-    if (wrong === undefined || Date.now() > end) return wrong;
-    await wait(50);
-  }
 }
 
 /** The very same processes run on, unless they were killed; those come back. */
@@ -78,8 +69,13 @@ async function residents(world: World): Promise<string | undefined> {
 }
 
 async function counter(world: World): Promise<string | undefined> {
-  const { stdout } = await world.must(['logs', 'counter']);
-  return sequence(stdout, world.monitorDeaths * LINES_PER_DEATH, undefined);
+  let text = '';
+  const stands = await eventually(async () => {
+    text = await logsOf(world, 'counter');
+    return text.length > world.counterLength ? undefined : 'its log does not go on';
+  });
+  world.counterLength = text.length;
+  return stands ?? sequence(text, world.monitorDeaths * LINES_PER_DEATH, undefined);
 }
 
 async function jobs(world: World): Promise<string | undefined> {
@@ -89,11 +85,11 @@ async function jobs(world: World): Promise<string | undefined> {
     if (wrong !== undefined) return `"${job.name}" ${wrong}`;
     world.verified.add(job.name);
     if (world.blind) continue;
-    const { stdout } = await world.must(['logs', job.name]);
-    const lines = sequence(stdout, world.monitorDeaths * LINES_PER_DEATH, job.lines);
+    const text = await logsOf(world, job.name, job.tty);
+    const lines = sequence(text, world.monitorDeaths * LINES_PER_DEATH, job.lines);
     if (lines !== undefined) {
-      const again = await world.must(['logs', job.name]);
-      return `"${job.name}" ${lines}; asked again: ${sequence(again.stdout, 0, job.lines) ?? 'complete'}`;
+      const again = await logsOf(world, job.name, job.tty);
+      return `"${job.name}" ${lines}; asked again: ${sequence(again, 0, job.lines) ?? 'complete'}`;
     }
   }
   return undefined;
@@ -139,8 +135,7 @@ async function stubborn(world: World): Promise<string | undefined> {
     if (wrong !== undefined) return `"${one.name}" ${wrong}`;
     world.verified.add(one.name);
     if (world.blind || world.startsFail) continue;
-    const { stdout } = await world.must(['logs', one.name]);
-    const starts = stdout.split('\n').length - 1;
+    const starts = (await logsOf(world, one.name)).split('\n').length - 1;
     // A daemon that dies between a start and its record does not know of it, and starts once more.
     const missing = one.retries + 1 - starts;
     if (missing > world.monitorDeaths || -missing > world.daemonDeaths) {
@@ -171,8 +166,8 @@ async function images(world: World): Promise<string | undefined> {
 }
 
 async function networks(world: World): Promise<string | undefined> {
-  const { stdout } = await world.must(['network', 'ls', '--format', '{{.Name}}']);
-  const lost = [...world.networks].filter((name) => !stdout.split('\n').includes(name));
+  const there = (await api(world.daemon.socket, 'GET', '/networks')) as { Name: string }[];
+  const lost = [...world.networks].filter((name) => !there.some((network) => network.Name === name));
   return lost.length > 0 ? `lost ${lost.join(', ')}` : undefined;
 }
 
@@ -214,19 +209,15 @@ function get(to: number): Promise<string> {
   });
 }
 
+/** Containers by name; what is not known here is asked from the host's name server. */
 function names(world: World): Promise<string | undefined> {
   return eventually(async () => {
     const address = (await world.inspect('web')).NetworkSettings.Networks['lasting']?.IPAddress ?? 'no address';
-    const { stdout, stderr } = await world.wharf(['exec', 'counter', 'nslookup', '-type=a', 'web']).done;
-    return stdout.includes(address) ? undefined : `"web" is ${address}, but: ${stdout}${stderr}`;
-  });
-}
-
-/** What is not known here is asked from the host's name server. */
-function outsideNames(world: World): Promise<string | undefined> {
-  return eventually(async () => {
-    const { stdout, stderr } = await world.wharf(['exec', 'counter', 'nslookup', '-type=a', OUTSIDE_NAME]).done;
-    return stdout.includes(OUTSIDE_ADDRESS) ? undefined : `"${OUTSIDE_NAME}" is not known: ${stdout}${stderr}`;
+    const [inside, outside] = await Promise.all(
+      ['web', OUTSIDE_NAME].map((name) => execOf(world, 'counter', ['nslookup', '-type=a', name])),
+    );
+    if (inside?.includes(address) !== true) return `"web" is ${address}, but: ${inside}`;
+    return outside?.includes(OUTSIDE_ADDRESS) === true ? undefined : `"${OUTSIDE_NAME}" is not known: ${outside}`;
   });
 }
 
@@ -246,4 +237,9 @@ async function kernel(world: World): Promise<string | undefined> {
     const faults = await kernelFaults(world);
     return faults.length === 0 ? undefined : faults.join('; ');
   });
+}
+
+/** Asked again, as containers may go on while they are compared with what was told. */
+function story(world: World): Promise<string | undefined> {
+  return eventually(() => events(world));
 }

@@ -1,19 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { instanceOf } from '../../src/bin/daemon/instance.ts';
 import { importBusybox } from '../e2e/support/busybox.ts';
 import { TestDaemon, wharfPath } from '../e2e/support/daemon.ts';
+import { RegistryLab } from '../e2e/registry-lab.ts';
 import { api } from '../e2e/support/http.ts';
 import { Command, type Outcome } from './command.ts';
 import { Upstream } from './upstream.ts';
+import { Watcher } from './watcher.ts';
 
 /** What a container that ends by itself must have done by then. */
 export interface Job {
   readonly name: string;
   readonly lines: number;
   readonly code: number;
+  readonly tty: boolean;
 }
 
 /** A container of the `on-failure` policy: runs once and `retries` times more. */
@@ -80,9 +83,12 @@ export class World {
   /** Every number that may be in the volume. */
   readonly attempted = new Set<number>();
   projectBusy = false;
+  pullBusy = false;
   project: 'up' | 'down' | 'unknown' = 'down';
   /** Lines of the counter's log that may be missing: what dies with a monitor in the very act of reading. */
   monitorDeaths = 0;
+  /** How much the counter's log held when it was last looked at. */
+  counterLength = 0;
   daemonDeaths = 0;
   /**
    * Daemon and monitor died at once in this round: then terminals hang up, and nobody can know how a process ended that did
@@ -93,7 +99,10 @@ export class World {
   startsFail = false;
   /** The name server of this host. */
   readonly upstream = new Upstream();
+  readonly watcher: Watcher;
+  readonly registry: RegistryLab;
   #names = 0;
+  #isRegistryOpen = false;
 
   constructor() {
     this.directory = mkdtempSync(join(tmpdir(), 'wharf-faults-'));
@@ -101,6 +110,8 @@ export class World {
     const clock = new URL('jumping-clock.ts', import.meta.url).href;
     const variables = { NODE_OPTIONS: `--import=${clock}`, WHARF_FAULTS_CLOCK: this.daemonClock };
     this.daemon = new TestDaemon(this.directory, ['--default-address-pool', pool], variables);
+    this.watcher = new Watcher(this.daemon.socket);
+    this.registry = new RegistryLab(join(this.directory, 'registry'), {});
   }
 
   /** The file that says how many milliseconds the daemon's clock is off. */
@@ -167,8 +178,8 @@ export class World {
     >;
   }
 
-  /** A build context of its own. */
-  context(text: string, marker: string): string {
+  /** A build context of its own. @param bulk how many layers of 500 kB that do not compress come with it */
+  context(text: string, marker: string, bulk = 0): string {
     const directory = join(this.directory, `context-${randomUUID()}`);
     mkdirSync(directory);
     writeFileSync(join(directory, 'text'), text);
@@ -176,6 +187,7 @@ export class World {
       `COPY text /text`,
       `RUN : ${marker}; sleep 0.3; cat /text > /out`,
       `RUN : ${marker}; cat /out >> /twice`,
+      ...Array.from({ length: bulk }, (_, i) => `RUN dd if=/dev/urandom of=/bulk${i} bs=50k count=10 2>/dev/null`),
     ];
     writeFileSync(join(directory, 'Dockerfile'), ['FROM busybox', ...steps, 'CMD ["cat", "/out"]', ''].join('\n'));
     return directory;
@@ -188,6 +200,7 @@ export class World {
     await importBusybox(this.daemon.socket);
     mkdirSync(this.projectDirectory);
     writeFileSync(join(this.projectDirectory, 'compose.yaml'), COMPOSE);
+    await this.#fillRegistry();
     await this.must(['network', 'create', 'lasting']);
     await this.must(['volume', 'create', 'kept']);
     const resident = ['run', '-d', '--network', 'lasting', '--restart', 'unless-stopped'];
@@ -196,5 +209,29 @@ export class World {
     const web = 'mkdir /www; echo hello > /www/index.html; exec httpd -f -p 80 -h /www';
     await this.must([...resident, '--name', 'web', '-p', '127.0.0.1::80', 'busybox', 'sh', '-c', web]);
     await this.must([...resident, '--name', 'typist', '-it', 'busybox', 'sh']);
+    await this.watcher.catchUp();
+  }
+
+  /** Lets go of all that is the harness's own. */
+  async close(): Promise<void> {
+    this.watcher.close();
+    this.upstream.close();
+    if (this.#isRegistryOpen) await this.registry.stop();
+  }
+
+  /** The image that is only in the registry. */
+  get pulled(): string {
+    return `${this.registry.host}/faults/pulled:1`;
+  }
+
+  async #fillRegistry(): Promise<void> {
+    await this.registry.start();
+    this.#isRegistryOpen = true;
+    const context = this.context('pulled', 'make', 3);
+    await this.must(['build', '-q', '-t', this.pulled, context]);
+    rmSync(context, { recursive: true });
+    await this.must(['push', '-q', this.pulled]);
+    await this.must(['rmi', this.pulled]);
+    await this.must(['builder', 'prune', '-af']);
   }
 }
