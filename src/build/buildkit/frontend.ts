@@ -6,6 +6,7 @@ import { hostPlatform } from '../../core/platform.ts';
 import { parseReference } from '../../core/reference.ts';
 import type { ProgressMessage, RegistryAuth } from '../../core/wire/resources.ts';
 import type { BuildEvent, BuildOutline, BuildTargets, BuildWarning } from '../../core/wire/build.ts';
+import type { Engine } from '../../engine/index.ts';
 import type { KeptContexts, KeptDirectory } from '../context/kept-contexts.ts';
 import type { BuildExtras, Builder } from '../contract.ts';
 import type { Dockerfile } from '../dockerfile/instructions.ts';
@@ -13,6 +14,7 @@ import { parseDockerfile } from '../dockerfile/parse.ts';
 import { planBuild } from '../graph/plan.ts';
 import { globalScope, platformArgs } from '../graph/variables.ts';
 import { buildError } from './build-error.ts';
+import { reachedPaths } from './context-paths.ts';
 import { type FrontendOptions, readFrontendOptions } from './frontend-options.ts';
 import { exportsImage } from './export.ts';
 import { CODE, RpcError } from './grpc/status.ts';
@@ -38,6 +40,7 @@ export interface FrontendResult {
 
 export interface FrontendParts {
   readonly builder: Pick<Builder, 'build'>;
+  readonly engine: Pick<Engine, 'images'>;
   readonly sessions: Sessions;
   /** Directories of clients, kept from build to build. */
   readonly contexts: KeptContexts;
@@ -54,7 +57,7 @@ export interface FrontendParts {
 export async function runDockerfile(
   job: Job,
   attrs: Readonly<Record<string, string>>,
-  { builder, sessions, contexts, upload, inputs = new Map() }: FrontendParts,
+  { builder, engine, sessions, contexts, upload, inputs = new Map() }: FrontendParts,
   signal: AbortSignal,
 ): Promise<FrontendResult> {
   const options = readFrontendOptions(attrs);
@@ -83,8 +86,11 @@ export async function runDockerfile(
   try {
     const { named, parts } = namedContexts(options, inputs, session, all);
     const { request, checkOnly } = options;
-    const kept = isSent || checkOnly ? undefined : undo.use(await contexts.open(contextKey(session, options, attrs)));
-    if (kept !== undefined) await loadContext(job, session, options, definition?.ignore ?? '', kept, all);
+    const follow = file && reachedOf(file, options, engine);
+    const isUnread = isSent || checkOnly || follow?.length === 0;
+    const kept = isUnread ? undefined : undo.use(await contexts.open(contextKey(session, options, attrs)));
+    const wanted = { ignore: definition?.ignore ?? '', follow };
+    if (kept !== undefined) await loadContext(job, session, options, wanted, kept, all);
     const extras: BuildExtras = {
       style: 'buildkit',
       events: true,
@@ -272,6 +278,19 @@ function isUpload(url: string): boolean {
   return url.startsWith('http://buildkit-session/');
 }
 
+/** What of the context is sent. A base that is not here yet may have triggers, and named contexts may stand for others. */
+function reachedOf(
+  file: Dockerfile,
+  { request, namedContexts }: FrontendOptions,
+  { images }: Pick<Engine, 'images'>,
+): readonly string[] | undefined {
+  if (request.pull || Object.keys(namedContexts).length > 0) return undefined;
+  return reachedPaths(file, request, (reference) => {
+    const image = images.find(reference);
+    return image === undefined || (image.config.config?.OnBuild ?? []).length > 0;
+  });
+}
+
 /** What is sent as a tar: the context by URL, and named ones. */
 function openSent(
   session: Session,
@@ -287,7 +306,7 @@ async function loadContext(
   job: Job,
   session: Session,
   options: FrontendOptions,
-  ignore: string,
+  { ignore, follow }: { readonly ignore: string; readonly follow: readonly string[] | undefined },
   kept: KeptDirectory,
   signal: AbortSignal,
 ): Promise<void> {
@@ -295,7 +314,7 @@ async function loadContext(
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
-  const request = { directory: options.contextDirectory, exclude: normalised(exclude) };
+  const request = { directory: options.contextDirectory, exclude: normalised(exclude), ...(follow && { follow }) };
   await job.progress.during('[internal] load build context', async (vertex) => {
     let bytes = 0;
     let shown = 0;

@@ -146,8 +146,8 @@ export class BuildKit implements BuildKitServices {
       const what = frontend === 'gateway.v0' ? `frontend ${attrs['source'] ?? frontend}` : `frontend ${frontend}`;
       throw new RpcError(CODE.unimplemented, `${what} is not supported: the builder reads Dockerfiles itself`);
     }
-    const { builder, contexts } = this.#options;
-    const parts = { builder, contexts, sessions: this.#sessions, inputs };
+    const { builder, engine, contexts } = this.#options;
+    const parts = { builder, engine, contexts, sessions: this.#sessions, inputs };
     return runDockerfile(job, attrs, parts, AbortSignal.any([job.signal, signal]));
   }
 
