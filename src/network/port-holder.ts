@@ -1,8 +1,8 @@
 import { errnoOf } from '../core/errors.ts';
+import { holderOf } from '../core/port-user.ts';
 import type { PortRequest, PublishedPort } from './contract.ts';
 import { hostAddressMissing, portTaken, portsExhausted } from './errors.ts';
 import type { Keeper, PortSocket } from './keeper/contract.ts';
-import { holderOf } from './port-user.ts';
 
 /** A port of the host that is ours: nobody else can bind it while we hold it. */
 interface Held {

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Client } from '../../client/index.ts';
 import { nearest } from '../../core/nearest.ts';
+import { holderOf } from '../../core/port-user.ts';
 import type { ContainerSummary } from '../../core/wire/container.ts';
 import { composeFailed } from '../errors.ts';
 import type { Project } from '../model/project.ts';
@@ -80,7 +81,7 @@ export async function preflight(
     if (local && !held && port.protocol === 'tcp' && (await isTaken(number, port.host_ip))) {
       throw composeFailed(
         {
-          message: `service "${service}": Bind for ${port.host_ip ?? '0.0.0.0'}:${number} failed: port is already allocated: a process of this host listens on it`,
+          message: `service "${service}": Bind for ${port.host_ip ?? '0.0.0.0'}:${number} failed: port is already allocated: ${holderOf('tcp', number) ?? 'a process of this host'} listens on it`,
         },
         { ...at, hint: `see who: ss -ltnp "sport = :${number}"; or change the host port` },
       );

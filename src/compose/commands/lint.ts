@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { posix } from 'node:path';
+import { holderOf } from '../../core/port-user.ts';
 import { isTaken } from '../apply/host-ports.ts';
 import { projectContainers } from '../apply/observe.ts';
 import type { Context } from '../context.ts';
@@ -41,7 +42,7 @@ async function clashesWithHost(context: Context, project: Project): Promise<Find
       found.push({
         rule: 'port-clash-host',
         at: project.positions.get(`services.${name}.ports`),
-        message: `service "${name}": port ${number} of this host is taken by another program`,
+        message: `service "${name}": port ${number} of this host is taken by ${holderOf('tcp', number) ?? 'another program'}`,
         hint: `see which: ss -ltnp "sport = :${number}"; or change the host port`,
       });
     }

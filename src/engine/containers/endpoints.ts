@@ -186,17 +186,28 @@ export async function publishPorts(
     throw networkingFailed(
       cause,
       `driver failed programming external connectivity on endpoint ${record.name} (${endpoint?.request.endpointId ?? ''}): `,
+      holderAmongContainers(ctx, record, cause),
     );
   }
 }
 
-function networkingFailed(cause: unknown, prefix: string): StartError {
+/** Which container has the port that was refused; `''` if it is none, or a program of the host, which the message names. */
+function holderAmongContainers(ctx: Context, record: ContainerRecord, cause: unknown): string {
+  const refused = /:(\d+) failed: port is already allocated$/.exec(messageOf(cause))?.[1];
+  if (refused === undefined) return '';
+  const holder = ctx.store
+    .all()
+    .find((c) => c.id !== record.id && c.ports.some(({ hostPort }) => hostPort === Number(refused)));
+  return holder === undefined ? ' to another port of this container' : ` to container "${holder.name}"`;
+}
+
+function networkingFailed(cause: unknown, prefix: string, suffix = ''): StartError {
   const kind = cause instanceof WharfError ? cause.kind : 'internal';
   const hint = cause instanceof WharfError ? cause.context.hint : undefined;
   // Docker answers 500 for taken ports, 403 for a taken address.
   return new StartError(
     prefix === '' ? kind : 'internal',
-    `failed to set up container networking: ${prefix}${messageOf(cause)}`,
+    `failed to set up container networking: ${prefix}${messageOf(cause)}${suffix}`,
     128,
     { cause, hint, isRetried: false },
   );

@@ -323,7 +323,13 @@ async function connect(ctx: Context, network: NetworkRecord, id: string, given: 
   const changed = ctx.store.change(id, { attachments: now });
   changeHosts(ctx, changed, { added: ownLines(changed, { ...added, endpoint }) });
   publishNetworkEvents(ctx, changed, [{ ...added, endpoint }], 'connect');
-  await republish(ctx, record, changed);
+  try {
+    await republish(ctx, record, changed);
+  } catch (error) {
+    // A port that is published by way of this network is taken: the container stays where it was.
+    await disconnect(ctx, network, id);
+    throw error;
+  }
 }
 
 async function disconnect(ctx: Context, network: NetworkRecord, id: string): Promise<void> {
