@@ -28,10 +28,16 @@ let attributes: Buffer | undefined;
  * Starts a program as a child that the caller reaps (see `reap`): with its descriptors for 0, 1 and 2, no signal ignored or
  * blocked, in this process' environment. Unlike Node's own way this copies no page tables, which a large process takes
  * milliseconds for, and more for each page it writes to afterwards. Returns when the program runs.
+ * @param name what it finds as its own name, `argv[0]`
  * @throws {SystemCallError} e.g. `ENOENT`
  * @see posix_spawn(3)
  */
-export function spawnProgram(path: string, args: readonly string[], stdio: readonly (number | 'ignore')[]): number {
+export function spawnProgram(
+  path: string,
+  args: readonly string[],
+  stdio: readonly (number | 'ignore')[],
+  name: string = path,
+): number {
   attributes ??= spawnAttributes();
   const actions = Buffer.alloc(ROOM_BYTES);
   const pid = Buffer.alloc(4);
@@ -44,7 +50,7 @@ export function spawnProgram(path: string, args: readonly string[], stdio: reado
       );
     }
     const environment = Object.entries(process.env).map(([key, value]) => `${key}=${value ?? ''}`);
-    succeed(spawnCall(pid, path, actions, attributes, [path, ...args, null], [...environment, null]), path);
+    succeed(spawnCall(pid, path, actions, attributes, [name, ...args, null], [...environment, null]), path);
   } finally {
     destroyActions(actions);
   }

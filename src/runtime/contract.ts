@@ -153,6 +153,11 @@ export interface Runtime extends AsyncDisposable {
   attach(containerId: string, options: AttachOptions & { readonly tty: boolean }): Promise<Duplex>;
   /** Forgets attachers that wait for a `create` that will not come, ending their streams. */
   abandon(containerId: string, execId?: string): Promise<void>;
+  /**
+   * Says that an exec without a terminal is likely to follow at once, attached like this: what can be done before it is known
+   * what is to run is begun. Returns at once; nothing is left if no exec follows.
+   */
+  prepareExec(containerId: string, options: AttachOptions & { readonly execId: string }): void;
   /** Runs a further process in a running container; resolves when it runs. @throws {WharfError} `RUNTIME_FAILED` */
   exec(request: ExecProcess): Promise<{ readonly pid: number }>;
   resize(

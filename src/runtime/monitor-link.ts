@@ -10,6 +10,7 @@ import {
   type ExecOperation,
   keyOf,
   type Operation,
+  type PrepareOperation,
   PROTOCOL,
   type Result,
   type RuntimeProgram,
@@ -19,6 +20,8 @@ import {
 const ATTEMPTS = 3;
 /** The exit code of what nobody could watch to its end (Docker's). */
 const LOST = 255;
+/** The first protocol that knows `prepare`. */
+const PREPARING = 4;
 /** The first protocol with which `start` may come before `create` is answered. */
 const EARLY_START = 3;
 
@@ -37,6 +40,8 @@ export class MonitorLink {
   readonly #creating = new Map<string, Promise<void>>();
   readonly #listeners = new Set<(exit: ExitRecord) => void>();
   #client: Promise<MonitorClient>;
+  /** The one that `#client` resolved to, while it lasts. */
+  #connected: MonitorClient | undefined;
   #disposed = false;
 
   private constructor(options: Pick<RuntimeOptions, 'execRoot' | 'monitorCommand' | 'log'>) {
@@ -107,6 +112,14 @@ export class MonitorLink {
     await this.#begin(containerId, { op: 'start', containerId, program });
   }
 
+  /** Has the monitor ready itself for an exec. `false`: it cannot. */
+  prepare(operation: PrepareOperation): boolean {
+    const client = this.#connected;
+    if (client === undefined || client.protocol < PREPARING) return false;
+    client.call(operation).catch(() => undefined); // the exec itself will say what is wrong
+    return true;
+  }
+
   async exec(operation: ExecOperation): Promise<Result> {
     const { containerId, execId } = operation;
     const key = keyOf(operation);
@@ -172,7 +185,9 @@ export class MonitorLink {
     const execs = running.flatMap((r) => r.execIds.map((execId) => keyOf({ containerId: r.containerId, execId })));
     this.#loseExecs(new Set(execs));
     this.#held.keepOnly(new Set([...running.map((r) => r.containerId), ...execs]));
+    this.#connected = client;
     const lost = (): void => {
+      if (this.#connected === client) this.#connected = undefined;
       if (this.#disposed) return;
       log.warn('the monitor has gone, starting another');
       this.#client = this.#connect();

@@ -12,6 +12,7 @@ import {
   removeCgroup,
   setFrozen,
 } from '../linux/index.ts';
+import { AttachAhead } from './attach-ahead.ts';
 import { ReplayThenLive } from './attach.ts';
 import type {
   AttachOptions,
@@ -32,7 +33,7 @@ import { OperationFailed, openConnection } from './monitor-client.ts';
 import { MonitorLink } from './monitor-link.ts';
 import { endCgroup, killRuntimes } from './leftovers.ts';
 import { monitorSocket } from './monitor-process.ts';
-import type { CreateOperation, RuntimeProgram, Size } from './monitor/protocol.ts';
+import type { CreateOperation, Opening, RuntimeProgram, Size } from './monitor/protocol.ts';
 import { ociFailure } from './oci-failure.ts';
 import { withFlagsOfSources } from './spec/bind-flags.ts';
 import { withCompiledSeccomp } from './spec/compiled-seccomp.ts';
@@ -57,6 +58,7 @@ export class MonitoredRuntime implements Runtime {
   readonly #kinds: ReadonlyMap<string, string>;
   readonly #known: KnownContainers;
   readonly #link: MonitorLink;
+  readonly #ahead = new AttachAhead();
 
   private constructor(parts: RuntimeParts, link: MonitorLink) {
     this.#options = parts.options;
@@ -183,10 +185,10 @@ export class MonitoredRuntime implements Runtime {
   }
 
   async attach(containerId: string, options: AttachOptions & { readonly tty: boolean }): Promise<Duplex> {
-    const { tty, ...rest } = options;
     await this.#link.ready();
-    const opening = { kind: 'attach', containerId, options: rest, tty } as const;
-    const { socket, opened } = await openConnection(monitorSocket(this.#options.execRoot), opening);
+    const opening = attachOpening(containerId, options);
+    const connection = this.#ahead.take(opening) ?? openConnection(monitorSocket(this.#options.execRoot), opening);
+    const { socket, opened } = await connection;
     if (opened.replay === undefined) return socket;
     const query = { ...options, timestamps: false, until: opened.replay.until };
     return new ReplayThenLive(readLog(opened.replay.path, query), socket);
@@ -194,6 +196,15 @@ export class MonitoredRuntime implements Runtime {
 
   async abandon(containerId: string, execId?: string): Promise<void> {
     await this.#link.call({ op: 'abandon', containerId, execId });
+  }
+
+  prepareExec(containerId: string, options: AttachOptions & { readonly execId: string }): void {
+    const known = this.#known.find(containerId);
+    if (known === undefined || known.mapped === true) return;
+    const { program } = known;
+    const { execId, stdin } = options;
+    if (!this.#link.prepare({ op: 'prepare', containerId, execId, program, openStdin: stdin })) return;
+    this.#ahead.open(monitorSocket(this.#options.execRoot), attachOpening(containerId, { ...options, tty: false }));
   }
 
   async exec(request: ExecProcess): Promise<{ readonly pid: number }> {
@@ -314,6 +325,11 @@ export class MonitoredRuntime implements Runtime {
     }
     rmSync(state, { recursive: true, force: true });
   }
+}
+
+function attachOpening(containerId: string, options: AttachOptions & { readonly tty: boolean }): Opening {
+  const { tty, ...rest } = options;
+  return { kind: 'attach', containerId, options: rest, tty };
 }
 
 /** See `withLimitsOf`. */

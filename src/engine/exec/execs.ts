@@ -64,6 +64,8 @@ export class ExecTable implements Execs, ExecHooks {
     if (request.DetachKeys) parseDetachKeys(request.DetachKeys);
     const exec = this.#add(ctx, record, request);
     publish(ctx, record, `exec_create: ${request.Cmd.join(' ')}`, { execID: exec.id });
+    // Mostly the start follows at once.
+    if (!request.Tty) ctx.options.runtime.prepareExec(record.id, attachOptions(exec));
     return { Id: exec.id };
   }
 
@@ -92,14 +94,7 @@ export class ExecTable implements Execs, ExecHooks {
       }
       return { tty, stream: null };
     }
-    const stream = await ctx.options.runtime.attach(record.id, {
-      execId,
-      stdin: exec.request.AttachStdin ?? false,
-      stdout: exec.request.AttachStdout ?? false,
-      stderr: exec.request.AttachStderr ?? false,
-      stream: true,
-      tty,
-    });
+    const stream = await ctx.options.runtime.attach(record.id, { ...attachOptions(exec), tty });
     stream.once('end', () => {
       exec.drained = true;
     });
@@ -279,6 +274,16 @@ export class ExecTable implements Execs, ExecHooks {
     if (exec === undefined) throw execNotFound({ id });
     return exec;
   }
+}
+
+function attachOptions({ id, request }: Exec) {
+  return {
+    execId: id,
+    stdin: request.AttachStdin ?? false,
+    stdout: request.AttachStdout ?? false,
+    stderr: request.AttachStderr ?? false,
+    stream: true,
+  };
 }
 
 /** @throws {WharfError} 400 for a user that the container does not know (checked when the exec is created) */

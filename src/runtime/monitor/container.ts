@@ -4,6 +4,7 @@ import type { ExitStore } from './exit-store.ts';
 import type { ProcessIo } from './process-io.ts';
 import type { CreateOperation, Held } from './protocol.ts';
 import type { Reaper } from './reaper.ts';
+import type { SealedPrograms } from './sealed-programs.ts';
 import type { StartGate } from './start-fifo.ts';
 
 /** A further process in a container. */
@@ -35,8 +36,10 @@ export interface ContainersOptions {
   readonly socketDirectory: string;
   readonly cgroups: CgroupHost;
   readonly reaper: Reaper;
+  readonly programs: SealedPrograms;
   readonly exits: ExitStore;
-  readonly onExit: (exit: ExitRecord) => void;
+  /** `false`: nobody has heard of it. */
+  readonly onExit: (exit: ExitRecord) => boolean;
   readonly onHeld: (held: Held) => void;
   readonly onReleased: (what: { readonly containerId: string; readonly execId?: string | undefined }) => void;
   readonly warn: (event: string, fields: Record<string, unknown>) => void;

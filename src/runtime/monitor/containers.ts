@@ -8,7 +8,7 @@ import type { ExitRecord } from '../contract.ts';
 import type { Attacher } from './attachers.ts';
 import type { Container, ContainersOptions, Exec } from './container.ts';
 import { EarlyClients } from './early-clients.ts';
-import { launch, runRuntime } from './launch.ts';
+import { FOURTH_DESCRIPTOR, type Launch, launch, launchWaiting, runRuntime, type Waiting } from './launch.ts';
 import { LOST, pidfdOf, watch } from './orphans.ts';
 import { ProcessIo } from './process-io.ts';
 import {
@@ -16,6 +16,7 @@ import {
   type ExecOperation,
   type Held,
   type Opened,
+  type PrepareOperation,
   type Returned,
   type Running,
   type RuntimeProgram,
@@ -27,6 +28,18 @@ import { StartGate, startFifo } from './start-fifo.ts';
 import { Unsettled } from './unsettled.ts';
 
 const SIGKILL = 9;
+/** How long what was readied for an exec waits for it, in milliseconds. */
+const PREPARED_MS = 1000;
+
+/** An exec that may come: its runtime waits to be told what to run. */
+interface Prepared {
+  readonly containerId: string;
+  readonly openStdin: boolean;
+  readonly io: ProcessIo;
+  readonly waiting: Waiting;
+  readonly late: NodeJS.Timeout;
+  readonly directory: string;
+}
 
 /** All containers that this monitor holds, from their creation to their end. */
 export class Containers {
@@ -36,6 +49,7 @@ export class Containers {
   readonly #unsettled = new Unsettled();
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #creating = new Map<string, Promise<number>>();
+  readonly #prepared = new Map<string, Prepared>();
 
   constructor(options: ContainersOptions) {
     this.#o = options;
@@ -81,15 +95,9 @@ export class Containers {
     const io = this.#containerIo(operation);
     try {
       return await this.#o.reaper.expecting(async () => {
-        const pid = await launch(
-          this.#o,
-          io,
-          operation,
-          program,
-          directory,
-          ['create', '--bundle', operation.bundleDir],
-          [containerId],
-        );
+        const command = ['create', '--bundle', operation.bundleDir];
+        const launched = launch(this.#o, io, operation.tty, program, directory, command, [containerId]);
+        const pid = await launched.finish(operation.consoleSize);
         const startTime = startTimeOf(pid) ?? '';
         const container: Container = { operation, pid, startTime, io, execs: new Map() };
         saveState(join(directory, 'state.json'), { operation, pid, startTime });
@@ -124,8 +132,73 @@ export class Containers {
     if (again && program.kind !== '') return;
     const log = join(this.#o.directory, containerId, 'start.log');
     await this.#o.reaper.expecting(() =>
-      runRuntime(this.#o.reaper, program, log, ['start', containerId], ['ignore', 'ignore', 'ignore']),
+      runRuntime(this.#o, program, log, ['start', containerId], ['ignore', 'ignore', 'ignore']),
     );
+  }
+
+  /**
+   * Starts the OCI runtime for an exec that is about to come, up to where it has to know what to run. Should none come, or the
+   * container end before, nothing is left of it.
+   */
+  prepare({ containerId, execId, program, openStdin }: PrepareOperation): void {
+    const container = this.#alive.get(containerId);
+    if (container === undefined) return;
+    const directory = this.#makeExecDirectory(containerId, execId);
+    const io = this.#execIo({ containerId, execId, tty: false, openStdin });
+    try {
+      const waiting = launchWaiting((document) =>
+        launch(
+          this.#o,
+          io,
+          false,
+          program,
+          directory,
+          ['exec', '--detach', '--process', FOURTH_DESCRIPTOR],
+          [containerId],
+          document,
+        ),
+      );
+      const key = keyOf({ containerId, execId });
+      const late = setTimeout(() => this.#unprepare(key), PREPARED_MS);
+      this.#prepared.set(key, { containerId, openStdin, io, waiting, late, directory });
+    } catch {
+      // The exec itself will say what is wrong.
+      io.discard();
+      rmSync(directory, { recursive: true, force: true });
+    }
+  }
+
+  #unprepare(key: string): void {
+    const prepared = this.#prepared.get(key);
+    if (prepared === undefined) return;
+    clearTimeout(prepared.late);
+    this.#prepared.delete(key);
+    prepared.waiting.cancel();
+    prepared.io.discard();
+    rmSync(prepared.directory, { recursive: true, force: true });
+  }
+
+  /** What was readied for this exec, told what to run. */
+  #launchPrepared(operation: ExecOperation): { readonly io: ProcessIo; readonly launched: Launch } | undefined {
+    const key = keyOf(operation);
+    const prepared = this.#prepared.get(key);
+    if (prepared === undefined) return undefined;
+    if (operation.tty || operation.openStdin !== prepared.openStdin || operation.program.through !== undefined) {
+      this.#unprepare(key);
+      return undefined;
+    }
+    clearTimeout(prepared.late);
+    this.#prepared.delete(key);
+    const { io, waiting } = prepared;
+    if (waiting.tell(JSON.stringify(operation.process))) return { io, launched: waiting.launch };
+    io.discard();
+    return undefined;
+  }
+
+  #makeExecDirectory(containerId: string, execId: string): string {
+    const directory = join(this.#o.directory, containerId, `exec-${execId}`);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    return directory;
   }
 
   exec(operation: ExecOperation): Promise<number> {
@@ -133,18 +206,21 @@ export class Containers {
   }
 
   async #exec(operation: ExecOperation): Promise<number> {
-    const { containerId, execId, program } = operation;
+    const { containerId, execId } = operation;
     const container = this.#alive.get(containerId);
     if (container === undefined) throw new Error(`container ${containerId} is not running`);
-    const directory = join(this.#o.directory, containerId, `exec-${execId}`);
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const io = this.#execIo(operation);
-    try {
-      return await this.#o.reaper.expecting(async () => {
-        const file = join(directory, 'process.json');
-        writeFileSync(file, JSON.stringify(operation.process), { mode: 0o600 });
-        const command = ['exec', '--detach', '--process', file];
-        const pid = await launch(this.#o, io, operation, program, directory, command, [containerId]);
+    const directory = this.#makeExecDirectory(containerId, execId);
+    return await this.#o.reaper.expecting(async () => {
+      const { io, launched } = this.#launchPrepared(operation) ?? this.#launchExec(operation, directory);
+      try {
+        const pid = await launched.finish(operation.consoleSize);
+        const ended = this.#o.reaper.takeEarly(pid);
+        if (ended !== undefined) {
+          this.#early.admit(keyOf(operation), io);
+          // Who asked for it hears first that it has run.
+          setImmediate(() => this.#execEnded(container, execId, io, ended));
+          return pid;
+        }
         const startTime = startTimeOf(pid) ?? '';
         const { process: _, ...rest } = operation;
         saveState(join(directory, 'state.json'), { operation: rest, pid, startTime });
@@ -154,7 +230,22 @@ export class Containers {
         const known = this.#o.reaper.wait(pid, (exit) => this.#execEnded(container, execId, io, exit));
         if (!known) this.#execEnded(container, execId, io, { code: LOST, signal: undefined });
         return pid;
-      });
+      } catch (e) {
+        io.discard();
+        rmSync(directory, { recursive: true, force: true });
+        throw e;
+      }
+    });
+  }
+
+  #launchExec(operation: ExecOperation, directory: string): { readonly io: ProcessIo; readonly launched: Launch } {
+    const io = this.#execIo(operation);
+    const file = join(directory, 'process.json');
+    try {
+      writeFileSync(file, JSON.stringify(operation.process), { mode: 0o600 });
+      const command = ['exec', '--detach', '--process', file];
+      const rest = [operation.containerId];
+      return { io, launched: launch(this.#o, io, operation.tty, operation.program, directory, command, rest) };
     } catch (e) {
       io.discard();
       rmSync(directory, { recursive: true, force: true });
@@ -220,6 +311,7 @@ export class Containers {
   }
 
   abandon(containerId: string, execId: string | undefined): void {
+    this.#unprepare(keyOf({ containerId, execId }));
     this.#early.abandon(keyOf({ containerId, execId }));
   }
 
@@ -325,7 +417,7 @@ export class Containers {
     });
   }
 
-  #execIo(operation: Omit<ExecOperation, 'process'>): ProcessIo {
+  #execIo(operation: Pick<ExecOperation, 'containerId' | 'execId' | 'tty' | 'openStdin'>): ProcessIo {
     const { containerId, execId, tty, openStdin } = operation;
     return new ProcessIo({
       base: join(this.#o.directory, containerId, `exec-${execId}`, 'exec'),
@@ -339,6 +431,7 @@ export class Containers {
   }
 
   #ended(containerId: string, container: Container, exit: ProcessExit): void {
+    for (const [key, prepared] of this.#prepared) if (prepared.containerId === containerId) this.#unprepare(key);
     const { operation } = container;
     container.gate?.giveUp();
     const at = rfc3339Nano(realtimeNanos());
@@ -370,8 +463,6 @@ export class Containers {
     const { containerId } = container.operation;
     container.execs.delete(execId);
     io.finish();
-    this.#o.onReleased({ containerId, execId });
-    rmSync(join(this.#o.directory, containerId, `exec-${execId}`), { recursive: true, force: true });
     const record: ExitRecord = {
       containerId,
       execId,
@@ -379,8 +470,10 @@ export class Containers {
       oomKilled: false,
       at: rfc3339Nano(realtimeNanos()),
     };
-    this.#o.exits.add(record);
-    this.#o.onExit(record);
+    // No daemon but the one that asked for it knows of an exec: what that one is told need not be kept.
+    if (!this.#o.onExit(record)) this.#o.exits.add(record);
+    this.#o.onReleased({ containerId, execId });
+    rmSync(join(this.#o.directory, containerId, `exec-${execId}`), { recursive: true, force: true });
   }
 }
 

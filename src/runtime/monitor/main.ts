@@ -19,6 +19,7 @@ import {
   type Result,
 } from './protocol.ts';
 import { Reaper } from './reaper.ts';
+import { SealedPrograms } from './sealed-programs.ts';
 
 /** Descriptor on which whoever started the monitor waits for one line: `ready`, or `busy` when there is one already. */
 const READY_FD = 3;
@@ -62,8 +63,12 @@ export async function runMonitor(
     socketDirectory: join(execRoot, 'tty'),
     cgroups: detectCgroups(),
     reaper: new Reaper(),
+    programs: new SealedPrograms(),
     exits,
-    onExit: (exit) => tell({ exit }),
+    onExit: (exit) => {
+      tell({ exit });
+      return subscribers.size > 0;
+    },
     onHeld: (held) => tell({ held }),
     onReleased: (released) => tell({ released }),
     warn,
@@ -175,6 +180,9 @@ async function perform(operation: Operation, socket: Socket, parts: Parts): Prom
       return { pid: await containers.create(operation) };
     case 'exec':
       return { pid: await containers.exec(operation) };
+    case 'prepare':
+      containers.prepare(operation);
+      return {};
     case 'start':
       await containers.start(operation.containerId, operation.program, operation.again);
       return {};

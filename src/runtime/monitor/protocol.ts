@@ -5,7 +5,7 @@ import type { AttachOptions, ExitRecord, LogTarget } from '../contract.ts';
  * line (`Opened`). Then: on a control connection requests and answers, a line of JSON each, and `exit` events in between;
  * on an attach connection the raw bytes of stdio; on a follow connection a newline whenever the log has grown, until its end.
  */
-export const PROTOCOL = 3;
+export const PROTOCOL = 4;
 
 export type Opening =
   | { readonly kind: 'control' }
@@ -97,9 +97,20 @@ export interface ExecOperation {
   readonly detach: boolean;
 }
 
+/** An exec is likely to follow at once. What is readied for it is dropped if none does. */
+export interface PrepareOperation {
+  readonly op: 'prepare';
+  readonly containerId: string;
+  readonly execId: string;
+  readonly program: RuntimeProgram;
+  readonly openStdin: boolean;
+}
+
 export type Operation =
   | CreateOperation
   | ExecOperation
+  /** Since protocol 4. */
+  | PrepareOperation
   /** Since protocol 3 also while the container's `create` is under way. */
   | { readonly op: 'start'; readonly containerId: string; readonly program: RuntimeProgram; readonly again?: boolean }
   | { readonly op: 'kill'; readonly containerId: string; readonly signal: number; readonly all: boolean }

@@ -3,6 +3,12 @@ import { type ProcessExit, reap, reapAny, spawnProgram } from '../../linux/index
 /** A run of the OCI runtime takes some 10 ms; one that hangs must not hold its container up for ever. */
 const PROGRAM_MS = 120_000;
 
+/** A program that was started and will end. */
+export interface Run {
+  readonly code: Promise<number>;
+  kill(): void;
+}
+
 /**
  * Waits for all children of this process: OCI runtimes, and the containers and execs that they leave behind as orphans.
  * None is started by Node, which would wait for its own.
@@ -17,16 +23,32 @@ export class Reaper {
     process.on('SIGCHLD', () => this.sweep());
   }
 
-  /** Runs a program to its end, or until it has had its time. What it leaves running becomes a child of this process. Gives its exit code. */
-  run(path: string, args: readonly string[], stdio: readonly (number | 'ignore')[]): Promise<number> {
-    return new Promise((resolve) => {
-      const pid = spawnProgram(path, args, stdio);
-      const late = setTimeout(() => process.kill(pid, 'SIGKILL'), PROGRAM_MS);
-      this.wait(pid, ({ code }) => {
-        clearTimeout(late);
-        resolve(code);
-      });
+  /**
+   * Runs a program to its end, or until it has had its time. What it leaves running becomes a child of this process.
+   * @param name what it finds as its own name
+   */
+  begin(path: string, args: readonly string[], stdio: readonly (number | 'ignore')[], name: string = path): Run {
+    const pid = spawnProgram(path, args, stdio, name);
+    const { promise: code, resolve } = Promise.withResolvers<number>();
+    // Not reaped before `wait` has told of it, so that the number means this one.
+    let ended = false;
+    const kill = (): void => {
+      if (!ended) process.kill(pid, 'SIGKILL');
+    };
+    const late = setTimeout(kill, PROGRAM_MS);
+    this.wait(pid, (exit) => {
+      ended = true;
+      clearTimeout(late);
+      resolve(exit.code);
     });
+    return { code, kill };
+  }
+
+  /** How a child ended that nobody has waited for yet, if it has; it is known no more then. */
+  takeEarly(pid: number): ProcessExit | undefined {
+    const exit = this.#early.get(pid);
+    this.#early.delete(pid);
+    return exit;
   }
 
   /** While `during` lasts, ends of unknown children are kept for a `wait` within it. */
