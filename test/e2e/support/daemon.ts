@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { assertNothingLeft, takeCensus } from './census.ts';
+import { usernsFlags } from './userns.ts';
 
 const repository = fileURLToPath(new URL('../../..', import.meta.url));
 export const wharfdPath = join(repository, 'bin/wharfd');
@@ -41,7 +42,7 @@ export class TestDaemon {
     this.execRoot = join(directory, 'exec');
     this.socket = join(directory, 'wharf.sock');
     this.host = `unix://${this.socket}`;
-    this.#extra = extra;
+    this.#extra = [...extra, ...usernsFlags(directory, extra)];
     this.#program = program;
     this.#variables = variables;
   }
