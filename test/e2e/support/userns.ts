@@ -1,0 +1,31 @@
+import { chmodSync } from 'node:fs';
+import type { IdMaps } from '../../../src/core/id-map.ts';
+import { usernsRemap } from '../../../src/bin/daemon/userns-remap.ts';
+
+/**
+ * The suite can be run with users of containers mapped: `WHARF_TEST_USERNS=default npm run test:e2e` gives every daemon
+ * `--userns-remap=default`. Tests that bring a setting of their own keep it.
+ */
+const setting = process.env['WHARF_TEST_USERNS'] ?? '';
+
+/** Flags for a daemon whose roots are below `directory`, which containers' root is let through. */
+export function usernsFlags(directory: string, given: readonly string[]): readonly string[] {
+  if (setting === '' || given.some((flag) => flag.startsWith('--userns-remap'))) return [];
+  chmodSync(directory, 0o711);
+  return ['--userns-remap', setting];
+}
+
+/** The same for an engine without daemon. */
+export function usernsMaps(directory: string): IdMaps | undefined {
+  if (setting === '') return undefined;
+  chmodSync(directory, 0o711);
+  return usernsRemap(setting);
+}
+
+/** For tests of what cannot be where users are mapped: they are skipped then, and say why. */
+export function notMapped(why: string): { readonly skip: string | false } {
+  return { skip: setting === '' ? false : `with userns-remap: ${why}` };
+}
+
+/** Whether this run maps users. */
+export const isMapped: boolean = setting !== '';
