@@ -54,18 +54,23 @@ export async function fetchLayers(
   const both = AbortSignal.any([signal, aborter.signal]);
   const slots = new Slots(AT_ONCE);
   const ends: (() => void)[] = [];
-  const bringing = wanted.map((layer) => bring(parts, client, layer, slots, ends, onMessage, both));
-  for (const promise of bringing) promise.catch(() => aborter.abort());
+  // The largest first, so that not one core is busy with it alone when all others have come.
+  const bringing = new Map(
+    wanted
+      .toSorted((a, b) => b.descriptor.size - a.descriptor.size)
+      .map((layer) => [layer, bring(parts, client, layer, slots, ends, onMessage, both)]),
+  );
+  for (const promise of bringing.values()) promise.catch(() => aborter.abort());
   try {
     let parent: ChainId | null = null;
-    for (const [i, { descriptor, position }] of wanted.entries()) {
-      const brought = await bringing[i];
+    for (const layer of wanted) {
+      const brought = await bringing.get(layer);
       if (brought) {
         await brought.staged.put(parent);
-        brought.tell({ id: shortId(descriptor.digest), status: 'Pull complete' });
+        brought.tell({ id: shortId(layer.descriptor.digest), status: 'Pull complete' });
         brought.end();
       }
-      parent = position;
+      parent = layer.position;
     }
     for (const { descriptor, diffId } of wanted) {
       if (!descriptor.mediaType.endsWith('gzip')) continue;
@@ -75,12 +80,12 @@ export async function fetchLayers(
   } catch (e) {
     aborter.abort();
     // The first failure is why the others were stopped.
-    const reasons = (await Promise.allSettled(bringing)).flatMap((r) =>
+    const reasons = (await Promise.allSettled(bringing.values())).flatMap((r) =>
       r.status === 'rejected' ? [r.reason as unknown] : [],
     );
     throw reasons.find((reason) => !isAbort(reason)) ?? e;
   } finally {
-    for (const result of await Promise.allSettled(bringing)) {
+    for (const result of await Promise.allSettled(bringing.values())) {
       if (result.status === 'fulfilled') await result.value?.staged[Symbol.asyncDispose]();
     }
     for (const end of ends) end();

@@ -1,13 +1,18 @@
 import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DiffId, digestFromHex } from '../../core/digest.ts';
+import { beginWriteback } from '../../linux/index.ts';
 import { Decompressor } from '../tar/decompressor.ts';
 import type { ByteString } from '../tar/entry.ts';
 import { GrowthLimit } from '../tar/limits.ts';
 import { TarReader } from '../tar/reader.ts';
 import { moveAside, Unpacker } from '../tar/unpack.ts';
+import { writeWhole } from '../tar/write.ts';
 import { RecipeWriter } from './recipe.ts';
+
+/** How much of what is kept may wait until the disk is told of it, bytes. */
+const TELL_EVERY = 4 * 1024 * 1024;
 
 /** What became of a layer's tar. */
 export interface Unpacked {
@@ -44,6 +49,7 @@ export class LayerUnpacker implements Disposable {
   readonly #decompressor: Decompressor;
   #tarBytes = 0;
   #sentBytes = 0;
+  #toldBytes = 0;
 
   constructor({ made, keep }: UnpackTarget) {
     this.#limit = new GrowthLimit(made, 'a layer');
@@ -79,7 +85,12 @@ export class LayerUnpacker implements Disposable {
   push(bytes: Uint8Array): void {
     this.#sentBytes += bytes.length;
     if (this.#keep !== undefined) {
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.#keep, bytes, at, bytes.length - at);
+      writeWhole(this.#keep, bytes);
+      // Most of it is on the disk by the time that the last byte has come.
+      if (this.#sentBytes - this.#toldBytes >= TELL_EVERY) {
+        beginWriteback(this.#keep);
+        this.#toldBytes = this.#sentBytes;
+      }
     }
     this.#decompressor.push(bytes);
   }

@@ -15,13 +15,13 @@ import {
   rmSync,
   symlinkSync,
   unlinkSync,
-  writeSync,
 } from 'node:fs';
 import { errnoOf } from '../../core/errors.ts';
 import { beginWriteback, lsetXattr, lutimeNanos, makedev, mknod, S_IF } from '../../linux/index.ts';
 import { badLayer } from '../errors.ts';
 import { byteString, type ByteString, diskPath, displayName, type TarEntry } from './entry.ts';
 import type { TarSink } from './reader.ts';
+import { writeWhole } from './write.ts';
 
 /** What overlayfs knows a directory by that hides all that lies below it in lower layers. */
 export const OPAQUE_XATTR = 'trusted.overlay.opaque';
@@ -141,9 +141,7 @@ export class Unpacker implements TarSink {
   data(bytes: Buffer, place?: number): void {
     if (!this.#file) return;
     this.sizeBytes += bytes.length;
-    for (let at = 0; at < bytes.length; ) {
-      at += writeSync(this.#file.fd, bytes, at, bytes.length - at, place === undefined ? null : place + at);
-    }
+    writeWhole(this.#file.fd, bytes, place);
     this.#unsent += bytes.length;
     if (this.#unsent < LARGE) return;
     this.#unsent = 0;
