@@ -159,8 +159,11 @@ export async function openEngine(given: EngineOptions): Promise<Engine> {
     if (!options.liveRestore) {
       await stopAll();
     }
-    await lock.idle();
-    await Promise.all(settling);
+    // Ends that come in meanwhile as well: what they held is given back now or at the next start only.
+    do {
+      await lock.idle();
+      await Promise.all(settling);
+    } while (settling.size > 0);
     if (!store.all().some((c) => isLive(c.state))) await runtime.stopMonitor();
   }
 
