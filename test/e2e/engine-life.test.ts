@@ -117,7 +117,7 @@ function traces(id: string): string[] {
   const below = (path: string) => (existsSync(path) ? readdirSync(path).map((name) => join(path, name)) : []);
   const files = ['containers', 'known', 'netns', 'exits'].flatMap((name) => below(join(execRoot, name)));
   return [...mounts, ...files, ...below(join(dataRoot, 'containers'))].filter(
-    (path) => path.includes(id) || path.includes('/snapshots/'),
+    (path) => !path.includes('/mapped/') && (path.includes(id) || path.includes('/snapshots/')),
   );
 }
 

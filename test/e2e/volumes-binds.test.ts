@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { MountRequest } from '../../src/core/wire/container.ts';
@@ -19,7 +19,9 @@ test('a read-only bind is read-only in what is mounted below too, unless that is
     await importBusybox(daemon.socket);
     const source = join(daemon.directory, 'with a blank');
     mkdirSync(join(source, 'below'), { recursive: true });
-    mount('-t', 'tmpfs', 'tmpfs', join(source, 'below'));
+    // Where users are mapped, the container's root is nobody here.
+    chmodSync(source, 0o777);
+    mount('-t', 'tmpfs', '-o', 'mode=777', 'tmpfs', join(source, 'below'));
     try {
       const tryIt = [
         'sh',
@@ -79,6 +81,7 @@ test('mounts spread as their propagation says', { timeout: 120_000 }, async () =
         const id = await startContainer(daemon, ['sleep', '1000'], {
           Binds: [`${source}:/m:${propagation}`],
           Privileged: propagation === 'rshared',
+          UsernsMode: propagation === 'rshared' ? 'host' : '',
         });
         mount('-t', 'tmpfs', 'tmpfs', join(source, 'later'));
         writeFileSync(join(source, 'later/f'), 'x');
