@@ -6,7 +6,6 @@ import {
   existsSync,
   linkSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   rmSync,
   statSync,
@@ -15,23 +14,13 @@ import {
 } from 'node:fs';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { importBusybox } from '../e2e/support/busybox.ts';
 import { type TestDaemon, withDaemon } from '../e2e/support/daemon.ts';
+import { folder } from '../e2e/support/folder.ts';
 import { run } from '../e2e/support/run.ts';
 import { withPlugins } from './support/cli-plugins.ts';
-
-/** A directory with files that goes with the test. */
-function directory(files: Readonly<Record<string, string | Buffer>>): Disposable & { readonly path: string } {
-  const path = mkdtempSync(join(tmpdir(), 'wharf-buildx-'));
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(path, name)), { recursive: true });
-    writeFileSync(join(path, name), content);
-  }
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
-}
 
 /** Sends a body; gives the objects of the answer. */
 function post(socketPath: string, path: string, body: Buffer): Promise<{ id?: string; aux?: unknown }[]> {
@@ -71,7 +60,7 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
     const { env, docker, good } = clientOf(daemon);
 
     await t.test('docker build takes buildx; a second build is cached; .dockerignore counts', async () => {
-      using files = directory({
+      using files = folder({
         Dockerfile: 'FROM busybox\nCOPY . /app\nRUN ls -A /app; echo warned >&2\nCMD ["cat", "/app/page"]\n',
         page: 'hello\n',
         '.dockerignore': '# not these\nsecret\n/sub/*\n!sub/kept\n',
@@ -93,7 +82,7 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
     });
 
     await t.test('only changed files are built anew, whatever their times', async () => {
-      using files = directory({ Dockerfile: 'FROM busybox\nCOPY a /a\nCOPY b /b\n', a: '1', b: '1' });
+      using files = folder({ Dockerfile: 'FROM busybox\nCOPY a /a\nCOPY b /b\n', a: '1', b: '1' });
       await good(files.path, 'build', '.');
       writeFileSync(join(files.path, 'a'), '1');
       writeFileSync(join(files.path, 'b'), '2');
@@ -105,7 +94,7 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
     await t.test(
       'of a context that was sent before only what changed is sent, and nothing else stays of it',
       async () => {
-        using files = directory({
+        using files = folder({
           Dockerfile: 'FROM busybox\nCOPY . /app\n',
           large: 'x'.repeat(3_000_000),
           'turns/into/file': '1',
@@ -156,7 +145,7 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
     await t.test(
       'arguments, target, labels, secrets by file and environment, -q, --iidfile, --metadata-file',
       async () => {
-        using files = directory({
+        using files = folder({
           'sub/Other':
             'FROM busybox AS a\nARG WHO\nRUN --mount=type=secret,id=tok --mount=type=secret,id=e,env=E ' +
             'echo "I am $WHO, $(cat /run/secrets/tok), $E" > /said\nFROM a\nRUN false\n',
@@ -184,7 +173,7 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
     );
 
     await t.test('SSH agents are forwarded', async () => {
-      using files = directory({});
+      using files = folder({});
       const path = join(files.path, 'agent.sock');
       // Answers whatever it is asked with "failure", as an agent does that has no keys.
       const agent = createServer((socket) => socket.on('data', () => socket.end(Buffer.from([0, 0, 0, 1, 5]))));
@@ -215,7 +204,7 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
     });
 
     await t.test('a failing command: its output, its lines, its exit code', async () => {
-      using files = directory({ Dockerfile: 'FROM busybox\nRUN echo last words; exit 42\n' });
+      using files = folder({ Dockerfile: 'FROM busybox\nRUN echo last words; exit 42\n' });
       const failed = await docker(files.path, 'build', '-t', 'never', '.');
       assert.equal(failed.code, 1);
       const process = 'process "/bin/sh -c echo last words; exit 42" did not complete successfully: exit code: 42';
@@ -226,7 +215,7 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
     });
 
     await t.test('mistakes are told with what was asked for', async () => {
-      using files = directory({ Dockerfile: 'FROM busybox\n\nRUNN x\n', Copy: 'FROM busybox\nCOPY nix /\n' });
+      using files = folder({ Dockerfile: 'FROM busybox\n\nRUNN x\n', Copy: 'FROM busybox\nCOPY nix /\n' });
       const says = async (text: string, ...args: string[]) => {
         const failed = await docker(files.path, 'build', ...args, '.');
         assert.equal(failed.code, 1);
@@ -240,7 +229,7 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
     });
 
     await t.test('-o: a directory and a tar get the files; no image stays', async () => {
-      using files = directory({
+      using files = folder({
         Dockerfile:
           'FROM busybox AS make\nWORKDIR /out\nRUN echo x > a; ln a b; ln -s a c; chmod 4750 a; mkdir d; ' +
           'head -c 300000 /dev/zero > d/big\nFROM scratch\nCOPY --from=make /out /\n',
@@ -262,10 +251,10 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
     await t.test('contexts: standard input, named directories and images, links, many files', async () => {
       const piped = { env, input: 'FROM busybox\nRUN echo from-stdin\n' };
       assert.match((await run('docker', ['build', '-'], piped)).stderr, /\d from-stdin\n/);
-      using files = directory({ Dockerfile: 'FROM busybox\nCOPY . /c\nRUN cat /c/n\n', n: 'in a tar\n' });
+      using files = folder({ Dockerfile: 'FROM busybox\nCOPY . /c\nRUN cat /c/n\n', n: 'in a tar\n' });
       const input = execFileSync('tar', ['cz', '-C', files.path, '.']);
       assert.match((await run('docker', ['build', '-'], { env, input })).stderr, /\d in a tar\n/);
-      using more = directory({ tok: 'named\n' });
+      using more = folder({ tok: 'named\n' });
       symlinkSync('target', join(files.path, 'link'));
       for (let i = 0; i < 400; i++) writeFileSync(join(files.path, `f${i}`), 'x'.repeat(i * 97));
       writeFileSync(
@@ -278,7 +267,7 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
     });
 
     await t.test('bake: targets that stand on other targets', async () => {
-      using files = directory({
+      using files = folder({
         'docker-bake.hcl': [
           'group "default" { targets = ["app"] }',
           'target "base" { dockerfile-inline = "FROM busybox\\nRUN echo from-base > /base\\n" }',
@@ -296,7 +285,7 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
     });
 
     await t.test('checks: findings with rule and line', async () => {
-      using files = directory({ Dockerfile: 'FROM busybox\nMAINTAINER me\n' });
+      using files = folder({ Dockerfile: 'FROM busybox\nMAINTAINER me\n' });
       const checked = await docker(files.path, 'build', '--check', '.');
       assert.equal(checked.code, 1);
       assert.match(checked.stdout + checked.stderr, /MaintainerDeprecated/);
@@ -304,7 +293,7 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
     });
 
     await t.test('clients of before buildx let the engine drive: POST /build?version=2', async () => {
-      using files = directory({ Dockerfile: 'FROM busybox\nCOPY page /\nRUN echo said\n', page: 'x' });
+      using files = folder({ Dockerfile: 'FROM busybox\nCOPY page /\nRUN echo said\n', page: 'x' });
       const body = execFileSync('tar', ['c', '-C', files.path, '.']);
       const messages = await post(daemon.socket, '/v1.41/build?version=2&t=traced', body);
       const traces = messages
@@ -327,7 +316,7 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
     });
 
     await t.test('a client that is interrupted takes its build with it', async () => {
-      using files = directory({ Dockerfile: 'FROM busybox\nRUN echo begun; sleep 1000\n' });
+      using files = folder({ Dockerfile: 'FROM busybox\nRUN echo begun; sleep 1000\n' });
       const client = spawn('docker', ['build', '--no-cache', '.'], {
         cwd: files.path,
         env,
@@ -349,7 +338,7 @@ test('docker compose build', { timeout: 120_000 }, async () => {
   await withDaemon(async (daemon) => {
     await importBusybox(daemon.socket);
     const { good, docker } = clientOf(daemon);
-    using files = directory({
+    using files = folder({
       'compose.yaml': [
         'services:',
         '  web:',

@@ -1,22 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { importBusybox } from './support/busybox.ts';
 import { wharfPath, withDaemon } from './support/daemon.ts';
+import { folder } from './support/folder.ts';
 import { run } from './support/run.ts';
-
-/** A directory of files that goes with the test. */
-function folder(files: Readonly<Record<string, string>>): Disposable & { readonly path: string } {
-  const path = mkdtempSync(join(tmpdir(), 'wharf-context-'));
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(path, name)), { recursive: true });
-    writeFileSync(join(path, name), text);
-  }
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
-}
 
 test('wharf build', { timeout: 240_000 }, async (t) => {
   await withDaemon(async (daemon) => {

@@ -58,12 +58,19 @@ const enabled = (ids: readonly string[]) => ids.map((id) => ({ id, enabled: true
 export const frontendCapabilities = enabled(FRONTEND);
 export const graphCapabilities = enabled(GRAPH);
 
-/** The one worker that there is. Without a snapshotter's label clients export by way of the engine (`moby`). */
+/**
+ * The one worker that there is. Clients take one with a snapshotter for one that can write caches, archives and to registries
+ * by itself; results for the engine they ask for as `moby`, with or without.
+ */
 export function workerOf(id: string, hostname: string) {
   const { architecture, os, variant = '' } = hostPlatform();
   return {
     id,
-    labels: { 'org.mobyproject.buildkit.worker.executor': 'oci', 'org.mobyproject.buildkit.worker.hostname': hostname },
+    labels: {
+      'org.mobyproject.buildkit.worker.executor': 'oci',
+      'org.mobyproject.buildkit.worker.hostname': hostname,
+      'org.mobyproject.buildkit.worker.snapshotter': 'overlayfs',
+    },
     platforms: [{ architecture, os, variant }],
     buildkitVersion,
   };

@@ -1,6 +1,7 @@
 import { messageOf } from '../../core/errors.ts';
 import { isOddCgroupParent, parseUlimit } from '../../core/ulimits.ts';
 import type { BuildRequest, RunLimits } from '../contract.ts';
+import type { CacheSpec } from '../remote-cache/spec.ts';
 import { CODE, RpcError } from './grpc/status.ts';
 
 /** What the attributes of the Dockerfile frontend ask for. */
@@ -14,12 +15,13 @@ export interface FrontendOptions {
   readonly checkOnly: boolean;
   readonly describe: 'outline' | 'targets' | undefined;
   readonly namedContexts: Readonly<Record<string, string>>;
+  readonly cacheFrom: readonly CacheSpec[];
   readonly request: Omit<BuildRequest, 'context' | 'tags' | 'registryConfig' | 'extras'> & {
     readonly noCacheStages: readonly string[];
   };
 }
 
-/** Attributes that change nothing here: caches are always looked into, and names are only for messages. */
+/** Attributes that change nothing here: names that are only for messages, and what is read elsewhere. */
 const WITHOUT_EFFECT =
   /^(cache-from|cache-imports|cmdline|hostname|contextkey|dockerfilekey|context-keep-git-dir|multi-platform|localdir:.*|local-sessionid:.*|input-metadata:.*|vcs:.*|attest:.*|frontend\.caps|source-date-epoch)$/;
 
@@ -83,6 +85,7 @@ export function readFrontendOptions(attrs: Readonly<Record<string, string>>): Fr
     checkOnly: call !== 'build',
     describe: call === 'outline' || call === 'targets' ? call : undefined,
     namedContexts,
+    cacheFrom: cacheSources(attrs),
     request: {
       dockerfile: attrs['filename'] || 'Dockerfile',
       target: attrs['target'] ?? '',
@@ -97,7 +100,7 @@ export function readFrontendOptions(attrs: Readonly<Record<string, string>>): Fr
         .split(',')
         .filter((host) => host !== '')
         .map((host) => host.replace('=', ':')),
-      cacheFrom: cacheImages(attrs),
+      cacheFrom: [],
       shmSizeBytes: Number(attrs['shm-size'] ?? 0) || undefined,
       limits,
       platform,
@@ -105,12 +108,15 @@ export function readFrontendOptions(attrs: Readonly<Record<string, string>>): Fr
   };
 }
 
-/** Images of `--cache-from`; caches of other kinds are no more than a loss of time. */
-function cacheImages({
+/** What `--cache-from` names, as older clients say it or as newer ones do. */
+function cacheSources({
   'cache-imports': imports,
   'cache-from': names = '',
-}: Readonly<Record<string, string>>): string[] {
-  if (imports === undefined) return names.split(',').filter((name) => name !== '');
+}: Readonly<Record<string, string>>): CacheSpec[] {
+  if (imports === undefined) {
+    const images = names.split(',').filter((name) => name !== '');
+    return images.map((ref) => ({ type: 'registry', attrs: { ref } }));
+  }
   let entries: unknown;
   try {
     entries = JSON.parse(imports);
@@ -118,9 +124,11 @@ function cacheImages({
     throw new RpcError(CODE.invalidArgument, 'cache-imports: a JSON list is expected');
   }
   if (!Array.isArray(entries)) throw new RpcError(CODE.invalidArgument, 'cache-imports: a JSON list is expected');
-  return entries.flatMap((entry: { Type?: unknown; Attrs?: { ref?: unknown } } | null) =>
-    entry?.Type === 'registry' && typeof entry.Attrs?.ref === 'string' ? [entry.Attrs.ref] : [],
-  );
+  return entries.flatMap((entry: { Type?: unknown; Attrs?: Readonly<Record<string, unknown>> } | null) => {
+    if (typeof entry?.Type !== 'string') return [];
+    const attrs = Object.entries(entry.Attrs ?? {}).map(([key, value]) => [key, String(value)]);
+    return [{ type: entry.Type, attrs: Object.fromEntries(attrs) as Record<string, string> }];
+  });
 }
 
 /** @throws {RpcError} at limits that there are not */

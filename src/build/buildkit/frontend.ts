@@ -19,8 +19,10 @@ import { type FrontendOptions, readFrontendOptions } from './frontend-options.ts
 import { exportsImage } from './export.ts';
 import { CODE, RpcError } from './grpc/status.ts';
 import type { Job } from './job.ts';
+import type { CacheSpec } from '../remote-cache/spec.ts';
 import { askCredentials, askSecret, pullUpload } from './session/ask.ts';
 import { type TarPart, tarOf } from './session/context-tar.ts';
+import { localCaches } from './session/content-store.ts';
 import { syncDirectory } from './session/directory-sync.ts';
 import { syncFiles } from './session/file-sync.ts';
 import type { Session, Sessions } from './session/sessions.ts';
@@ -75,7 +77,9 @@ export async function runDockerfile(
     const event = (aux as { Wharf?: BuildEvent } | undefined)?.Wharf;
     if (event === undefined) return;
     if (event.kind === 'warning') warnings.push(event);
-    else if (event.kind === 'outline') description = event.outline;
+    else if (event.kind === 'cache-export') {
+      if (job.cacheTo[event.index]?.type === 'local') job.cacheManifest = event.manifest;
+    } else if (event.kind === 'outline') description = event.outline;
     else if (event.kind === 'targets') description = event.targets;
     // The result of a check is told once, as that.
     if (!options.checkOnly) vertices.take(event);
@@ -102,15 +106,20 @@ export async function runDockerfile(
       namedContexts: named,
       sideDirectory: SIDE,
       keepInCache: !exportsImage(job),
+      cacheFrom: options.cacheFrom,
+      cacheTo: checkOnly ? [] : job.cacheTo,
+      localCaches: localCaches(session, all),
       ...(kept && { ownDirectory: kept.path }),
       ...(definition && { dockerfileText: definition.text, ignoreText: definition.ignore }),
     };
     const context = upload ?? openSent(session, options, checkOnly ? [] : parts, all);
-    const registryConfig = await credentialsOf(file, options, session, all);
+    const registryConfig = await credentialsOf(file, options, job.cacheTo, session, all);
     const url = options.contextUrl;
     const remote = upload === undefined && url !== undefined && !isUpload(url) ? url : undefined;
+    const inline = job.inlineCache ? { BUILDKIT_INLINE_CACHE: '1' } : {};
+    const buildArgs = { ...inline, ...request.buildArgs };
     const image = await builder.build(
-      { ...request, remote, tags: [], context, registryConfig, extras },
+      { ...request, buildArgs, remote, tags: [], context, registryConfig, extras },
       onMessage,
       all,
     );
@@ -212,16 +221,27 @@ async function agentsOf(
 /** What the client logs in with to the registries of the images that are used. */
 async function credentialsOf(
   file: Dockerfile | undefined,
-  { request }: FrontendOptions,
+  { request, cacheFrom }: FrontendOptions,
+  cacheTo: readonly CacheSpec[],
   session: Session,
   signal: AbortSignal,
 ): Promise<Record<string, RegistryAuth>> {
   const found: Record<string, RegistryAuth> = {};
-  for (const registry of registriesOf(file, request)) {
+  const caches = [...cacheFrom, ...cacheTo].flatMap(({ attrs: { ref } }) => (ref === undefined ? [] : registryOf(ref)));
+  for (const registry of new Set([...registriesOf(file, request), ...caches])) {
     const auth = await askCredentials(session, registry, signal);
     if (auth !== undefined) found[registry] = auth;
   }
   return found;
+}
+
+/** Names that are none are refused where they are used. */
+function registryOf(reference: string): string[] {
+  try {
+    return [parseReference(reference).registry];
+  } catch {
+    return [];
+  }
 }
 
 function registriesOf(file: Dockerfile | undefined, request: FrontendOptions['request']): ReadonlySet<string> {

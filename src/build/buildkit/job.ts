@@ -1,6 +1,7 @@
 import { newId } from '../../core/ids.ts';
 import { CODE, RpcError } from './grpc/status.ts';
 import { ProgressLog } from './progress.ts';
+import type { CacheSpec } from '../remote-cache/spec.ts';
 import type { Exporter, ReturnRequest } from './wire/messages.ts';
 import type { Of } from './wire/protobuf.ts';
 
@@ -14,6 +15,12 @@ export interface Job {
   readonly ref: string;
   readonly session: string;
   readonly exporters: readonly Exporter[];
+  /** `--cache-to`. */
+  readonly cacheTo: readonly CacheSpec[];
+  /** `--cache-to type=inline`. */
+  readonly inlineCache: boolean;
+  /** The last cache that was written into a directory of the client's: it makes it known there. */
+  cacheManifest: { readonly mediaType: string; readonly digest: string; readonly size: number } | undefined;
   readonly progress: ProgressLog;
   /** Aborted when the client goes or the daemon ends. */
   readonly signal: AbortSignal;
@@ -29,9 +36,15 @@ export class Jobs {
   readonly #arrived = new EventTarget();
 
   /** @throws {RpcError} if there is a build of that name */
-  add(facts: Pick<Job, 'ref' | 'session' | 'exporters' | 'signal'>): Job {
+  add(facts: Pick<Job, 'ref' | 'session' | 'exporters' | 'cacheTo' | 'inlineCache' | 'signal'>): Job {
     if (this.#jobs.has(facts.ref)) throw new RpcError(CODE.alreadyExists, `build ${facts.ref} already exists`);
-    const job: Job = { ...facts, progress: new ProgressLog(), results: new Map(), returned: Promise.withResolvers() };
+    const job: Job = {
+      ...facts,
+      cacheManifest: undefined,
+      progress: new ProgressLog(),
+      results: new Map(),
+      returned: Promise.withResolvers(),
+    };
     job.returned.promise.catch(() => undefined);
     this.#jobs.set(job.ref, job);
     this.#arrived.dispatchEvent(new Event(job.ref));

@@ -104,12 +104,17 @@ export class BuildKit implements BuildKitServices {
     checkExporters(exporters);
     const over = new AbortController();
     const signal = AbortSignal.any([call.signal, over.signal]);
-    const job = this.#jobs.add({ ref, session, exporters, signal });
+    const caches = request.cache?.exports ?? [];
+    const cacheTo = caches.filter(({ type }) => type !== 'inline');
+    const inlineCache = cacheTo.length < caches.length;
+    const job = this.#jobs.add({ ref, session, exporters, cacheTo, inlineCache, signal });
     try {
       const image =
         frontend === '' ? await imageReturned(job) : (await this.#build(job, frontend, frontendAttrs)).image;
       if (image === '') return {};
       const exporterResponse = await exportResult(job, image, { ...this.#options, sessions: this.#sessions }, signal);
+      const { cacheManifest } = job;
+      if (cacheManifest !== undefined) exporterResponse['cache.manifest'] = JSON.stringify(cacheManifest);
       return { exporterResponse };
     } finally {
       await dropResults(job, this.#options);

@@ -26,7 +26,7 @@ export class StepVertices {
         break;
       case 'transfer': {
         const { what, status, current = 0, total = 0 } = event;
-        const done = /complete|exists/i.test(status);
+        const done = event.done === true || /complete|exists/i.test(status);
         this.#steps.get(event.id)?.status(`${status.toLowerCase()} ${what}`.trim(), { current, total, done });
         break;
       }

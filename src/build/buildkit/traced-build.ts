@@ -46,7 +46,14 @@ export class TracedBuilds {
     checkExporters(exporters);
     const over = new AbortController();
     const all = AbortSignal.any([signal, over.signal]);
-    const job = jobs.add({ ref: request.buildId || newId(), session: request.session, exporters, signal: all });
+    const job = jobs.add({
+      ref: request.buildId || newId(),
+      session: request.session,
+      exporters,
+      cacheTo: [],
+      inlineCache: false,
+      signal: all,
+    });
     const telling = (async () => {
       for await (const status of job.progress.read(signal)) {
         onMessage({ id: 'moby.buildkit.trace', aux: StatusResponse.encode(status).toString('base64') });

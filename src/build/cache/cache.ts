@@ -8,12 +8,16 @@ export interface StepResult {
   readonly config: ImageConfig;
   /** Bottom first. */
   readonly chain: readonly ChainId[];
+  /** All keys that its layer is found by, for caches elsewhere. */
+  readonly layerKeys?: readonly string[];
 }
 /** What a step did to the files; `null`: nothing. */
 export interface LayerResult {
   readonly layer: { readonly chainId: ChainId; readonly diffId: DiffId } | null;
   /** `created_by`, which can hold digests that cost something to find; `undefined`: not told. */
   readonly createdBy: string | undefined;
+  /** All keys that it is found by. */
+  readonly keys?: readonly string[];
 }
 
 /** How a layer of the cache has been used. Times are RFC 3339. */

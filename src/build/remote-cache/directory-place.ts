@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { buffer } from 'node:stream/consumers';
 import type { Digest } from '../../core/digest.ts';
 import { hexOf, isDigest } from '../../core/digest.ts';
-import type { Descriptor, ImageIndex } from '../../core/oci.ts';
+import type { ImageIndex } from '../../core/oci.ts';
 import { MEDIA_TYPES } from '../../core/oci.ts';
 import { openBeneath } from '../../linux/index.ts';
 import type { CachePlace, CacheTarget } from './place.ts';

@@ -12,13 +12,13 @@ export interface CacheSource {
   readonly known: ReadonlyMap<string, CachedLayer | null>;
   /** Where layers that are not here come from. */
   readonly place: CachePlace | undefined;
-  /** Layers that turned out to be damaged or gone. */
-  readonly bad: Set<DiffId>;
+  /** Something in it turned out to be damaged or gone: it is not used any more. */
+  bad: boolean;
 }
 
 /** A cache elsewhere. @throws {Error} if it cannot be read, or is none */
 export async function sourceAt(name: string, place: CachePlace): Promise<CacheSource> {
-  return { name, place, known: await readCache(place, hostPlatform()), bad: new Set() };
+  return { name, place, known: await readCache(place, hostPlatform()), bad: false };
 }
 
 /** An image that is here, with an inline cache; `undefined`: it has none. */
@@ -33,7 +33,7 @@ export function sourceOfImage(name: string, { config }: Image): CacheSource | un
     const descriptor = { mediaType: '', digest: diffId, size: -1 };
     for (const key of ofLayer) known.set(key, { diffId, descriptor });
   }
-  return { name, place: undefined, known, bad: new Set() };
+  return { name, place: undefined, known, bad: false };
 }
 
 /** A layer that a cache has, at its place in a stack. */

@@ -90,13 +90,14 @@ export function copyWork(
   }
 
   let chosen: readonly Selected[] = [];
-  let createdBy = '';
   const { style } = session;
   const words = [keyword, ...flagsOf(step, chown), ...sources, ...step.heredocs.map(({ name }) => `<<${name}`)];
   const historyOf = (all: readonly Selected[]) =>
     style === 'buildkit'
       ? `${[...words, expand(step.destination)].join(' ')} # buildkit`
       : nop(runConfigOf(state), `${keyword} ${summary(all)} in ${posix.normalize(destination)} `, 1);
+  // With BuildKit's it is known before the files are.
+  let createdBy = style === 'buildkit' ? historyOf([]) : '';
   return {
     ingredients: () => ({
       destination,

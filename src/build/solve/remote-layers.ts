@@ -35,11 +35,11 @@ export class RemoteLayers {
   /** What a step on this stack came to elsewhere; `null`: it changed no file. */
   find(keys: readonly string[], parent: ChainId | null): { chainId: ChainId; diffId: DiffId } | null | undefined {
     for (const source of this.#sources) {
+      if (source.bad) continue;
       for (const key of keys) {
         const layer = source.known.get(key);
         if (layer === undefined) continue;
         if (layer === null) return null;
-        if (source.bad.has(layer.diffId)) continue;
         const { diffId } = layer;
         const chainId = (parent === null ? diffId : sha256(`${parent} ${diffId}`)) as ChainId;
         if (this.#layers.find(chainId) === undefined) {
@@ -81,14 +81,14 @@ export class RemoteLayers {
   }
 
   async #fetch({ source, layer: { diffId, descriptor }, parent }: FoundLayer): Promise<void> {
-    const { name, place, bad } = source;
+    const { name, place } = source;
     if (place === undefined) throw new Error('a layer that is here is not fetched');
     try {
       const bytes = checked(place.blob(descriptor), descriptor.digest);
       await this.#layers.apply(parent, bytes, { expect: diffId, blob: descriptor.digest, signal: this.#signal });
     } catch (e) {
       this.#signal.throwIfAborted();
-      bad.add(diffId);
+      source.bad = true;
       throw cacheLost({ name, why: messageOf(e) }, { cause: e });
     }
   }

@@ -3,7 +3,7 @@ import { shortId } from '../../core/ids.ts';
 import { parseTrigger } from '../dockerfile/parse.ts';
 import type { Instruction, Stage } from '../dockerfile/instructions.ts';
 import { cacheLost, CommandFailed, ContextChanged, located } from '../errors.ts';
-import type { DiffId } from '../../core/digest.ts';
+import type { ChainId, DiffId } from '../../core/digest.ts';
 import type { LayerResult, StepResult } from '../cache/cache.ts';
 import type { StepOutcome } from '../remote-cache/export.ts';
 import { cacheKey } from '../cache/cache.ts';
@@ -222,7 +222,8 @@ async function tryStep(
     why = SAME;
     if (result === undefined) {
       let { layer } = found;
-      if (layer === undefined && !fresh) {
+      if (layer === undefined && !fresh && style === 'classic') {
+        // Its history has digests of files, which are known only when all keys are.
         layer = layerFromElsewhere(found.layerKeys, work.createdBy(), state, session);
         if (layer !== undefined) for (const key of found.layerKeys) cache.putLayer(key, layer);
       }
@@ -235,9 +236,10 @@ async function tryStep(
         layerBytes = sizeOf(made.layer, session);
         layer = reduced(made);
         if (layer.layer !== null) cache.made(layer.layer.chainId, step.source.replace(/\s+/g, ' ').slice(0, 200));
-        for (const key of found.layerKeys) cache.putLayer(key, layer);
+        for (const key of found.layerKeys) cache.putLayer(key, { ...layer, keys: found.layerKeys });
       }
-      result = advance(state, { config, author, style }, layer, createdAt(session));
+      const layerKeys = layer.keys ?? found.layerKeys;
+      result = { ...advance(state, { config, author, style }, layer, createdAt(session)), layerKeys };
       for (const key of found.stepKeys) cache.putStep(key, result);
     }
     if (cached && result.chain.length > state.chain.length) {
@@ -247,8 +249,9 @@ async function tryStep(
         cache.used(top);
       }
     }
-    if (result.chain.length > state.chain.length) keys = [...keys, found.layerKeys];
-    session.outcomes.push(outcomeOf(found.layerKeys, state, result));
+    const layerKeys = result.layerKeys ?? found.layerKeys;
+    if (result.chain.length > state.chain.length) keys = [...keys, layerKeys];
+    session.outcomes.push(outcomeOf(layerKeys, state, result));
     memory.remember(slot, found.stepKeys.at(-1) ?? '', ingredients);
   }
   if (cached) lane.say(' ---> Using cache\n');
@@ -262,11 +265,10 @@ function layerFromElsewhere(
   keys: readonly string[],
   createdBy: string,
   state: StageState,
-  { remote, cacheImages, style }: Session,
+  { remote, cacheImages }: Session,
 ): LayerResult | undefined {
   const layer = remote.find(keys, topOf(state));
-  if (layer !== undefined) return { layer, createdBy };
-  return style === 'classic' ? layerFromHistory(cacheImages, state, createdBy) : undefined;
+  return layer === undefined ? layerFromHistory(cacheImages, state, createdBy) : { layer, createdBy };
 }
 
 function outcomeOf(keys: readonly string[], state: StageState, { chain, config }: StepResult): StepOutcome {
@@ -293,7 +295,7 @@ function sizeOf(layer: LayerResult['layer'], session: Session): number | undefin
 async function search(
   work: FileWork,
   stepKey: (part: unknown) => string,
-  top: string | null,
+  top: ChainId | null,
   fresh: boolean,
   session: Session,
 ): Promise<{ step?: StepResult; layer?: LayerResult; stepKeys: string[]; layerKeys: string[] }> {
@@ -306,8 +308,14 @@ async function search(
     if (fresh) continue;
     const step = cache.findStep(stepKeys.at(-1) ?? '');
     if (step !== undefined) return { step, stepKeys, layerKeys };
-    const layer = cache.findLayer(layerKeys.at(-1) ?? '');
+    const layerKey = layerKeys.at(-1) ?? '';
+    const layer = cache.findLayer(layerKey);
     if (layer !== undefined) return { layer, stepKeys, layerKeys };
+    const elsewhere = session.style === 'classic' ? undefined : session.remote.find([layerKey], top);
+    if (elsewhere === undefined) continue;
+    const made = { layer: elsewhere, createdBy: work.createdBy() };
+    cache.putLayer(layerKey, made);
+    return { layer: made, stepKeys, layerKeys };
   }
   return { stepKeys, layerKeys };
 }

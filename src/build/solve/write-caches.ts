@@ -33,7 +33,12 @@ export async function writeCaches(
     const options = exportOptions(spec);
     const where = options.type === 'local' ? 'client directory' : options.where;
     const report = reporter.begin({ name: `exporting cache to ${where}`, metadata: false, line: 0 });
-    const say = (status: string): void => reporter.tell({ kind: 'transfer', id: report.id, what: '', status });
+    let before = '';
+    const say = (status: string): void => {
+      if (before !== '') reporter.tell({ kind: 'transfer', id: report.id, what: '', status: before, done: true });
+      if (status !== '') reporter.tell({ kind: 'transfer', id: report.id, what: '', status });
+      before = status;
+    };
     try {
       await mkdir(parts.temporary, { recursive: true, mode: 0o700 });
       await using undo = new AsyncDisposableStack();
@@ -45,6 +50,7 @@ export async function writeCaches(
       const { layers } = session.parts.engine.parts.storage;
       const exporting = { layers, temporary: parts.temporary, known: parts.compressed, elsewhere, say };
       const manifest = await writeCache(wanted(options, result, session), options, target, exporting, signal);
+      say('');
       const name = waiting ? basename(directory).slice(WAITING.length) : '';
       reporter.tell({ kind: 'cache-export', index, waiting: name, manifest });
       undo.move();

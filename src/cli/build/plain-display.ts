@@ -29,7 +29,7 @@ export class PlainDisplay implements Display {
     if (step.metadata && !(event.kind === 'done' && event.outcome === 'failed')) return;
     for (const line of lines) this.#say(step, `${elapsed(step)} ${line}`);
     if (event.kind === 'step') this.#say(step);
-    if (event.kind === 'transfer' && event.current === undefined) {
+    if (event.kind === 'transfer' && event.current === undefined && event.done !== true) {
       this.#say(step, `${event.what === '' ? '' : `${event.what}: `}${event.status}`);
     }
     if (event.kind !== 'done') return;

@@ -23,6 +23,8 @@ export type BuildEvent =
       readonly status: string;
       readonly current?: number | undefined;
       readonly total?: number | undefined;
+      /** Where the text does not say it. */
+      readonly done?: true | undefined;
     }
   | {
       readonly kind: 'done';

@@ -43,6 +43,7 @@ export const ControlSolveRequest = new MessageType({
   session: text(5),
   frontend: text(6),
   frontendAttrs: map(text(7)),
+  cache: sub(8, new MessageType({ exports: many(sub(4, new MessageType({ type: text(1), attrs: map(text(2)) }))) })),
   exporters: many(sub(13, Exporter)),
 });
 export const ControlSolveResponse = new MessageType({ exporterResponse: map(text(1)) });
@@ -162,6 +163,25 @@ export const Packet = new MessageType({
 });
 export type FileStat = NonNullable<Of<typeof Packet>['stat']>;
 export const PACKET = { stat: 0, req: 1, data: 2, fin: 3, err: 4 } as const;
+
+// containerd's api/services/content/v1/content.proto
+const Digest = new MessageType({ digest: text(1) });
+export const ContentInfoRequest = Digest;
+export const ContentInfoResponse = new MessageType({
+  info: sub(1, new MessageType({ digest: text(1), size: int(2) })),
+});
+export const ReadContentRequest = Digest;
+export const ReadContentResponse = new MessageType({ offset: int(1), data: bytes(2) });
+export const WriteContentRequest = new MessageType({
+  action: int(1),
+  ref: text(2),
+  total: int(3),
+  expected: text(4),
+  offset: int(5),
+  data: bytes(6),
+});
+export const WriteContentResponse = new MessageType({ action: int(1), offset: int(4), digest: text(6) });
+export const WRITE = { stat: 0, write: 1, commit: 2 } as const;
 
 export const CredentialsRequest = new MessageType({ host: text(1) });
 export const CredentialsResponse = new MessageType({ username: text(1), secret: text(2) });

@@ -44,11 +44,17 @@ export const map = <T>(field: Field<T>): Field<Record<string, NonNullable<T>>> =
  */
 export class MessageType<F extends Fields> {
   readonly #fields: F;
-  readonly #byNumber = new Map<number, [string, Field<unknown>]>();
+  readonly #byNumber: [string, Field<unknown>][] = [];
+  readonly #zeros: Readonly<Record<string, unknown>>;
+  /** Fields whose zero must be one of the message's own, as something is added to it. */
+  readonly #growing: readonly [string, Field<unknown>][];
 
   constructor(fields: F) {
     this.#fields = fields;
-    for (const [name, field] of Object.entries(fields)) this.#byNumber.set(field.number, [name, field]);
+    const entries = Object.entries(fields);
+    for (const [name, field] of entries) this.#byNumber[field.number] = [name, field];
+    this.#zeros = Object.fromEntries(entries.map(([name, field]) => [name, zeroOf(field)]));
+    this.#growing = entries.filter(([, { shape }]) => shape !== 'one');
   }
 
   encode(values: Partial<Values<F>>): Buffer {
@@ -71,12 +77,12 @@ export class MessageType<F extends Fields> {
 
   /** @throws {MalformedMessage} */
   decode(encoded: Buffer): Values<F> {
-    const values: Record<string, unknown> = {};
-    for (const [name, field] of Object.entries(this.#fields)) values[name] = zeroOf(field);
+    const values: Record<string, unknown> = { ...this.#zeros };
+    for (const [name, field] of this.#growing) values[name] = zeroOf(field);
     const reader = new Reader(encoded);
     while (!reader.atEnd) {
       const { number, wire } = reader.tag();
-      const known = this.#byNumber.get(number);
+      const known = this.#byNumber[number];
       if (known === undefined) {
         reader.skip(wire);
         continue;
@@ -103,6 +109,8 @@ function isZero(value: unknown): boolean {
   );
 }
 
+const NO_BYTES = Buffer.alloc(0);
+
 function zeroOf({ shape, kind }: Field<unknown>): unknown {
   if (shape === 'many') return [];
   if (shape === 'map') return {};
@@ -110,7 +118,7 @@ function zeroOf({ shape, kind }: Field<unknown>): unknown {
     case 'string':
       return '';
     case 'bytes':
-      return Buffer.alloc(0);
+      return NO_BYTES;
     case 'bool':
       return false;
     case 'int':
@@ -157,11 +165,11 @@ function readValue(reader: Reader, { kind, of }: Field<unknown>): unknown {
     case 'message':
       return of?.decode(reader.delimited());
     case 'bool':
-      return reader.varint() !== 0n;
+      return reader.integer() !== 0;
     case 'int':
-      return Number(BigInt.asIntN(64, reader.varint()));
+      return reader.integer();
     case 'long':
-      return BigInt.asIntN(64, reader.varint());
+      return reader.long();
   }
 }
 
@@ -191,36 +199,46 @@ class Reader {
   }
 
   tag(): { number: number; wire: number } {
-    const tag = Number(this.varint());
+    const tag = this.integer();
     return { number: tag >>> 3, wire: tag & 7 };
   }
 
-  varint(): bigint {
-    // Most are a byte or two: no big integers before they are needed.
-    let value = 0;
-    for (let shift = 0; shift < 28; shift += 7) {
+  /** Exact up to 2^53. */
+  integer(): number {
+    const { low, high } = this.#halves();
+    return high * 2 ** 32 + low;
+  }
+
+  long(): bigint {
+    const { low, high } = this.#halves();
+    return (BigInt(high) << 32n) | BigInt(low);
+  }
+
+  /** The lower half of 64 bits as it is, the upper one signed. No big integers: there are a dozen of these in each message. */
+  #halves(): { low: number; high: number } {
+    let low = 0;
+    let high = 0;
+    for (let shift = 0; shift < 70; shift += 7) {
       const byte = this.#next();
-      value |= (byte & 127) << shift;
-      if (byte < 128) return BigInt(value);
-    }
-    let big = BigInt(value);
-    for (let shift = 28n; shift < 70n; shift += 7n) {
-      const byte = this.#next();
-      big |= BigInt(byte & 127) << shift;
-      if (byte < 128) return BigInt.asUintN(64, big);
+      const bits = byte & 127;
+      if (shift < 32) low |= bits << shift;
+      if (shift > 28) high |= bits << (shift - 32);
+      else if (shift === 28) high = bits >>> 4;
+      if (byte < 128) return { low: low >>> 0, high };
     }
     throw new MalformedMessage('an integer is too long');
   }
 
   delimited(): Buffer {
-    const length = Number(this.varint());
-    if (length > this.#bytes.length - this.#at) throw new MalformedMessage('a field is longer than its message');
+    const length = this.integer();
+    if (length < 0 || length > this.#bytes.length - this.#at)
+      throw new MalformedMessage('a field is longer than its message');
     this.#at += length;
     return this.#bytes.subarray(this.#at - length, this.#at);
   }
 
   skip(wire: number): void {
-    if (wire === 0) this.varint();
+    if (wire === 0) this.#halves();
     else if (wire === 1) this.#at += 8;
     else if (wire === 2) this.delimited();
     else if (wire === 5) this.#at += 4;
