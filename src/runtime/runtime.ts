@@ -38,7 +38,8 @@ import { ociFailure } from './oci-failure.ts';
 import { withFlagsOfSources } from './spec/bind-flags.ts';
 import { withCompiledSeccomp } from './spec/compiled-seccomp.ts';
 import { withLimitsOf } from './privileged-limits.ts';
-import type { OciProcess, OciResources } from './spec/oci-spec.ts';
+import { withBindsBelow } from './spec/binds-below.ts';
+import type { OciProcess, OciResources, OciSpec } from './spec/oci-spec.ts';
 
 const SIGKILL = 9;
 
@@ -101,11 +102,11 @@ export class MonitoredRuntime implements Runtime {
     const { id, spec, bundleDir } = request;
     const program = this.#program(request.runtime);
     const cgroupPath = spec.linux?.cgroupsPath ?? `${this.#options.cgroupParent}/${id}`;
-    const config = JSON.stringify(program.kind === 'crun' ? withFlagsOfSources(withCompiledSeccomp(spec)) : spec);
+    const mapped = spec.linux?.uidMappings !== undefined;
+    const config = JSON.stringify(program.kind === 'crun' ? forCrun(spec, mapped) : spec);
     writeFileSync(join(bundleDir, 'config.json'), config, { mode: 0o600 });
     // Its last end could not be tidied up, as when no file could be opened any more.
     if (this.#known.find(id) !== undefined) await this.delete(id);
-    const mapped = spec.linux?.uidMappings !== undefined;
     const known: KnownContainer = { program, cgroupPath, tty: request.tty, ...(mapped ? { mapped } : {}) };
     this.#known.set(id, known);
     const operation: CreateOperation = {
@@ -330,6 +331,11 @@ export class MonitoredRuntime implements Runtime {
 function attachOpening(containerId: string, options: AttachOptions & { readonly tty: boolean }): Opening {
   const { tty, ...rest } = options;
   return { kind: 'attach', containerId, options: rest, tty };
+}
+
+/** What crun does not do by itself. */
+function forCrun(spec: OciSpec, mapped: boolean): OciSpec {
+  return withFlagsOfSources(withCompiledSeccomp(mapped ? withBindsBelow(spec) : spec));
 }
 
 /** See `withLimitsOf`. */
