@@ -15,6 +15,7 @@ export function imageSummaryFor(version: string, image: ImageSummary): object {
       : {}),
     ...(before('1.44') ? { VirtualSize: image.Size } : {}),
     ...(before('1.51') ? { Containers: -1 } : {}),
+    ...(before('1.47') ? { Manifests: undefined } : {}),
   };
 }
 

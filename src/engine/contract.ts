@@ -240,6 +240,8 @@ export interface Images {
     readonly all: boolean;
     readonly filters: Filters;
     readonly sharedSize: boolean;
+    /** With `Manifests`. */
+    readonly manifests?: boolean;
   }): Promise<res.ImageSummary[]>;
   inspect(ref: string): Promise<res.ImageInspect>;
   history(ref: string): Promise<res.ImageHistoryItem[]>;
@@ -290,6 +292,8 @@ export interface Images {
     auth: res.RegistryAuth | undefined,
     signal: AbortSignal,
   ): Promise<{ Descriptor: Record<string, unknown>; Platforms: unknown }>;
+  /** The bytes that an image's ID is the digest of. @throws {WharfError} `IMAGE_NOT_FOUND` */
+  configText(ref: string): string;
   /** A connection to the repository of a reference, for what is no image. @throws {WharfError} `REGISTRY_UNREACHABLE` */
   connect(
     reference: Reference,

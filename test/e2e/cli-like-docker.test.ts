@@ -126,11 +126,15 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['images', '--filter', 'since=nope'],
   ['images', '--format', 'raw'],
   ['images', '--tree', '-q'],
+  ['images', '--tree'],
   ['network', 'ls', '--filter', 'type=foo'],
   ['network', 'ls', '--format', 'raw'],
   ['volume', 'ls', '--format', 'raw'],
   ['volume', 'ls', '--filter', 'foo=bar'],
   ['inspect', '-f', '{{.ID}}', 'web'],
+  ['inspect', '-f', '{{.HostConfig}}', 'web'],
+  ['inspect', '-f', '{{.Config}}', 'web'],
+  ['inspect', '-f', '{{.State}}{{.Mounts}}', 'web'],
   ['inspect', '-f', '{{.HostConfig.NanoCPUs}}', 'web'],
   ['inspect', '-f', '{{.Config.ExposedPorts}}', 'web'],
   ['inspect', '-f', '{{json .Config.ExposedPorts}}', 'web'],
@@ -193,9 +197,9 @@ test('says what the docker CLI says, byte for byte', {
   });
 });
 
-/** The program's own name, and what is nearly what was typed, are the differences that are meant. */
+/** The program's own name, what is nearly what was typed, and no colours where NO_COLOR says so are the differences meant. */
 function named({ code, stdout, stderr }: Outcome): Outcome {
-  const name = (text: string) => text.replaceAll('docker', 'wharf');
+  const name = (text: string) => text.replaceAll('docker', 'wharf').replace(/\x1b\[\d+m/g, '');
   const said = name(stderr)
     .split('\n')
     .filter((line) => !line.startsWith('Did you mean'));

@@ -26,6 +26,7 @@ async function list({ query, engine, version }: Exchange) {
   const found = await engine.images.list({
     all: query.flag('all'),
     sharedSize: query.flag('shared-size'),
+    manifests: query.flag('manifests'),
     filters: byName === '' ? filters : { ...filters, reference: [...(filters['reference'] ?? []), byName] },
   });
   return ok(found.map((image) => imageSummaryFor(version, image)));

@@ -1,17 +1,7 @@
 import { styleText } from 'node:util';
 import { shortId } from '../../core/ids.ts';
-import type { Platform } from '../../core/platform.ts';
-import type { ImageSummary } from '../../core/wire/resources.ts';
+import type { ImageManifestSummary, ImageSummary } from '../../core/wire/resources.ts';
 import { humanSize } from './human.ts';
-
-/** What an image has for one platform: an entry of `Manifests` in `GET /images/json?manifests=1`. */
-interface Manifest {
-  readonly ID: string;
-  readonly Kind: 'image' | 'attestation' | 'unknown';
-  readonly Available: boolean;
-  readonly Size: { readonly Total: number; readonly Content: number };
-  readonly ImageData?: { readonly Platform: Platform; readonly Containers: readonly string[] | null } | null;
-}
 
 interface Line {
   readonly name: string;
@@ -28,8 +18,8 @@ export function imageTree(
   { columns, colour }: { readonly columns: number; readonly colour: boolean },
 ): string {
   const blocks = images.toSorted((a, b) => b.Created - a.Created).map(linesOf);
-  const spaced = images.some((image) => partsOf(image).length > 1);
-  const nameWidth = Math.max('IMAGE'.length, ...blocks.flat().map((line) => line.name.length));
+  const spaced = images.some((image) => partsOf(image).length > 0);
+  const nameWidth = Math.max('IMAGE'.length, ...blocks.flat().map((line) => Buffer.byteLength(line.name)));
   const style = (format: Parameters<typeof styleText>[0], text: string) =>
     colour ? styleText(format, text, { validateStream: false }) : text;
   const row = (cells: readonly string[]) =>
@@ -49,7 +39,7 @@ export function imageTree(
   const heading = ['IMAGE'.padEnd(nameWidth), 'ID'.padEnd(12), 'DISK USAGE', 'CONTENT SIZE', 'EXTRA'].join(GAP);
   return [
     style('yellow', WARNING),
-    legend.padStart(columns).trimEnd(),
+    legend.padStart(columns),
     '',
     style('bold', heading),
     ...blocks.flatMap((block) => [...block.map(shown), ...(spaced ? [''] : [])]),
@@ -62,7 +52,7 @@ function linesOf(image: ImageSummary): Line[] {
   const parts = partsOf(image);
   const content = parts.reduce((sum, part) => sum + part.Size.Content, 0);
   const used = image.Containers > 0 || parts.some(isUsed);
-  const details = [shortId(image.Id), size(image.Size), size(content), used ? ' U ' : ''] as const;
+  const details = [shortId(image.Id), size(image.Size), size(content), used ? 'U' : ''] as const;
   const all = names.length === 0 ? ['<untagged>'] : names;
   return [
     ...all.map((name, i): Line => ({ name, style: 'name', ...(i === all.length - 1 ? { details } : {}) })),
@@ -70,22 +60,21 @@ function linesOf(image: ImageSummary): Line[] {
       (part, i): Line => ({
         name: `${i === parts.length - 1 ? '└─' : '├─'} ${platformOf(part)}`,
         style: part.Available ? 'part' : 'absent',
-        details: [shortId(part.ID), size(part.Size.Total), size(part.Size.Content), isUsed(part) ? ' U ' : ''],
+        details: [shortId(part.ID), size(part.Size.Total), size(part.Size.Content), isUsed(part) ? 'U' : ''],
       }),
     ),
   ];
 }
 
-function partsOf(image: ImageSummary): readonly Manifest[] {
-  const { Manifests } = image as ImageSummary & { readonly Manifests?: readonly Manifest[] | null };
+function partsOf({ Manifests }: ImageSummary): readonly ImageManifestSummary[] {
   return (Manifests ?? []).filter((manifest) => manifest.Kind === 'image');
 }
 
-function isUsed({ ImageData }: Manifest): boolean {
+function isUsed({ ImageData }: ImageManifestSummary): boolean {
   return (ImageData?.Containers?.length ?? 0) > 0;
 }
 
-function platformOf({ ImageData }: Manifest): string {
+function platformOf({ ImageData }: ImageManifestSummary): string {
   const { os, architecture, variant } = ImageData?.Platform ?? { os: 'unknown', architecture: 'unknown' };
   return [os, architecture, ...(variant ? [variant] : [])].join('/');
 }

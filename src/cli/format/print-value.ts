@@ -1,3 +1,5 @@
+import { goStructOf, type GoField } from './go-structs.ts';
+
 /** How Go's fmt prints what comes out of a template. */
 
 /** Stands for a key that a map does not have. */
@@ -22,62 +24,25 @@ export function goText(value: unknown): string {
   }
   if (value === null) return '<nil>';
   if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
-  const fields = structOf(value as Record<string, unknown>);
-  if (fields !== undefined) {
-    const text = (name: string, zero: string) => {
-      const field = (value as Record<string, unknown>)[name];
-      return field === null || field === undefined ? zero : goText(field);
-    };
-    return `{${fields.map(([name, zero]) => text(name, zero)).join(' ')}}`;
-  }
+  const fields = goStructOf(value as Record<string, unknown>);
+  if (fields !== undefined) return structText(fields, value as Record<string, unknown>);
   const entries = Object.entries(value as object).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   // Sets, as of ports and volumes: their values have no fields.
   const isSet = entries.length > 0 && entries.every(([k, v]) => !/^[A-Z]/.test(k) && isEmptyObject(v));
   return `map[${entries.map(([k, v]) => `${k}:${isSet ? '{}' : goText(v)}`).join(' ')}]`;
 }
 
-function isEmptyObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0;
+function structText(fields: readonly GoField[], value: Readonly<Record<string, unknown>>): string {
+  const texts = fields.map((field) => {
+    if (!('name' in field)) return structText(field, value);
+    const found = value[field.name];
+    return found === null || found === undefined ? field.zero : goText(found);
+  });
+  return `{${texts.join(' ')}}`;
 }
 
-/** `Name` is a text, `Name=0` says what Go prints where the engine sends nothing. In the order in which Go declares them. */
-const STRUCTS = [
-  'Status Running=false Paused=false Restarting=false OOMKilled=false Dead=false Pid=0 ExitCode=0 Error StartedAt FinishedAt Health=<nil>',
-  'HostIp HostPort',
-  'Type Name Source Destination Driver Mode RW=false Propagation',
-  'Name MaximumRetryCount=0',
-  'Type Config=map[]',
-  'Driver Options=map[] Config=[]',
-  'Subnet IPRange Gateway AuxiliaryAddresses=map[]',
-  'Type Layers=[]',
-  'PathOnHost PathInContainer CgroupPermissions',
-  'Data=map[] Name',
-  'Name EndpointID MacAddress IPv4Address IPv6Address',
-  'ClusterVolume=<nil> CreatedAt Driver Labels=map[] Mountpoint Name Options=map[] Scope Status=map[] UsageData=<nil>',
-].map((fields) => fields.split(' ').map((f) => [f.replace(/=.*/, ''), f.replace(/^[^=]*=?/, '')] as const));
-/** The fields that the engine never leaves out. */
-const ALWAYS = [
-  ['Status', 'Running', 'Pid'],
-  ['HostIp', 'HostPort'],
-  ['Source', 'Destination', 'RW'],
-  ['Name', 'MaximumRetryCount'],
-  ['Type', 'Config'],
-  ['Driver', 'Config'],
-  ['Subnet'],
-  ['Type', 'Layers'],
-  ['PathOnHost', 'PathInContainer'],
-  ['Data', 'Name'],
-  ['EndpointID', 'IPv4Address', 'Name'],
-  ['Mountpoint', 'Scope'],
-] as const;
-
-/** An API object that people print whole: Go shows its fields, where of a map it shows keys as well. */
-function structOf(value: Record<string, unknown>): (typeof STRUCTS)[number] | undefined {
-  const keys = Object.keys(value);
-  return STRUCTS.find(
-    (fields, i) =>
-      (ALWAYS[i] ?? []).every((name) => name in value) && keys.every((key) => fields.some(([name]) => name === key)),
-  );
+function isEmptyObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0;
 }
 
 /** Go's `%q`. */

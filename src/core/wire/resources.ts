@@ -1,4 +1,5 @@
 import type { ImageRunConfig } from '../oci.ts';
+import type { Platform } from '../platform.ts';
 
 /** An image in `GET /images/json`. Sizes in bytes, `Created` in Unix seconds. */
 export interface ImageSummary {
@@ -11,6 +12,17 @@ export interface ImageSummary {
   SharedSize: number;
   Labels: Record<string, string> | null;
   Containers: number;
+  /** Where the request asks for it. */
+  Manifests?: ImageManifestSummary[];
+}
+/** What an image has for one platform. */
+export interface ImageManifestSummary {
+  ID: string;
+  Descriptor: { mediaType: string; digest: string; size: number; platform: Platform };
+  Available: boolean;
+  Size: { Total: number; Content: number };
+  Kind: 'image' | 'attestation' | 'unknown';
+  ImageData?: { Platform: Platform; Containers: string[] | null; Size: { Unpacked: number } } | null;
 }
 export interface ImageInspect {
   Id: string;

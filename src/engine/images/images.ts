@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { ChainId, Digest } from '../../core/digest.ts';
 import type { Logger } from '../../core/log.ts';
 import { familiar, parseReference, type Reference } from '../../core/reference.ts';
-import type { ImageDeleteItem } from '../../core/wire/resources.ts';
+import type { ImageDeleteItem, ImageManifestSummary } from '../../core/wire/resources.ts';
 import { connectRegistry } from '../../registry/index.ts';
 import type { Storage } from '../../storage/index.ts';
 import type { Containers, Events, Image, Images } from '../contract.ts';
@@ -15,6 +15,7 @@ import { Holds } from './holds.ts';
 import { importImage } from './import-image.ts';
 import { compareImages, reportLayers } from './layer-report.ts';
 import { loadArchive } from './load.ts';
+import { manifestSummary } from './manifest-summary.ts';
 import { sameRepository, tagReference } from './names.ts';
 import { pruneImages } from './prune.ts';
 import { pullImage } from './pull.ts';
@@ -85,7 +86,7 @@ class ImageService implements Images {
     return made;
   }
 
-  async list({ all, filters, sharedSize: shared }: Parameters<Images['list']>[0]) {
+  async list({ all, filters, sharedSize: shared, manifests }: Parameters<Images['list']>[0]) {
     checkFilters(filters, ['dangling', 'label', 'label!', 'before', 'since', 'reference', 'until']);
     const dangling = flagFilter(filters, 'dangling');
     const fitsAge = ageFilter(this.#catalog, filters);
@@ -108,9 +109,15 @@ class ImageService implements Images {
         row.RepoDigests = row.RepoDigests.filter((digest) => shown.has(digest));
       }
       if (shared) row.SharedSize = sharedSize(image, everything, this.#deps.storage.layers);
+      if (manifests) row.Manifests = [this.#manifestOf(image)];
       rows.push(row);
     }
     return rows;
+  }
+
+  #manifestOf(image: Image): ImageManifestSummary {
+    const containers = this.#deps.usersOfImage(image.id).map(({ id }) => id);
+    return manifestSummary(this.#catalog, this.#deps.storage.layers, image, containers);
   }
 
   async inspect(ref: string) {
@@ -192,6 +199,9 @@ class ImageService implements Images {
   }
   inspectRemote(...[name, auth, signal]: Parameters<Images['inspectRemote']>) {
     return inspectRemote(this.#deps, name, auth, signal);
+  }
+  configText(ref: string): string {
+    return this.#catalog.configText(this.get(ref).id);
   }
   connect(...[{ registry, repository }, { auth, push }, signal]: Parameters<Images['connect']>) {
     const actions = push ? 'pull,push' : 'pull';

@@ -30,10 +30,7 @@ export function saveImages(catalog: Catalog, layers: LayerStore, saved: readonly
   const dockerManifests: unknown[] = [];
   const repositories: Record<string, Record<string, string>> = {};
   for (const { image, names } of saved) {
-    const stack = image.chain.flatMap((chainId) => layers.find(chainId) ?? []);
-    const config = Buffer.from(catalog.configText(image.id));
-    const { text, mediaType, manifest } =
-      catalog.manifests.whole(image.id, stack) ?? plainManifest(image, config, stack);
+    const { stack, config, text, mediaType, manifest } = savedManifest(catalog, layers, image);
     for (const [i, { digest, size }] of manifest.layers.entries()) {
       const layer = stack[i];
       if (layer) blobs.set(digest, { size, open: () => bytesOf(layers, layer, digest) });
@@ -80,6 +77,13 @@ export function saveImages(catalog: Catalog, layers: LayerStore, saved: readonly
   };
   write().catch((e: unknown) => tar.destroy(e instanceof Error ? e : new Error(String(e))));
   return Readable.from(tar, { objectMode: false });
+}
+
+/** The manifest that an image came with, if it can still be given out whole, else one of plain layers. */
+export function savedManifest(catalog: Catalog, layers: LayerStore, image: Image) {
+  const stack = image.chain.flatMap((chainId) => layers.find(chainId) ?? []);
+  const config = Buffer.from(catalog.configText(image.id));
+  return { stack, config, ...(catalog.manifests.whole(image.id, stack) ?? plainManifest(image, config, stack)) };
 }
 
 function plainManifest(image: Image, config: Buffer, stack: readonly Layer[]) {
