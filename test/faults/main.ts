@@ -148,10 +148,10 @@ function readOptions(): Options | string {
       return Number(text);
     };
     const faults = values.only?.split(',') ?? Object.keys(FAULTS);
-    const unknown = faults.find((name) => !(name in FAULTS));
+    const unknown = faults.find((name) => !Object.hasOwn(FAULTS, name));
     if (unknown !== undefined) throw new Error(`--only: there is no fault "${unknown}"`);
     const scenarios = values.scenario?.split(',') ?? [];
-    const strange = scenarios.find((name) => !(name in SCENARIOS));
+    const strange = scenarios.find((name) => !Object.hasOwn(SCENARIOS, name));
     if (strange !== undefined) throw new Error(`--scenario: there is no scenario "${strange}"`);
     return {
       scenarios: scenarios as ScenarioName[],

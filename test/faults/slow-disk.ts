@@ -17,7 +17,7 @@ export async function slowDisk(world: World, random: Random): Promise<string | u
   const mount = detectCgroups().mounts.get('blkio');
   const device = diskOf(world.daemon.dataRoot);
   if (mount === undefined || device === undefined) return undefined;
-  const group = join(mount, `wharf-faults-${world.instance}`);
+  const group = join(mount, `wharf-${world.instance}-slow`);
   const slow = [world.daemon.pid, ...processesWith('wharf-monitor', world.daemon.execRoot)];
   const before = groupOf(world.daemon.pid);
   mkdirSync(group);
