@@ -35,6 +35,8 @@ export interface ContainerRecord {
   readonly manuallyStopped: boolean;
   /** No policy restarts it after this run. */
   readonly restartCancelled: boolean;
+  /** Its users were mapped when it was started last: the files below /etc that the engine writes belong to its root of then. */
+  readonly mapped?: boolean;
 }
 
 /** The name of the network that a container's default route, ports and old inspect fields belong to. */

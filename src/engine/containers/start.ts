@@ -211,6 +211,7 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
       restartDelayMs: reason.restartDelayMs,
       manuallyStopped: false,
       restartCancelled: false,
+      ...(mapped || record.mapped === true ? { mapped } : {}),
     },
   );
   undo.move(); // what runs owns them now; its end, or the next daemon's open, gives them back

@@ -89,9 +89,9 @@ export function mapsOf(ctx: Context, record: ContainerRecord): IdMaps | undefine
   return { uids: ranges(uidMappings), gids: ranges(gidMappings) };
 }
 
-/** The files below /etc that the engine writes are the container's root's, who may change them. */
+/** The files below /etc that the engine writes are the container's root's, who may change them; he may have been another before. */
 export function giveEtcFiles(ctx: Context, record: ContainerRecord, users: MappedUsers | undefined): void {
-  if (ctx.options.idMaps === undefined) return;
+  if (users === undefined && record.mapped !== true) return;
   const directory = containerDirectory(ctx, record.id);
   const owner = users === undefined ? { uid: 0, gid: 0 } : rootOf(users.maps);
   lchownSync(directory, 0, owner.gid);

@@ -10,9 +10,9 @@ const setting = process.env['WHARF_TEST_USERNS'] ?? '';
 
 /** Flags for a daemon whose roots are below `directory`, which containers' root is let through. */
 export function usernsFlags(directory: string, given: readonly string[]): readonly string[] {
-  if (setting === '' || given.some((flag) => flag.startsWith('--userns-remap'))) return [];
-  chmodSync(directory, 0o711);
-  return ['--userns-remap', setting];
+  const own = given.some((flag) => flag.startsWith('--userns-remap'));
+  if (own || setting !== '') chmodSync(directory, 0o711);
+  return own || setting === '' ? [] : ['--userns-remap', setting];
 }
 
 /** The same for an engine without daemon. */
