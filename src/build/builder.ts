@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { errnoOf, invalidParameter, messageOf, WharfError } from '../core/errors.ts';
 import type { ProgressMessage } from '../core/wire/resources.ts';
+import { archiveOptions, imageArchive } from './archive.ts';
 import { BuildKit } from './buildkit/services.ts';
 import { BuildCache } from './cache/cache.ts';
 import { LayerLeases } from './cache/leases.ts';
@@ -149,6 +150,13 @@ export class LocalBuilder implements Builder {
     const { images, parts } = this.#options.engine;
     const view = await openSourceView(parts.storage, images.get(image).chain.at(-1) ?? null);
     return tarOf(view, signal);
+  }
+
+  archive(...[images, type, attrs, signal]: Parameters<Builder['archive']>) {
+    const { engine } = this.#options;
+    const { temporary, compressed } = this.#parts;
+    const found = images.map((image) => engine.images.get(image));
+    return imageArchive(found, archiveOptions(type, attrs), { engine, temporary, compressed }, signal);
   }
 
   async takeCache(id: string, signal: AbortSignal): Promise<Readable> {

@@ -6,6 +6,7 @@ import type { Logger } from '../core/log.ts';
 import type { ResourceInput } from '../runtime/index.ts';
 import type { BuildRecord, CacheEntry } from '../core/wire/build.ts';
 import type { Ulimit } from '../core/wire/container.ts';
+import type { Descriptor } from '../core/oci.ts';
 import type { ProgressMessage, RegistryAuth } from '../core/wire/resources.ts';
 
 export interface BuilderOptions {
@@ -133,6 +134,13 @@ export interface Builder extends AsyncDisposable {
   history(): readonly BuildRecord[];
   /** The files of an image as a tar, without what containers get in addition. @throws {WharfError} if it is not there */
   files(image: string, signal: AbortSignal): Promise<Readable>;
+  /** Images, of a platform each, as one archive (`-o type=oci`, `type=docker`). @param attrs the output's keys @throws {WharfError} */
+  archive(
+    images: readonly string[],
+    type: string,
+    attrs: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<{ readonly tar: Readable; readonly root: Descriptor }>;
   /** A cache that a build has written for its client (`cache-export`), as a tar; it is given once. @throws {WharfError} if it is not there */
   takeCache(id: string, signal: AbortSignal): Promise<Readable>;
   readonly buildKit: BuildKitServices;

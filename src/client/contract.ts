@@ -11,6 +11,8 @@ export interface ClientOptions {
   readonly tls?:
     | { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly verify: boolean }
     | undefined;
+  /** The user's proxies, for what is made by this client: `NAME=value`. */
+  readonly proxies?: (() => readonly string[]) | undefined;
   /** `1.41`; `undefined` negotiates. */
   readonly apiVersion?: string | undefined;
   /** Sent with every request: for proxies on the way that want to be told something. */
@@ -43,6 +45,8 @@ export interface LogsQuery {
  */
 export interface Client {
   readonly host: string;
+  /** Variables (`NAME=value`) of new containers, and arguments of builds, that do not set them themselves: the caller's to add. */
+  readonly proxies: readonly string[];
   ping(): Promise<{ readonly apiVersion: string; readonly server: string; readonly osType: string }>;
   version(): Promise<res.VersionInfo>;
   info(): Promise<res.SystemInfo>;
@@ -160,6 +164,8 @@ export interface Client {
     save(names: readonly string[], platform?: Platform): Promise<Readable>;
     /** The files of an image as a tar, as a build's `-o` gives them; only Wharf's engine has this. */
     files(name: string): Promise<Readable>;
+    /** Images, one for each platform, as an archive with the keys of `-o`. */
+    archive(images: readonly string[], type: string, attrs: Readonly<Record<string, string>>): Promise<Readable>;
     /** A cache that a build has written, as a tar; it is given once. */
     buildCache(id: string): Promise<Readable>;
     /** From a tar, or from a URL that the engine fetches. */

@@ -14,6 +14,9 @@ export function createClient(options: ClientOptions): Client {
   const http = new Transport(options);
   return {
     host: options.host,
+    get proxies() {
+      return options.proxies?.() ?? [];
+    },
     ping: async () => {
       const { headers } = await http.ping();
       const text = (value: string | string[] | undefined) => (typeof value === 'string' ? value : '');

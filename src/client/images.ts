@@ -109,6 +109,8 @@ export function imageCalls(http: Transport): Client['images'] {
         json: {},
       }),
     files: (name) => http.call('GET', '/build/files', { query: { image: name } }),
+    archive: (images, type, attrs) =>
+      http.call('GET', '/build/files', { query: { image: images, type, attrs: JSON.stringify(attrs) } }),
     buildCache: (id) => http.call('GET', '/build/cache/export', { query: { id } }),
     build: async function* (context, options) {
       if (!('claim' in context)) return yield* build(...withSide(context, options));

@@ -68,8 +68,18 @@ async function prune({ builder, query }: Exchange) {
   );
 }
 
-/** The files of an image, for `wharf build -o`: an addition to the Engine API. */
+/** The files of an image, or an archive of images (`type`, `attrs`), for `wharf build -o`: an addition to the Engine API. */
 async function files(exchange: Exchange) {
+  const { query, builder, signal } = exchange;
+  const type = query.text('type');
+  if (type !== '') {
+    const attrs = withoutNulls(texts(query.json('attrs'), 'attrs'));
+    const { tar, root } = await builder.archive(query.all('image'), type, attrs, signal);
+    return sendStream(exchange, tar, {
+      'Content-Type': 'application/x-tar',
+      'X-Wharf-Descriptor': JSON.stringify(root),
+    });
+  }
   const tar = await exchange.builder.files(exchange.query.text('image'), exchange.signal);
   return sendStream(exchange, tar, { 'Content-Type': 'application/x-tar' });
 }

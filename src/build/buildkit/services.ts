@@ -25,7 +25,7 @@ const GATEWAY = '/moby.buildkit.v1.frontend.LLBBridge';
 
 export interface BuildKitOptions {
   readonly engine: Engine;
-  readonly builder: Pick<Builder, 'build' | 'files' | 'usage' | 'prune' | 'history'>;
+  readonly builder: Pick<Builder, 'build' | 'files' | 'archive' | 'usage' | 'prune' | 'history'>;
   readonly instance: string;
   readonly contexts: KeptContexts;
   readonly log: Logger;

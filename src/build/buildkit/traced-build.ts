@@ -19,7 +19,7 @@ const ARRIVAL_MS = 10_000;
 
 interface TracedOptions {
   readonly engine: Engine;
-  readonly builder: Pick<Builder, 'build' | 'files'>;
+  readonly builder: Pick<Builder, 'build' | 'files' | 'archive'>;
   readonly sessions: Sessions;
   readonly contexts: KeptContexts;
   readonly jobs: Jobs;

@@ -4,9 +4,15 @@ import { badContext } from '../errors.ts';
 
 /**
  * A tree as a tar, names sorted, owners as numbers. The tree is given back when the tar was read to its end or destroyed.
+ * @param options.entries what of it; `.` unless given
+ * @param options.mtime for all, as `tar` reads it, instead of their own
  * Uses the program `tar`: it keeps extended attributes and hard links.
  */
-export function tarOf(tree: AsyncDisposable & { readonly root: string }, signal: AbortSignal): Readable {
+export function tarOf(
+  tree: AsyncDisposable & { readonly root: string },
+  signal: AbortSignal,
+  { entries = ['.'], mtime }: { readonly entries?: readonly string[]; readonly mtime?: string } = {},
+): Readable {
   const child = spawn(
     'tar',
     [
@@ -15,9 +21,10 @@ export function tarOf(tree: AsyncDisposable & { readonly root: string }, signal:
       '--sort=name',
       '--xattrs',
       '--xattrs-include=security.capability',
+      ...(mtime === undefined ? [] : [`--mtime=${mtime}`]),
       '-C',
       tree.root,
-      '.',
+      ...entries,
     ],
     { stdio: ['ignore', 'pipe', 'pipe'], signal },
   );

@@ -109,12 +109,16 @@ export class StageArgs {
     return this.#own.map((name) => `${name}=${byName.get(name) ?? this.#values.get(name) ?? ''}`);
   }
 
-  /** Proxy settings given without an ARG for them. */
+  /** Proxy settings given without an ARG for them, each in both spellings, as with BuildKit: programs know one of them. */
   proxies(env: readonly string[]): string[] {
     const hidden = new Set([...env.map((pair) => splitPair(pair)[0]), ...this.#values.keys()]);
-    return Object.entries(this.#given.buildArgs)
-      .filter(([name, value]) => value !== null && PREDEFINED.has(name) && !hidden.has(name))
-      .map(([name, value]) => `${name}=${value}`)
+    const given = this.#given.buildArgs;
+    return [...PREDEFINED]
+      .flatMap((name) => {
+        const other = name === name.toUpperCase() ? name.toLowerCase() : name.toUpperCase();
+        const value = given[name] ?? given[other] ?? null;
+        return value === null || hidden.has(name) ? [] : [`${name}=${value}`];
+      })
       .toSorted();
   }
 }

@@ -20,7 +20,7 @@ export interface StepOutcome {
   readonly parent: DiffId | undefined;
 }
 
-interface ExportParts {
+export interface ExportParts {
   readonly layers: LayerStore;
   /** For layers that are being compressed. */
   readonly temporary: string;
@@ -83,7 +83,8 @@ export async function writeCache(
   return described;
 }
 
-async function writeLayer(
+/** Writes one layer, if it is not there; `undefined`: it is nowhere any more. */
+export async function writeLayer(
   { chainId, diffId }: { readonly chainId: ChainId; readonly diffId: DiffId },
   compression: CacheCompression,
   target: CacheTarget,

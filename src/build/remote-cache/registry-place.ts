@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { Descriptor } from '../../core/oci.ts';
 import { parseReference, withDefaultTag } from '../../core/reference.ts';
 import type { RegistryAuth } from '../../core/wire/resources.ts';
@@ -46,9 +46,4 @@ export async function openRegistryTarget(
       client[Symbol.dispose]();
     },
   };
-}
-
-/** The bytes of something small, as a stream each time. */
-export function streamOf(bytes: Buffer): () => Readable {
-  return () => Readable.from([bytes], { objectMode: false });
 }

@@ -21,7 +21,7 @@ interface Parts {
 }
 
 /** All that a request names as caches, in its order. */
-export function cacheSpecs({ cacheFrom, extras }: Pick<BuildRequest, 'cacheFrom' | 'extras'>): CacheSpec[] {
+function cacheSpecs({ cacheFrom, extras }: Pick<BuildRequest, 'cacheFrom' | 'extras'>): CacheSpec[] {
   const images = cacheFrom.map((ref): CacheSpec => ({ type: 'registry', attrs: { ref } }));
   return [...images, ...(extras?.cacheFrom ?? [])];
 }

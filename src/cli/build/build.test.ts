@@ -89,10 +89,10 @@ for (const [text, want] of [
 }
 
 for (const [text, want] of [
-  ['out', { type: 'local', dest: 'out', name: undefined }],
-  ['-', { type: 'tar', dest: '-', name: undefined }],
-  ['type=oci,dest=a.tar', { type: 'oci', dest: 'a.tar', name: undefined }],
-  ['type=image,name=a:b', { type: 'image', dest: undefined, name: 'a:b' }],
+  ['out', { type: 'local', dest: 'out', name: undefined, attrs: {} }],
+  ['-', { type: 'tar', dest: '-', name: undefined, attrs: {} }],
+  ['type=oci,dest=a.tar', { type: 'oci', dest: 'a.tar', name: undefined, attrs: {} }],
+  ['type=image,name=a:b', { type: 'image', dest: undefined, name: 'a:b', attrs: {} }],
 ] as const) {
   test(`output ${text}`, () => assert.deepEqual(parseOutput(text), want));
 }

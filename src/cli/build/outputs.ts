@@ -9,14 +9,19 @@ import type { CommandContext } from '../command.ts';
 import { ExitError } from '../errors.ts';
 import { csvFields } from '../spec/csv.ts';
 
+/** Keys of archives; times are rewritten with SOURCE_DATE_EPOCH, whether asked for or not. */
+const IN_ARCHIVES = /^(compression|compression-level|force-compression|oci-mediatypes|tar|annotation.*)$/;
+
 const TYPES = ['local', 'tar', 'oci', 'docker', 'image'] as const;
 
 /** Where a result goes (`-o`). `dest` `-` is stdout. */
 export interface Output {
   readonly type: (typeof TYPES)[number];
   readonly dest: string | undefined;
-  /** Of `type=image`. */
+  /** Names that the image is given. */
   readonly name: string | undefined;
+  /** Further keys, for archives. */
+  readonly attrs: Readonly<Record<string, string>>;
 }
 
 /**
@@ -24,9 +29,9 @@ export interface Output {
  * @throws {ExitError} at what cannot be done
  */
 export function parseOutput(text: string): Output {
-  if (text === '-') return { type: 'tar', dest: '-', name: undefined };
+  if (text === '-') return { type: 'tar', dest: '-', name: undefined, attrs: {} };
   const fields = csvFields(text);
-  if (fields.length === 1 && !text.includes('=')) return { type: 'local', dest: text, name: undefined };
+  if (fields.length === 1 && !text.includes('=')) return { type: 'local', dest: text, name: undefined, attrs: {} };
   const keys = new Map(fields.map((field) => field.split(/=(.*)/s) as [string, string | undefined]));
   const type = keys.get('type') ?? '';
   const dest = keys.get('dest');
@@ -43,10 +48,14 @@ export function parseOutput(text: string): Output {
   if (type === 'local' && (dest === undefined || dest === '-')) {
     throw new ExitError('--output type=local: dest is required, and has to be a directory', 1);
   }
-  for (const key of keys.keys()) {
-    if (!['type', 'dest', 'name'].includes(key)) throw new ExitError(`--output: the key ${key} is not supported`, 1);
+  const attrs: Record<string, string> = {};
+  for (const [key, value = ''] of keys) {
+    if (['type', 'dest', 'name'].includes(key)) continue;
+    const isKnown = IN_ARCHIVES.test(key) && (type === 'oci' || type === 'docker');
+    if (isKnown || key === 'rewrite-timestamp') attrs[key] = value;
+    else throw new ExitError(`--output: the key ${key} is not supported`, 1);
   }
-  return { type, dest, name: keys.get('name') };
+  return { type, dest, name: keys.get('name'), attrs };
 }
 
 function isType(text: string): text is Output['type'] {
@@ -77,7 +86,7 @@ export async function writeOutput(
   const tar =
     type === 'local' || type === 'tar'
       ? await client.images.files(image)
-      : await client.images.save(tags.length === 0 ? [image] : tags);
+      : await client.images.archive([image], type, { ...output.attrs, name: output.name ?? tags.join(',') });
   if (type === 'local') {
     const directory = resolve(cwd, dest);
     await mkdir(directory, { recursive: true });

@@ -77,7 +77,7 @@ export const build = command({
   async run({ args, options: given }, context) {
     refuse(given);
     const outputs = given.output.map(parseOutput);
-    const tags = [...given.tag, ...outputs.flatMap((o) => o.name ?? [])];
+    const tags = [...given.tag, ...outputs.filter(staysInEngine).flatMap((o) => o.name ?? [])];
     for (const tag of tags) parseReference(tag);
     const call = parseCall(given.call, given.check);
     const builds = call.method === 'build';
