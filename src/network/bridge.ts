@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import type { RouteSocket } from '../linux/index.ts';
 import { setNetSysctl } from '../linux/index.ts';
@@ -7,6 +8,35 @@ import type { BridgeNetwork } from './contract.ts';
 /** The mark on a bridge that this engine made: `ip link` shows it as the alias. */
 export function markOf(instance: string): string {
   return `wharf:${instance}`;
+}
+
+/** What a device of ours is called until it has its mark. */
+export function unmarkedName(instance: string): string {
+  return `wt${instance}`;
+}
+
+/**
+ * Makes a device that carries our mark; its index. The kernel takes mark and name in two steps: the name comes last, so that
+ * who dies in between leaves nothing that the next does not know for its own.
+ * @param create makes it, down, under the name given
+ */
+export async function createMarked(
+  routes: RouteSocket,
+  name: string,
+  instance: string,
+  create: (name: string) => void,
+): Promise<number> {
+  const temporary = `${unmarkedName(instance)}${randomBytes(3).toString('hex')}`;
+  create(temporary);
+  try {
+    const { index } = routes.getLink(temporary);
+    routes.setAlias(index, markOf(instance));
+    routes.rename(index, name);
+    return index;
+  } catch (error) {
+    await routes.deleteLink(temporary);
+    throw error;
+  }
 }
 
 /**
@@ -19,14 +49,12 @@ export async function ensureBridge(routes: RouteSocket, network: BridgeNetwork, 
   if (existed !== undefined && existed.kind !== 'bridge') {
     throw new Error(`network ${network.name}: the device ${bridge} exists and is no bridge`);
   }
-  if (existed === undefined) {
-    const gateway = subnets.map((s) => parseAddress(s.gateway)).find((a) => a.family === 4);
-    // Without an address of its own the bridge would take on that of some port, and another one when the port goes.
-    routes.createBridge(bridge, { mtu, ...(gateway === undefined ? {} : { mac: macOf(gateway) }) });
-  }
-  const { index } = existed ?? routes.getLink(bridge);
+  const gateway = subnets.map((s) => parseAddress(s.gateway)).find((a) => a.family === 4);
+  // Without an address of its own the bridge would take on that of some port, and another one when the port goes.
+  const settings = { mtu, ...(gateway === undefined ? {} : { mac: macOf(gateway) }) };
+  const make = (name: string) => routes.createBridge(name, settings);
+  const index = existed?.index ?? (await createMarked(routes, bridge, instance, make));
   try {
-    if (existed === undefined) routes.setAlias(index, markOf(instance));
     for (const { subnet, gateway } of subnets) {
       const { family, length } = parsePrefix(subnet);
       if (!hostless.includes(family)) routes.addAddress(index, gateway, length);

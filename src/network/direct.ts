@@ -1,6 +1,6 @@
 import { invalidParameter } from '../core/errors.ts';
 import { RouteSocket, SystemCallError, inNetns } from '../linux/index.ts';
-import { markOf } from './bridge.ts';
+import { createMarked } from './bridge.ts';
 import type { BridgeNetwork, DirectLink, Endpoint } from './contract.ts';
 
 const MACVLAN_MODES: Readonly<Record<string, number>> = { private: 1, vepa: 2, bridge: 4, passthru: 8 };
@@ -19,11 +19,11 @@ export async function ensureParent(
   if (ownParent === undefined) {
     throw invalidParameter({ message: `network ${name}: the parent interface ${parent} was not found on the host` });
   }
-  if (ownParent === 'bridge') routes.createBridge(parent, { mtu });
-  else routes.createVlan(parent, routes.getLink(ownParent.vlanOf).index, ownParent.vlanId);
-  const { index } = routes.getLink(parent);
+  const index = await createMarked(routes, parent, instance, (unmarked) => {
+    if (ownParent === 'bridge') routes.createBridge(unmarked, { mtu });
+    else routes.createVlan(unmarked, routes.getLink(ownParent.vlanOf).index, ownParent.vlanId);
+  });
   try {
-    routes.setAlias(index, markOf(instance));
     routes.setUp(index);
     return index;
   } catch (error) {

@@ -318,7 +318,7 @@ class KernelNetworks implements Networks {
     await sweepStrays(
       this.#routes,
       path.join(this.#options.execRoot, 'netns'),
-      markOf(this.#options.instance),
+      this.#options.instance,
       {
         netnsFiles: new Set([...this.#sandboxes.values()].map((s) => s.path)),
         veths: new Set(open.flatMap((n) => [...n.endpoints.values()].map((e) => e.hostVeth))),

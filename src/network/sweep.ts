@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Logger } from '../core/log.ts';
 import type { RouteSocket } from '../linux/index.ts';
 import { removeNetns } from '../linux/index.ts';
+import { markOf, unmarkedName } from './bridge.ts';
 
 /** What is somebody's, and stays. */
 export interface Kept {
@@ -13,12 +14,12 @@ export interface Kept {
 
 /**
  * Removes what an engine left that ended in the middle of something: namespaces in `netnsDirectory`, ports of bridges with the
- * alias `mark`, and such bridges, unless they are among `kept`.
+ * mark of this instance, and such bridges, unless they are among `kept`.
  */
 export async function sweepStrays(
   routes: RouteSocket,
   netnsDirectory: string,
-  mark: string,
+  instance: string,
   kept: Kept,
   log: Logger,
 ): Promise<void> {
@@ -29,7 +30,7 @@ export async function sweepStrays(
     removeNetns(file);
   }
   const links = routes.links();
-  const marked = links.filter((l) => l.alias === mark);
+  const marked = links.filter((l) => l.alias === markOf(instance) || l.name.startsWith(unmarkedName(instance)));
   const ours = new Set(marked.map((l) => l.index));
   const strays = [
     ...links.filter((l) => l.kind === 'veth' && ours.has(l.master) && !kept.veths.has(l.name)),

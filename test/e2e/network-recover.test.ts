@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { newId } from '../../src/core/ids.ts';
 import type { BridgeNetwork, SandboxRecord } from '../../src/network/index.ts';
@@ -97,8 +98,12 @@ test('recovery without anything to take up leaves nothing', async (t) => {
   const network = await lab.network();
   await lab.container(network);
   await lab.networks[Symbol.asyncDispose]();
+  // Of an engine that died between a bridge and its mark.
+  const unmarked = `wt${lab.instance}000001`;
+  execFileSync('ip', ['link', 'add', unmarked, 'type', 'bridge']);
   const again = await lab.reopen();
   await again.recover([], []);
+  assert.ok(!existsSync(`/sys/class/net/${unmarked}`));
   assert.deepEqual(lab.census(), []);
   await again.recover([], [{ request: { containerId: newId(), dns: [] }, endpoints: [], ports: [] }]);
   assert.deepEqual(lab.census(), []);
