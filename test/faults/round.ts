@@ -48,7 +48,7 @@ export async function playRound(
 ): Promise<RoundReport> {
   const fault = random.pick(faults);
   const started: (Action & { readonly name: ActionName })[] = [];
-  const count = random.int(2, 5);
+  const count = random.int(1, 4);
   const names: ActionName[] = [];
   for (let i = 0; i < count; i++) names.push(random.pick(Object.keys(ACTIONS) as ActionName[]));
   if (fault === 'step') names.push('build');
