@@ -6,7 +6,7 @@ import { VERSION } from '../core/version.ts';
 import { CATALOG, findCommand, GROUPS, type Entry } from './catalog.ts';
 import type { CliIo, CommandContext } from './command.ts';
 import { hoistRootFlags } from './compose-words.ts';
-import { readConfig, type ConfigFile } from './config/config-file.ts';
+import { proxyVariables, readConfig, type ConfigFile } from './config/config-file.ts';
 import { endpointOf, type Endpoint } from './connection.ts';
 import { errorText, ExitError, UsageError } from './errors.ts';
 import { flag, parseFlags, type Flags, type Values } from './flags.ts';
@@ -58,7 +58,7 @@ export async function runCli(argv: readonly string[], given: CliIo): Promise<num
     const completes = first === '__complete';
     const flags = completes ? optionsWithin(words.slice(1)) : parsed.options;
     const endpoint = await endpointOf(flags, io.env, config);
-    const connect = connector(endpoint);
+    const connect = connector(endpoint, config);
     if (first === 'compose') {
       const { composeCommand } = await import('../compose/index.ts');
       return await composeCommand(words.slice(1), {
@@ -178,13 +178,14 @@ async function printCompletion(words: readonly string[], context: CommandContext
 }
 
 /** One client for the whole run, made when it is first needed. */
-function connector(endpoint: Endpoint): () => Client {
+function connector(endpoint: Endpoint, config: () => ConfigFile): () => Client {
   let client: Client | undefined;
   return () => {
     if (client !== undefined) return client;
     const options = endpoint.options();
     try {
-      return (client = createClient(options));
+      const proxies = () => proxyVariables(config(), options.host, []);
+      return (client = createClient({ ...options, proxies }));
     } catch (e) {
       throw new ExitError(`Failed to initialize: unable to resolve docker endpoint: ${messageOf(e)}`, 1, e);
     }

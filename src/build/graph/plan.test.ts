@@ -96,7 +96,7 @@ test('proxies need no ARG and are not in scope', () => {
   const scope = new StageArgs(globalScope(file, args), args);
   assert.deepEqual(
     [scope.inScope([]), scope.proxies([]), scope.lookup([])('http_proxy')],
-    [[], ['http_proxy=http://p'], 'http://p'],
+    [[], ['HTTP_PROXY=http://p', 'http_proxy=http://p'], 'http://p'],
   );
   assert.deepEqual(unusedBuildArgs(file, args.buildArgs, new Set()), []);
 });

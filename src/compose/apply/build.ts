@@ -99,7 +99,9 @@ async function buildService(
   const platform = service.platform ?? (build.platforms?.length === 1 ? build.platforms[0] : undefined);
   const query: BuildQuery = {
     tags: [imageName(project, name, service), ...(build.tags ?? [])],
-    buildArgs: Object.fromEntries(Object.entries({ ...build.args, ...options.args }).filter(([, v]) => v !== null)),
+    buildArgs: Object.fromEntries(
+      Object.entries({ ...proxyArgs(client), ...build.args, ...options.args }).filter(([, v]) => v !== null),
+    ),
     labels: {
       ...build.labels,
       [LABEL.project]: project.name,
@@ -123,6 +125,15 @@ async function buildService(
     failOn(message, `service "${name}": `);
     if (!options.quiet && message.stream !== undefined) write(message.stream);
   }
+}
+
+function proxyArgs({ proxies }: Client): Record<string, string> {
+  return Object.fromEntries(
+    proxies.map((variable) => {
+      const at = variable.indexOf('=');
+      return [variable.slice(0, at), variable.slice(at + 1)];
+    }),
+  );
 }
 
 /** Puts a word before each line; a line is written when it is whole. */

@@ -37,7 +37,7 @@ export async function requestOf(client: Client, facts: CreateFacts): Promise<Con
       [definition.network_mode, definition.ipc, definition.pid].some((m) => m?.startsWith('service:')),
   );
   const others = needsOthers ? await projectContainers(client, project.name) : [];
-  return createRequest({
+  const request = createRequest({
     project,
     service: facts.service,
     definition,
@@ -54,6 +54,9 @@ export async function requestOf(client: Client, facts: CreateFacts): Promise<Con
     ...(facts.oneOff ? { oneOff: facts.oneOff } : {}),
     ...(facts.extraLabels ? { extraLabels: facts.extraLabels } : {}),
   });
+  const own = new Set((request.Env ?? []).map((variable) => variable.split('=', 1)[0]));
+  const proxies = client.proxies.filter((variable) => !own.has(variable.split('=', 1)[0]));
+  return { ...request, Env: [...proxies, ...(request.Env ?? [])] };
 }
 
 /** Creates one container of a service, not started. @returns its ID */
