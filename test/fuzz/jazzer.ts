@@ -62,6 +62,7 @@ export async function bundle(target: string, outfile: string): Promise<void> {
     format: 'cjs',
     outfile,
     sourcemap: 'inline',
+    external: ['koffi'],
     logLevel: 'error',
   });
 }
@@ -100,7 +101,8 @@ export async function openFuzzer(): Promise<Fuzzer> {
       };
       const [artifact] = readdirSync(artifacts);
       const input = artifact === undefined ? undefined : readFileSync(join(artifacts, artifact));
-      if (code !== 0 || artifact !== undefined) return { ...piece, failure: { text: lastLines(text), input } };
+      if (code !== 0 || artifact !== undefined || piece.executions === 0)
+        return { ...piece, failure: { text: lastLines(text), input } };
       if (piece.memoryMiB <= MOST_MEMORY_MIB) return piece;
       return { ...piece, failure: { text: `took ${piece.memoryMiB} MiB`, input: undefined } };
     },

@@ -5,6 +5,7 @@ import { type Digest, hexOf, isDigest, sha256 } from '../../core/digest.ts';
 import { errnoOf } from '../../core/errors.ts';
 import { type Descriptor, type ImageConfig, type ImageIndex, type Manifest, MEDIA_TYPES } from '../../core/oci.ts';
 import { formatPlatform, hostPlatform } from '../../core/platform.ts';
+import { wrongInConfig, wrongInManifest } from './documents.ts';
 import { badArchive } from './errors.ts';
 import { type KnownManifest, manifestType } from './manifests.ts';
 
@@ -86,12 +87,18 @@ function readDockerArchive(files: ArchiveFiles): ArchivedImage[] {
   // What docker and we write is an OCI layout too: there the images' own manifests are.
   const known = files.has('index.json') ? originalManifests(files) : new Map<string, OriginalManifest>();
   return (manifests as readonly (DockerManifest | null)[]).map((manifest) => {
-    const layers = manifest?.Layers ?? [];
-    const configText = files.text(manifest?.Config ?? '');
+    const layers = textsOf(manifest?.Layers);
+    const configText = files.text(String(manifest?.Config ?? ''));
     const original = known.get(sha256(configText));
     const same = original !== undefined && original.layers.map(blobName).join() === layers.join();
-    return archivedImage(configText, manifest?.RepoTags ?? [], layers, files, same ? original : undefined);
+    return archivedImage(configText, textsOf(manifest?.RepoTags), layers, files, same ? original : undefined);
   });
+}
+
+function textsOf(value: unknown): readonly string[] {
+  if (value === undefined || value === null) return [];
+  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
+  throw badArchive({ why: 'invalid archive: malformed manifest.json' });
 }
 
 /** The manifest that an image came with, and the digests of its layers as the archive has them. */
@@ -152,17 +159,24 @@ function layoutManifests(files: ArchiveFiles): LayoutManifest[] {
     if (!files.has(file)) return; // other platforms of an index may be missing
     const text = files.text(file);
     if (sha256(text) !== digest) throw badArchive({ why: `invalid archive: ${digest} does not match its content` });
-    const document = parseJson<Partial<Manifest & ImageIndex>>(text, file);
+    const document = manifestIn(text, file);
     if (!document.manifests) found.set(digest, { text, manifest: document, names: name === undefined ? [] : [name] });
     else if (depth < MOST_DEPTH) for (const child of forThisHost(document.manifests)) visit(child, name, depth + 1);
   };
-  for (const descriptor of files.json<ImageIndex>('index.json').manifests ?? []) {
+  for (const descriptor of manifestIn(files.text('index.json'), 'index.json').manifests ?? []) {
     const full = descriptor.annotations?.['io.containerd.image.name'];
     const short = descriptor.annotations?.['org.opencontainers.image.ref.name'];
     // A bare tag says nothing about whose tag it is.
     visit(descriptor, full ?? (short !== undefined && /[:/]/.test(short) ? short : undefined), 0);
   }
   return [...found].map(([digest, rest]) => ({ digest, ...rest }));
+}
+
+function manifestIn(text: string, name: string): Partial<Manifest & ImageIndex> {
+  const document = parseJson<Partial<Manifest & ImageIndex>>(text, name);
+  const why = wrongInManifest(document);
+  if (why !== undefined) throw badArchive({ why: `invalid archive: ${name}: ${why}` });
+  return document;
 }
 
 function original(text: string, digest: Digest, manifest: Manifest): KnownManifest {
@@ -182,6 +196,8 @@ function archivedImage(
   source: OriginalManifest | undefined,
 ): ArchivedImage {
   const config = parseJson<ImageConfig>(configText, 'image config');
+  const why = wrongInConfig(config);
+  if (why !== undefined) throw badArchive({ why: `invalid archive: malformed image config: ${why}` });
   const diffIds: readonly string[] | undefined = config.rootfs?.diff_ids;
   if (!Array.isArray(diffIds)) throw badArchive({ why: 'invalid archive: image config has no rootfs' });
   if (diffIds.length !== layers.length) {

@@ -13,6 +13,7 @@ import {
   type ServedManifest,
 } from '../../registry/index.ts';
 import { notPulled, reservedName } from './errors.ts';
+import { wrongInConfig, wrongInManifest } from './documents.ts';
 import { fetchLayers } from './fetch-layers.ts';
 import { manifestType } from './manifests.ts';
 import { bestFor, parsePlatform } from './platforms.ts';
@@ -178,7 +179,8 @@ async function fetchImage(
   const configText = Buffer.concat(pieces).toString();
   if (sha256(configText) !== descriptor.digest) throw badManifest({ why: 'image config is not UTF-8' });
   const config = configOf(configText);
-  const diffIds = (config.rootfs?.diff_ids ?? []).filter(isDiffId);
+  // Absent in the config of something that is no image.
+  const diffIds = ((config.rootfs as ImageConfig['rootfs'] | null | undefined)?.diff_ids ?? []).filter(isDiffId);
   if (diffIds.length !== layers.length) {
     throw badManifest({ why: `image config has ${diffIds.length} layers, its manifest ${layers.length}` });
   }
@@ -194,18 +196,15 @@ async function fetchImage(
 
 /** @throws {WharfError} `BAD_MANIFEST` */
 export function configOf(text: string): ImageConfig {
-  try {
-    const config = JSON.parse(text) as ImageConfig | null;
-    if (typeof config === 'object' && config !== null) return config;
-  } catch {
-    // said below
-  }
-  throw badManifest({ why: 'image config is no JSON object' });
+  const config = json(text);
+  const why = wrongInConfig(config);
+  if (why !== undefined) throw badManifest({ why: `malformed image config: ${why}` });
+  return config as ImageConfig;
 }
 
 /** From an index, the manifest for a platform; a manifest is taken as it is. */
 async function choose(client: RegistryClient, served: ServedManifest, platform: Platform): Promise<ServedManifest> {
-  const document = parsed<Partial<ImageIndex>>(served);
+  const document = manifestDocument(served);
   if (!document.manifests) return served;
   const found = bestFor(platform, document.manifests);
   if (!found) {
@@ -214,20 +213,31 @@ async function choose(client: RegistryClient, served: ServedManifest, platform: 
   return client.manifest(found.digest);
 }
 
-/** @throws {WharfError} `BAD_MANIFEST` */
-function parsed<T extends object>({ bytes, mediaType }: ServedManifest): T {
-  try {
-    const document = JSON.parse(bytes.toString()) as T | null;
-    if (typeof document === 'object' && document !== null) return document;
-  } catch {
-    // said below
+type Served = Pick<ServedManifest, 'bytes' | 'mediaType'>;
+
+/** A manifest or an index; which, its fields tell. @throws {WharfError} `BAD_MANIFEST` */
+export function manifestDocument({ bytes, mediaType }: Served): Partial<Manifest> & Partial<ImageIndex> {
+  const document = json(bytes.toString());
+  const why = wrongInManifest(document);
+  if (why !== undefined) {
+    throw badManifest({ why: `the registry's manifest (media type ${mediaType || 'unknown'}) is malformed: ${why}` });
   }
-  throw badManifest({ why: `the registry's manifest is no JSON object (media type ${mediaType || 'unknown'})` });
+  return document as Partial<Manifest> & Partial<ImageIndex>;
 }
 
-function imageManifest(served: ServedManifest): Manifest {
+/** `undefined`: it is none. */
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The manifest of an image that can be pulled. @throws {WharfError} `BAD_MANIFEST` */
+export function imageManifest(served: Served): Manifest {
   const { mediaType } = served;
-  const manifest = parsed<Partial<Manifest>>(served);
+  const manifest = manifestDocument(served);
   if (manifest.schemaVersion !== 2 || !manifest.config || !Array.isArray(manifest.layers)) {
     throw badManifest({ why: `unsupported media type ${mediaType}` });
   }

@@ -1,5 +1,4 @@
 import { invalidParameter } from '../../core/errors.ts';
-import type { ImageIndex, Manifest } from '../../core/oci.ts';
 import type { Platform } from '../../core/platform.ts';
 import { DEFAULT_REGISTRY, parseReference, type Reference } from '../../core/reference.ts';
 import type { RegistryAuth } from '../../core/wire/resources.ts';
@@ -12,7 +11,7 @@ import {
 } from '../../registry/index.ts';
 import type { Filters } from '../contract.ts';
 import { checkFilters, flagFilter } from './filters.ts';
-import { configOf, explained, MAX_CONFIG } from './pull.ts';
+import { configOf, explained, manifestDocument, MAX_CONFIG } from './pull.ts';
 
 /** `GET /distribution/NAME/json`: what a registry has under a name, without pulling it. */
 export interface DistributionInspect {
@@ -46,7 +45,7 @@ async function inspectFrom(client: RegistryClient, reference: Reference): Promis
   const wanted = reference.digest ?? reference.tag ?? 'latest';
   const { bytes, mediaType, digest } = await explained(reference, () => client.manifest(wanted));
   const Descriptor = { mediaType, digest, size: bytes.length };
-  const document = JSON.parse(bytes.toString()) as Partial<ImageIndex> & Partial<Manifest>;
+  const document = manifestDocument({ bytes, mediaType });
   const found = { Descriptor, Manifest: document, Raw: bytes.toString('base64') };
   if (document.manifests) return { ...found, Platforms: document.manifests.flatMap(({ platform }) => platform ?? []) };
   if (!document.config || document.config.size > MAX_CONFIG) return { ...found, Platforms: [] };

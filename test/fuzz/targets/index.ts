@@ -4,6 +4,7 @@ import { target as dns } from './dns.ts';
 import { target as dockerfile } from './dockerfile.ts';
 import { target as dockerignore } from './dockerignore.ts';
 import { target as dotenv } from './dotenv.ts';
+import { target as imageDocuments } from './image-documents.ts';
 import { target as jsonLog } from './json-log.ts';
 import { target as reference } from './reference.ts';
 import { target as stdioFrames } from './stdio-frames.ts';
@@ -22,4 +23,5 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   'stdio-frames': stdioFrames,
   dns,
   'json-log': jsonLog,
+  'image-documents': imageDocuments,
 };
