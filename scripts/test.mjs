@@ -1,4 +1,4 @@
-// Everything that must pass: node scripts/test.mjs [check|unit|e2e|clients]... ; all of them without an argument.
+// Everything that must pass: node scripts/test.mjs [check|unit|e2e|clients|mapped]... ; all of them without an argument.
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -14,6 +14,12 @@ const SUITES = {
   // One after another: each counts what the kernel holds before and after.
   e2e: { patterns: ['test/e2e/**/*.test.ts'], concurrency: 1 },
   clients: { patterns: ['test/clients/**/*.test.ts'], concurrency: 1 },
+  // What holds for containers holds with mapped users as well: a part of the suite once more.
+  mapped: {
+    patterns: ['engine-life', 'volumes-binds', 'crash', 'compose-keys'].map((name) => `test/e2e/${name}.test.ts`),
+    concurrency: 1,
+    env: { WHARF_TEST_USERNS: 'default' },
+  },
 };
 // A docker CLI of the machine's own comes first.
 process.env.PATH = `${process.env.PATH}:${CLI_PLUGINS}`;
@@ -61,7 +67,7 @@ async function suite(name, definition) {
   ];
   args.push('--test-reporter=dot', '--test-reporter-destination=stdout');
   args.push('--test-reporter=tap', `--test-reporter-destination=${tap}`, ...files);
-  const ended = await status(node, args);
+  const ended = await status(node, args, { ...process.env, ...definition.env });
   const text = readFileSync(tap, 'utf8');
   rmSync(report, { recursive: true });
   const count = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
@@ -96,9 +102,9 @@ function failures(text) {
   return out.slice(0, 400).join('\n');
 }
 
-function status(command, args) {
+function status(command, args, env) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+    const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] });
     child.once('error', () => resolve(1));
     child.once('close', (code) => resolve(code ?? 1));
   });
