@@ -110,7 +110,7 @@ function checkNamespaces(host: HostConfig): void {
   if (UsernsMode !== '' && UsernsMode !== 'host') {
     throw invalidParameter(
       { message: `invalid user namespace mode: ${UsernsMode}` },
-      { hint: 'leave --userns out, or give host; which users containers have on the host is the daemon's setting userns-remap' },
+      { hint: 'leave --userns out, or give host; who they are on the host is set for all by userns-remap' },
     );
   }
   if (!['', 'private', 'host'].includes(CgroupnsMode)) throw bad(`invalid cgroup namespace mode: ${CgroupnsMode}`);
