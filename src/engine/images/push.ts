@@ -9,6 +9,7 @@ import {
   type RegistryClient,
   registryUnauthorized,
 } from '../../registry/index.ts';
+import type { Layer } from '../../storage/index.ts';
 import type { Image } from '../contract.ts';
 import { notPushed } from './errors.ts';
 import { pushLayer } from './push-layer.ts';
@@ -71,12 +72,15 @@ async function pushOne(
     const slots = new Slots(AT_ONCE);
     const aborter = new AbortController();
     const both = AbortSignal.any([signal, aborter.signal]);
-    const sending = stack.map((layer, i) =>
+    const send = (layer: Layer, i: number): Promise<Descriptor> =>
       slots.run(() => {
         both.throwIfAborted();
         return pushLayer(parts, client, reference, layer, known?.manifest.layers[i], onMessage, both);
-      }),
-    );
+      });
+    // The largest first, so that not one core compresses it alone when all others are sent.
+    const sending: Promise<Descriptor>[] = [];
+    const order = [...stack.entries()].sort(([, a], [, b]) => b.tarBytes - a.tarBytes);
+    for (const [i, layer] of order) sending[i] = send(layer, i);
     // One that fails stops the others, and all have ended when this ends.
     for (const layer of sending) layer.catch(() => aborter.abort());
     await Promise.allSettled(sending);

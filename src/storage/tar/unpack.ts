@@ -64,6 +64,8 @@ export class Unpacker implements TarSink {
   readonly #opaque = new Set<ByteString>();
   readonly #implied = new Set<ByteString>();
   #file: { fd: number; entry: TarEntry; name: ByteString } | undefined;
+  /** Of the entry that was last begun, as the tar has it. */
+  #entryName: ByteString = '';
   /** Bytes of the file that the disk was not told of. */
   #unsent = 0;
   /** Bytes in regular files, hard links once. */
@@ -78,6 +80,7 @@ export class Unpacker implements TarSink {
 
   entry(entry: TarEntry): void {
     const wanted = cleanName(entry.name);
+    this.#entryName = entry.name;
     if (wanted === '') {
       if (entry.type === 'directory') this.#setDirectory('', entry);
       return;
@@ -204,8 +207,16 @@ export class Unpacker implements TarSink {
     return kind;
   }
 
-  /** Follows links in `name` inside the root. Gives the real name of the directory, or where the path ends. */
-  #walk(name: ByteString, onMissing: (name: ByteString) => boolean, links = 0): ByteString | undefined {
+  /**
+   * Follows links in `name` inside the root; in a root that is filled from nothing, links that climb above it lead nowhere that
+   * an image could mean, and are refused. Gives the real name of the directory, or where the path ends.
+   */
+  #walk(
+    name: ByteString,
+    onMissing: (name: ByteString) => boolean,
+    links = 0,
+    behind?: ByteString,
+  ): ByteString | undefined {
     if (this.#kinds.get(name)?.is === 'directory') return name;
     const parts = name.split('/');
     let at = '';
@@ -213,6 +224,7 @@ export class Unpacker implements TarSink {
       const part = parts[i] ?? '';
       if (part === '' || part === '.') continue;
       if (part === '..') {
+        if (at === '' && behind !== undefined && this.#options.fresh) throw leadsOut(this.#entryName, behind);
         at = parentOf(at);
         continue;
       }
@@ -222,7 +234,8 @@ export class Unpacker implements TarSink {
       else if (kind?.is === 'symlink') {
         if (links >= MAX_LINKS) throw badLayer({ why: `too many links in "${displayName(name)}"` });
         const start = kind.target.startsWith('/') ? '' : at;
-        return this.#walk([start, kind.target, ...parts.slice(i + 1)].join('/'), onMissing, links + 1);
+        const followed = [start, kind.target, ...parts.slice(i + 1)].join('/');
+        return this.#walk(followed, onMissing, links + 1, behind ?? kind.target);
       } else if (onMissing(next)) at = next;
       else return undefined;
     }
@@ -334,6 +347,11 @@ export function cleanName(name: ByteString): ByteString {
   if (parts.includes('..') || name.includes('\0'))
     throw badLayer({ why: `invalid name in tar: "${displayName(name)}"` });
   return parts.join('/');
+}
+
+function leadsOut(name: ByteString, target: ByteString): Error {
+  const [entry, link] = [displayName(name), displayName(target)];
+  return badLayer({ why: `invalid name in tar: "${entry}" leads out of the layer by a link to "${link}"` });
 }
 
 function join(parent: ByteString, base: ByteString): ByteString {
