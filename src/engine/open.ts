@@ -11,6 +11,7 @@ import { recover } from './containers/recovery.ts';
 import { usersOfVolume } from './containers/remove-locked.ts';
 import { standsOn } from './containers/record.ts';
 import { createContainers } from './containers/service.ts';
+import { StartsAhead } from './containers/start-ahead.ts';
 import { isLive } from './containers/state.ts';
 import { killNow, stop } from './containers/stop.ts';
 import { ContainerStore } from './containers/store.ts';
@@ -71,6 +72,7 @@ export async function openEngine(given: EngineOptions): Promise<Engine> {
   });
   const execs = new ExecTable(() => ctx);
   const health = new HealthMonitor(() => ctx, execs);
+  const ahead = new StartsAhead(() => ctx);
   const ctx: Context = {
     options,
     store,
@@ -82,6 +84,7 @@ export async function openEngine(given: EngineOptions): Promise<Engine> {
     waiters: new Waiters(),
     health,
     execs,
+    ahead,
     log,
     specs: new Map(),
     held: new Set(),
@@ -156,6 +159,7 @@ export async function openEngine(given: EngineOptions): Promise<Engine> {
     for (const timer of ctx.retries.values()) clearTimeout(timer);
     ctx.retries.clear();
     health.stop();
+    await ahead.dropAll();
     if (!options.liveRestore) {
       await stopAll();
     }
@@ -193,6 +197,7 @@ export async function openEngine(given: EngineOptions): Promise<Engine> {
       ctx.closing = true;
       for (const timer of ctx.retries.values()) clearTimeout(timer);
       health.stop();
+      await ahead.dropAll();
       await lock.idle();
     },
   };

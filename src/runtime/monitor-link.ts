@@ -69,7 +69,8 @@ export class MonitorLink {
   async call(operation: Operation): Promise<Result> {
     let asked = operation;
     for (let attempt = 1; ; attempt++) {
-      const client = await this.#client;
+      // At once where it can be: the caller may go on to keep this thread busy.
+      const client = this.#connected ?? (await this.#client);
       try {
         return await client.call(asked);
       } catch (e) {
@@ -90,7 +91,7 @@ export class MonitorLink {
     const over = Promise.withResolvers<void>();
     this.#creating.set(operation.containerId, over.promise);
     try {
-      const client = await this.#client;
+      const client = this.#connected ?? (await this.#client);
       try {
         return await client.call(operation);
       } catch (e) {
@@ -108,7 +109,8 @@ export class MonitorLink {
 
   /** Also while `create` is under way. */
   async start(containerId: string, program: RuntimeProgram): Promise<void> {
-    if ((await this.#client).protocol < EARLY_START) await this.#creating.get(containerId);
+    const client = this.#connected ?? (await this.#client);
+    if (client.protocol < EARLY_START) await this.#creating.get(containerId);
     await this.#begin(containerId, { op: 'start', containerId, program });
   }
 

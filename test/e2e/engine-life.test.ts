@@ -380,3 +380,14 @@ test('a daemon that dies: what runs goes on, ends are taken in, policies hold', 
   await remove(ending);
   assert.deepEqual(traces(''), []);
 });
+
+test('what is made ahead of a start goes when none comes', { timeout: 60_000 }, async () => {
+  const id = await create({ cmd: ['true'] });
+  const sandbox = () => traces(id).filter((path) => path.includes('/netns/'));
+  // It is made behind the answer, and gone after a second.
+  while (sandbox().length === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal((await opened.engine.containers.inspect(id, { size: false })).State.Pid, 0);
+  while (sandbox().length > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+  await remove(id);
+  assert.deepEqual(traces(id), []);
+});

@@ -142,6 +142,7 @@ async function mounted(ctx: Context, record: ContainerRecord): Promise<() => Pro
   const { snapshots } = ctx.options.storage;
   await ctx.lock.run(record.id, async () => {
     // That of a running one is there, perhaps with mapped users.
+    await ctx.ahead.drop(record.id);
     if (snapshots.mountpoint(record.id) === undefined) await snapshots.mount(record.id);
   });
   return () =>

@@ -6,6 +6,7 @@ import type { ContainerDefaults, EngineOptions, Events, Images, VolumeService } 
 import type { NetworkBook } from '../networks/book.ts';
 import type { KeyedMutex } from './mutex.ts';
 import type { ContainerRecord } from './record.ts';
+import type { StartsAhead } from './start-ahead.ts';
 import type { ContainerStore } from './store.ts';
 import type { Waiters } from './waiters.ts';
 
@@ -30,6 +31,7 @@ export interface Context {
   readonly waiters: Waiters;
   readonly health: HealthProbes;
   readonly execs: ExecHooks;
+  readonly ahead: StartsAhead;
   readonly log: Logger;
   /** The spec of each running container as far as it was needed; read from its bundle otherwise. */
   readonly specs: Map<string, OciSpec>;

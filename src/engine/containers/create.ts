@@ -119,6 +119,7 @@ export async function create(
   undo.move();
   publish(ctx, record, 'create');
   await ctx.options.storage.db.synced(); // who is told its ID finds it again, whatever happens to the machine
+  ctx.ahead.begin(id);
   return { id, warnings: [...platformWarnings(request, image), ...warnings, ...warningsFor(host)] };
 }
 

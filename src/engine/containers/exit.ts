@@ -38,7 +38,9 @@ async function exitLocked(ctx: Context, exit: ExitRecord): Promise<void> {
   const { startedAt } = record.state;
   ctx.health.end(id);
   ctx.execs.containerEnded(id);
-  await giveBack(ctx, record);
+  const isMissed = holdsNamed(record);
+  if (isMissed) await giveBack(ctx, record);
+  publishGivenBack(ctx, record);
 
   const ranForMs = Math.max(0, millisOf(exit.at) - millisOf(startedAt));
   const suppressed = ctx.closing || ctx.held.has(id);
@@ -64,14 +66,27 @@ async function exitLocked(ctx: Context, exit: ExitRecord): Promise<void> {
     // Who has waited for the removal is answered when nobody else can meet the container any more; the rest comes after.
     await removeLocked(ctx, after, true, async () => {
       await answered();
+      if (!isMissed) await giveBack(ctx, record);
       await tidyUp(ctx, record);
     });
     await acknowledged;
     return;
   }
   await answered();
+  if (!isMissed) await giveBack(ctx, record);
   await tidyUp(ctx, record);
   await acknowledged;
+}
+
+/** Whether a container holds something that somebody else could ask for by its name: a network, an address, a port, a volume. */
+function holdsNamed({ hostConfig: host, attachments, ports, mounts }: ContainerRecord): boolean {
+  return (
+    ports.length > 0 ||
+    mounts.some((m) => m.kind === 'volume' || m.kind === 'image') ||
+    Boolean(host.PidMode) ||
+    host.IpcMode === 'shareable' ||
+    attachments.some((a) => a.network !== 'bridge' && a.network !== 'none' && a.network !== 'host')
+  );
 }
 
 /** Tells how the last run ended. */
@@ -90,6 +105,7 @@ export function publishEnd(ctx: Context, record: ContainerRecord): void {
 /** Gives back what a run held in the kernel; goes on past failures, which are logged. */
 export async function release(ctx: Context, record: ContainerRecord): Promise<void> {
   await giveBack(ctx, record);
+  publishGivenBack(ctx, record);
   await tidyUp(ctx, record);
 }
 
@@ -101,6 +117,9 @@ async function giveBack(ctx: Context, record: ContainerRecord): Promise<void> {
   await attempt(ctx, record, () => ctx.options.networks.closeSandbox(record.id));
   await releaseVolumes(ctx, record);
   if (record.hostConfig.IpcMode === 'shareable') releaseSharedMemory(ctx.options.execRoot, record.id);
+}
+
+function publishGivenBack(ctx: Context, record: ContainerRecord): void {
   publishNetworkEvents(ctx, record, record.attachments, 'disconnect');
   publishMountEvents(ctx, record, 'unmount');
 }

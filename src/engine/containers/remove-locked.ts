@@ -18,6 +18,7 @@ export async function removeLocked(
   behind?: () => Promise<void>,
 ): Promise<void> {
   const { id } = record;
+  await ctx.ahead.drop(id);
   const exitCode = exitCodeOf(record.state);
   const anonymous = volumes ? unusedAnonymous(ctx, record) : [];
   if (behind === undefined || anonymous.length > 0) ctx.store.apply(id, { kind: 'removalBegun' });

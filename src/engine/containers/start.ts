@@ -119,6 +119,7 @@ async function run(ctx: Context, record: ContainerRecord, reason: StartReason): 
   await using undo = new AsyncDisposableStack();
   undo.defer(() => storage.snapshots.unmount(id));
   if (ownSandbox) undo.defer(() => networks.closeSandbox(id));
+  ctx.ahead.take(id);
   undo.defer(() => releaseVolumes(ctx, record));
   const users = mappedUsers(ctx, record);
   const mapped = users !== undefined;

@@ -1,4 +1,4 @@
-import { closeSync, constants, existsSync, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, rmSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../../core/errors.ts';
@@ -29,6 +29,7 @@ export class StartGate {
 
   /** @throws {Error} if the process ended before */
   async release(): Promise<void> {
+    if (!this.#reading && this.#releaseAtOnce()) return;
     try {
       // Opening waits for the other side, in a thread.
       await using handle = await open(this.#path, this.#reading ? constants.O_RDONLY : constants.O_WRONLY);
@@ -43,6 +44,25 @@ export class StartGate {
     } finally {
       this.#dismiss();
     }
+  }
+
+  /** Where the process waits at the FIFO already, as it mostly does. */
+  #releaseAtOnce(): boolean {
+    let fd: number;
+    try {
+      fd = openSync(this.#path, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (e) {
+      if (errnoOf(e) === 'ENXIO') return false;
+      throw e;
+    }
+    try {
+      this.#opened = true;
+      writeSync(fd, '\0');
+    } finally {
+      closeSync(fd);
+    }
+    rmSync(this.#path, { force: true });
+    return true;
   }
 
   /** The process has ended: a `release` that waits for it, or is about to, goes on. */
