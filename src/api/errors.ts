@@ -35,6 +35,17 @@ export const noSwarm = defineError(
   (_: Record<never, never>) =>
     'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
 );
+export const foreignOrigin = defineError(
+  'FOREIGN_ORIGIN',
+  'forbidden',
+  (f: { origin: string }) => `a web page (${f.origin}) may not use this API`,
+);
+export const foreignHost = defineError(
+  'FOREIGN_HOST',
+  'forbidden',
+  (f: { host: string }) =>
+    `"${f.host}" is not this machine: ask for it as localhost or by its address, as web pages under other names must not reach it`,
+);
 export const shuttingDown = defineError(
   'SHUTTING_DOWN',
   'unavailable',
@@ -55,4 +66,10 @@ export const insecureAddress = defineError(
   'invalid',
   (f: { address: string }) =>
     `refusing to listen on ${f.address} without TLS: whoever reaches it is root here; use --tlsverify with certificates, or --tls=false to do it all the same`,
+);
+
+export const noSuchNetwork = defineError(
+  'NETWORK_NOT_OF_SCOPE',
+  'notFound',
+  (f: { ref: string }) => `network ${f.ref} not found`,
 );

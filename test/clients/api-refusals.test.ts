@@ -128,6 +128,8 @@ const STEPS: readonly Step[] = [
   ['GET', '/containers/json?limit=x'],
   ['GET', '/images/nope/json'],
   ['GET', '/networks/nope'],
+  ['GET', '/networks/bridge?scope=global'],
+  ['GET', `/events?until=1&${filters({ colour: ['x'] })}`],
   ['GET', '/volumes/nope'],
   ['GET', '/nope'],
   ['POST', '/networks/create', { Name: 'bridge' }],

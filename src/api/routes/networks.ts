@@ -1,5 +1,6 @@
 import { invalidParameter } from '../../core/errors.ts';
 import type { EndpointSettings, NetworkCreateRequest } from '../../core/wire/network.ts';
+import { noSuchNetwork } from '../errors.ts';
 import { CONNECT, CREATE_NETWORK, DISCONNECT } from '../decode/network-shapes.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { created, ok, type Route, status } from '../http/route.ts';
@@ -31,6 +32,9 @@ async function prune({ query, engine }: Exchange) {
 
 async function inspect(exchange: Exchange) {
   const verbose = exchange.query.flag('verbose');
+  const scope = exchange.query.text('scope');
+  // Networks of swarms have other scopes.
+  if (scope !== '' && scope !== 'local') throw noSuchNetwork({ ref: exchange.param('id') });
   return ok(await exchange.engine.networks.inspect(exchange.param('id'), { verbose }));
 }
 
