@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiOptions, ApiServer, ListenOptions } from './contract.ts';
 import { pageNotFound, shuttingDown } from './errors.ts';
 import { Exchange } from './http/exchange.ts';
+import { refuseForeignPage } from './http/foreign-page.ts';
 import { type Bound, listenOn, splitAddress } from './http/listen.ts';
 import { COMMON_HEADERS, send, sendError } from './http/respond.ts';
 import { createRoutes } from './http/router.ts';
@@ -50,6 +51,7 @@ export function createApi(options: ApiOptions): ApiServer {
     running.add(request);
     try {
       if (closing) throw shuttingDown({});
+      refuseForeignPage(request);
       const { version, query, found } = lookUp(request);
       if (request.method === 'OPTIONS') return send(response, { status: 200 });
       if (found === undefined) throw pageNotFound({});
