@@ -6,7 +6,7 @@ export { openStorage } from './open.ts';
 export { decompress, withoutRareCompression } from './tar/decompress.ts';
 export { throughProgram } from './tar/program.ts';
 export { byteString, displayName, type EntryType, type TarEntry } from './tar/entry.ts';
-export { capabilityForAll } from './snapshots/capabilities.ts';
+export { capabilityForAll } from './tar/capability.ts';
 export { paddingOf, tarHeader } from './tar/header.ts';
 export { TarReader, type TarSink } from './tar/reader.ts';
 /** For those who carry files in and out of containers with all that belongs to them. */

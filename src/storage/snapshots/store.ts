@@ -14,7 +14,6 @@ import type { DirectoryLayerStore } from '../layers/store.ts';
 import { type Layout, shortName } from '../layout.ts';
 import type { MappedView } from '../mapped-view.ts';
 import { packTree } from '../tar/pack.ts';
-import { freeCapabilities } from './capabilities.ts';
 import { changesOf, tidyUpper, usageOf } from './changes.ts';
 import { mountOverlay, type OverlayMount } from './overlay.ts';
 
@@ -153,7 +152,6 @@ export class OverlaySnapshotStore implements SnapshotStore {
     const record = this.#require(key);
     await this.unmount(key);
     const { upper } = this.directories(key);
-    if (this.#mapped !== undefined) freeCapabilities(upper);
     const tidied = tidyUpper(upper, new LowerView(this.#lower(key)), options.exclude ?? []);
     const empty = tidied.empty && options.keepEmpty !== true;
     const layer = empty
@@ -171,7 +169,6 @@ export class OverlaySnapshotStore implements SnapshotStore {
 
   async tarOfChanges(key: string): Promise<Readable> {
     const { upper } = this.directories(key);
-    if (this.#mapped !== undefined) freeCapabilities(upper);
     const below = new LowerView(this.#lower(key));
     const tar = packTree(upper, {
       whiteouts: 'overlay',
