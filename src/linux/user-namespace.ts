@@ -71,7 +71,7 @@ export function asOwner<T>(
   try {
     // Changing the user has taken the rights over files away.
     check(capset(header, rights), 'capset');
-    return work() as T;
+    return work();
   } finally {
     setfsuid(process.geteuid?.() ?? 0);
     setfsgid(process.getegid?.() ?? 0);

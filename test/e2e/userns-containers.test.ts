@@ -47,7 +47,7 @@ test("containers' root is nobody on the host", { timeout: 240_000 }, async () =>
       const inside = async (script: string) => (await execIn(daemon, id, ['sh', '-c', script])).split('\n');
 
       assert.deepEqual(await inside('id -u; stat -c %u / /data /etc/hosts /etc/resolv.conf /dev/shm'), [
-        ...'0'.repeat(6),
+        ...Array.from({ length: 6 }, () => '0'),
       ]);
       assert.deepEqual(
         await inside('touch /data/a /open/a /own; chown 7:8 /data/a /own; stat -c %u:%g /data/a /open/a /own'),
