@@ -17,7 +17,7 @@ import { KnownDirectories } from './files/known-files.ts';
 import { KeptContexts } from './context/kept-contexts.ts';
 import { contextNotHere } from './errors.ts';
 import { tarOf } from './files/tar-of.ts';
-import { BuildHistory } from './records.ts';
+import { BuildHistory, type LoggedEvent } from './records.ts';
 import type { BuildParts } from './solve/build.ts';
 import { build } from './solve/build.ts';
 import { CacheMounts } from './solve/cache-mounts.ts';
@@ -46,7 +46,7 @@ export class LocalBuilder implements Builder {
     const { engine, dataRoot, execRoot, instance, log } = options;
     const { storage, runtime } = engine.parts;
     this.#options = options;
-    this.#history = new BuildHistory(storage.db);
+    this.#history = new BuildHistory(storage.db, join(dataRoot, 'build', 'logs'));
     this.#contexts = new KeptContexts(join(dataRoot, 'build', 'contexts'));
     const contexts = this.#contexts;
     this.buildKit = new BuildKit({ engine, builder: this, instance, contexts, log: log.child({ part: 'buildkit' }) });
@@ -100,7 +100,8 @@ export class LocalBuilder implements Builder {
       } else if (told !== undefined) told.hold(message);
       else onMessage(message);
     };
-    const reporter = new Reporter((event) => {
+    const reporter: Reporter = new Reporter((event) => {
+      record.take(event);
       if (wantsEvents) onMessage({ aux: { Wharf: event } });
     });
     const record = this.#history.begin(request, reporter);
@@ -128,6 +129,14 @@ export class LocalBuilder implements Builder {
 
   history(): readonly BuildRecord[] {
     return this.#history.list();
+  }
+
+  historyLog(id: string): readonly LoggedEvent[] {
+    return this.#history.log(id);
+  }
+
+  forget(id: string): boolean {
+    return this.#history.remove(id);
   }
 
   async usage(): Promise<CacheEntry[]> {

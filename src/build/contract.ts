@@ -1,5 +1,6 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { CachePlace, CacheTarget } from './remote-cache/place.ts';
+import type { LoggedEvent } from './records.ts';
 import type { CacheSpec } from './remote-cache/spec.ts';
 import type { Engine } from '../engine/index.ts';
 import type { Logger } from '../core/log.ts';
@@ -70,6 +71,8 @@ export type BuildStyle = 'classic' | 'buildkit';
 
 /** What the classic build of the Engine API cannot ask for. */
 export interface BuildExtras {
+  /** By what the client knows this build; else it gets a name of its own. */
+  readonly ref?: string | undefined;
   /** `classic` unless given. */
   readonly style?: BuildStyle;
   /** Instead of text, `aux: { Wharf: BuildEvent }` tells what happens, at once and not in the file's order. */
@@ -132,6 +135,10 @@ export interface Builder extends AsyncDisposable {
   usage(): Promise<CacheEntry[]>;
   /** Builds of the past, newest first. */
   history(): readonly BuildRecord[];
+  /** What a build of the past said. @throws {WharfError} `INVALID_PARAMETER` if there is no such build */
+  historyLog(id: string): readonly LoggedEvent[];
+  /** Forgets a build of the past; tells whether there was one. */
+  forget(id: string): boolean;
   /** The files of an image as a tar, without what containers get in addition. @throws {WharfError} if it is not there */
   files(image: string, signal: AbortSignal): Promise<Readable>;
   /** Images, of a platform each, as one archive (`-o type=oci`, `type=docker`). @param attrs the output's keys @throws {WharfError} */

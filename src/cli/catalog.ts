@@ -252,12 +252,14 @@ export const CATALOG: readonly Entry[] = [
     'Show a build of the past, step by step',
     async () => (await import('./commands/builder.ts')).inspect,
   ),
+  entry('builder logs', 'Show what a build of the past said', async () => (await import('./commands/builder.ts')).logs),
   entry(
     'builder ls, builder list',
     'List builds of the past',
     async () => (await import('./commands/builder.ts')).list,
   ),
   entry('builder prune', 'Remove build cache', async () => (await import('./commands/builder.ts')).prune),
+  entry('builder rm', 'Forget builds of the past', async () => (await import('./commands/builder.ts')).remove),
   entry(
     'image layers',
     'Show what each layer of an image adds, changes, deletes and wastes',

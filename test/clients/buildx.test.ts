@@ -17,7 +17,7 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { importBusybox } from '../e2e/support/busybox.ts';
-import { type TestDaemon, withDaemon } from '../e2e/support/daemon.ts';
+import { type TestDaemon, wharfPath, withDaemon } from '../e2e/support/daemon.ts';
 import { folder } from '../e2e/support/folder.ts';
 import { run } from '../e2e/support/run.ts';
 import { withPlugins } from './support/cli-plugins.ts';
@@ -310,9 +310,34 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
       assert.match((await good('/', 'buildx', 'inspect')).stdout, /Driver:\s+docker/);
       assert.match((await good('/', 'buildx', 'du')).stdout, /Reclaimable:/);
       const past = (await good('/', 'buildx', 'history', 'ls')).stdout;
-      assert.match(past, /\n\S{24}\s.*Completed/);
-      assert.match(past, /\n\S{24}\s.*Error/);
+      assert.match(past, /\n\S{24,25}\s.*Completed/);
+      assert.match(past, /\n\S{24,25}\s.*Error/);
       assert.match((await good('/', 'buildx', 'prune', '-af')).stdout, /Total:/);
+    });
+
+    await t.test('builds of the past: what they said, also over a restart, and forgetting them', async () => {
+      using files = folder({ Dockerfile: 'FROM busybox\nRUN echo was-said; exit 3\n' });
+      assert.notEqual((await docker(files.path, 'build', '.')).code, 0);
+      const refs = async () => (await good('/', 'buildx', 'history', 'ls', '--format', '{{.Ref}}')).stdout.split('\n');
+      const [ref = ''] = await refs();
+      await daemon.crash();
+      await daemon.start();
+      const said = await docker('/', 'buildx', 'history', 'logs', ref);
+      assert.match(
+        said.stderr + said.stdout,
+        /RUN echo was-said; exit 3\n#\d+ [\d.]+ was-said\n#\d+ ERROR: .*exit code: 3/,
+      );
+      const shown = (await good('/', 'buildx', 'history', 'inspect', ref)).stdout;
+      assert.match(shown, /Dockerfile:\s+Dockerfile/);
+      assert.match(shown, /Error:.*exit code: 3/);
+      const ours = await run(wharfPath, ['builder', 'logs', ref], { env });
+      assert.match(ours.stdout, /RUN echo was-said; exit 3\n#\d+ [\d.]+ was-said\n#\d+ ERROR/);
+      await good('/', 'buildx', 'history', 'rm', ref);
+      assert.ok(!(await refs()).includes(ref));
+      const [other = ''] = await refs();
+      assert.equal((await run(wharfPath, ['builder', 'rm', other], { env })).stdout, `${other}\n`);
+      assert.ok(!(await refs()).includes(other));
+      assert.notEqual((await docker('/', 'buildx', 'history', 'rm', ref)).code, 0);
     });
 
     await t.test('a client that is interrupted takes its build with it', async () => {

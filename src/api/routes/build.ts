@@ -16,6 +16,12 @@ export const buildRoutes: readonly Route[] = [
   { method: 'POST', path: '/build', handle: build },
   { method: 'POST', path: '/build/prune', handle: prune },
   { method: 'GET', path: '/build/history', handle: ({ builder }) => ok(builder.history()) },
+  {
+    method: 'GET',
+    path: '/build/history/:id/log',
+    handle: (exchange) => ok(exchange.builder.historyLog(exchange.param('id'))),
+  },
+  { method: 'DELETE', path: '/build/history/:id', handle: forget },
   { method: 'GET', path: '/build/cache', handle: async ({ builder }) => ok(await builder.usage()) },
   { method: 'GET', path: '/build/files', handle: files },
   { method: 'GET', path: '/build/cache/export', handle: cacheExport },
@@ -53,6 +59,12 @@ async function tracedBuild(exchange: Exchange) {
   const traced = { ...buildRequest(exchange), buildId, session: query.text('session'), source, outputs } as const;
   await streamProgress(exchange, (onMessage, signal) => builder.buildKit.build(traced, onMessage, signal));
   return undefined;
+}
+
+function forget(exchange: Exchange) {
+  const id = exchange.param('id');
+  if (!exchange.builder.forget(id)) throw invalidParameter({ message: `no such build: ${id}` });
+  return status(204);
 }
 
 async function prune({ builder, query }: Exchange) {

@@ -1,6 +1,7 @@
 import type { BuildRecord, CacheEntry } from '../../core/wire/build.ts';
 import type { Builder } from '../contract.ts';
-import { CODE } from './grpc/status.ts';
+import { buildKitWords } from './build-error.ts';
+import { CODE, RpcError } from './grpc/status.ts';
 import { type Methods, streaming, unary } from './grpc/server.ts';
 import * as wire from './wire/messages.ts';
 
@@ -8,7 +9,10 @@ import * as wire from './wire/messages.ts';
 const COMPLETE = 1;
 
 /** `docker buildx du`, `prune` and `history`. */
-export function cacheMethods(service: string, builder: Pick<Builder, 'usage' | 'prune' | 'history'>): Methods {
+export function cacheMethods(
+  service: string,
+  builder: Pick<Builder, 'usage' | 'prune' | 'history' | 'forget'>,
+): Methods {
   return {
     [`${service}/DiskUsage`]: unary(wire.Empty, wire.DiskUsageResponse, async () => ({
       record: (await builder.usage()).map(recordOf),
@@ -37,7 +41,10 @@ export function cacheMethods(service: string, builder: Pick<Builder, 'usage' | '
         }
       },
     ),
-    [`${service}/UpdateBuildHistory`]: unary(wire.Empty, wire.Empty, () => ({})),
+    [`${service}/UpdateBuildHistory`]: unary(wire.UpdateBuildHistoryRequest, wire.Empty, ({ ref, delete: remove }) => {
+      if (remove && !builder.forget(ref)) throw new RpcError(CODE.notFound, `no record found for ${ref}`);
+      return {};
+    }),
   };
 }
 
@@ -50,7 +57,10 @@ function pastBuild(past: BuildRecord) {
     ref: past.id,
     frontend: 'dockerfile.v0',
     frontendAttrs: Object.fromEntries(attrs),
-    error: past.status === 'completed' ? undefined : { code, message: past.error ?? past.status, details: [] },
+    error:
+      past.status === 'completed'
+        ? undefined
+        : { code, message: buildKitWords(past.error ?? past.status), details: [] },
     createdAt: timestamp(past.startedAt),
     completedAt: timestamp(new Date(begun + past.ms).toISOString()),
     numCachedSteps: count(['cached']),

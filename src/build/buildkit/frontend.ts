@@ -96,6 +96,7 @@ export async function runDockerfile(
     const wanted = { ignore: definition?.ignore ?? '', follow };
     if (kept !== undefined) await loadContext(job, session, options, wanted, kept, all);
     const extras: BuildExtras = {
+      ref: job.ref,
       style: 'buildkit',
       events: true,
       checkOnly,

@@ -53,6 +53,10 @@ export class Jobs {
     return job;
   }
 
+  has(ref: string): boolean {
+    return this.#jobs.has(ref);
+  }
+
   /** @throws {RpcError} if it does not come within a few seconds */
   async get(ref: string, signal: AbortSignal): Promise<Job> {
     const { promise, resolve } = Promise.withResolvers<void>();

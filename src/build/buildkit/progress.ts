@@ -24,15 +24,21 @@ export interface ProgressVertex {
 
 /** Everything that a build has said, for any number of readers at any time. */
 export class ProgressLog {
+  readonly #now: () => Timestamp;
   readonly #said: Partial<StatusResponse>[] = [];
   readonly #open = new Set<ProgressVertex>();
   #ended = false;
   #wake = Promise.withResolvers<void>();
 
+  /** @param clock for a build of the past */
+  constructor(clock: () => Timestamp = now) {
+    this.#now = clock;
+  }
+
   begin(name: string, inputs: readonly string[] = []): ProgressVertex {
     // No content decides it, so that builds that one client runs at the same time are told apart.
     const digest = sha256(newId());
-    const vertex: Partial<Vertex> = { digest, name, inputs: [...inputs], started: now() };
+    const vertex: Partial<Vertex> = { digest, name, inputs: [...inputs], started: this.#now() };
     this.#say({ vertexes: [vertex as Vertex] });
     const statuses = new Map<string, Timestamp>();
     let logged = 0;
@@ -41,10 +47,10 @@ export class ProgressLog {
       digest,
       status: (id, { current = 0, total = 0, done = false }) => {
         if (ended) return;
-        const started = statuses.get(id) ?? now();
+        const started = statuses.get(id) ?? this.#now();
         statuses.set(id, started);
-        const completed = done ? now() : undefined;
-        const status = { id, vertex: digest, name: '', current, total, timestamp: now(), started, completed };
+        const completed = done ? this.#now() : undefined;
+        const status = { id, vertex: digest, name: '', current, total, timestamp: this.#now(), started, completed };
         this.#say({ statuses: [status] });
       },
       log: (stream, text) => {
@@ -52,13 +58,13 @@ export class ProgressLog {
         const bytes = Buffer.from(text);
         const msg = logged + bytes.length > MOST_LOG_BYTES ? Buffer.from(CLIPPED) : bytes;
         logged += bytes.length;
-        this.#say({ logs: [{ vertex: digest, timestamp: now(), stream: stream === 'stdout' ? 1 : 2, msg }] });
+        this.#say({ logs: [{ vertex: digest, timestamp: this.#now(), stream: stream === 'stdout' ? 1 : 2, msg }] });
       },
       end: ({ cached = false, error } = {}) => {
         if (ended) return;
         ended = true;
         this.#open.delete(progress);
-        this.#say({ vertexes: [{ ...vertex, cached, completed: now(), error: error ?? '' } as Vertex] });
+        this.#say({ vertexes: [{ ...vertex, cached, completed: this.#now(), error: error ?? '' } as Vertex] });
       },
     };
     this.#open.add(progress);

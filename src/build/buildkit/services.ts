@@ -14,6 +14,7 @@ import { serveGrpc, streaming, unary, type Call, type Methods } from './grpc/ser
 import { CODE, RpcError } from './grpc/status.ts';
 import { type Job, Jobs, keepResult } from './job.ts';
 import { answerMetadata } from './answer.ts';
+import { replay } from './replay.ts';
 import { Sessions } from './session/sessions.ts';
 import { sessionTunnel } from './session/tunnel.ts';
 import { TracedBuilds } from './traced-build.ts';
@@ -25,7 +26,10 @@ const GATEWAY = '/moby.buildkit.v1.frontend.LLBBridge';
 
 export interface BuildKitOptions {
   readonly engine: Engine;
-  readonly builder: Pick<Builder, 'build' | 'files' | 'archive' | 'usage' | 'prune' | 'history'>;
+  readonly builder: Pick<
+    Builder,
+    'build' | 'files' | 'archive' | 'usage' | 'prune' | 'history' | 'historyLog' | 'forget'
+  >;
   readonly instance: string;
   readonly contexts: KeptContexts;
   readonly log: Logger;
@@ -124,6 +128,12 @@ export class BuildKit implements BuildKitServices {
   }
 
   async *#status(ref: string, call: Call) {
+    const { builder } = this.#options;
+    const past = this.#jobs.has(ref) ? undefined : builder.history().find(({ id }) => id === ref);
+    if (past !== undefined) {
+      yield* replay(past, builder.historyLog(ref)).read(call.signal);
+      return;
+    }
     const job = await this.#jobs.get(ref, call.signal);
     yield* job.progress.read(call.signal);
   }

@@ -26,12 +26,18 @@ const MOST_LINES = 200;
 /** The steps of a build by number, kept up to date by events. */
 export class ShownSteps {
   readonly steps = new Map<number, ShownStep>();
+  readonly #now: () => number;
+
+  /** @param now milliseconds */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
 
   /** @returns the step that the event is about, and the lines that it completed */
   take(event: BuildEvent): { readonly step: ShownStep | undefined; readonly lines: readonly string[] } {
     if (event.kind === 'step') {
       const { id, name, metadata } = event;
-      const begun = performance.now();
+      const begun = this.#now();
       const step = { id, name, metadata, begun, lines: [], partial: '', transfers: new Map(), done: undefined };
       this.steps.set(id, step);
       return { step, lines: [] };

@@ -11,15 +11,19 @@ const HOLD_MS = 5000;
  */
 export class PlainDisplay implements Display {
   readonly #write: (text: string) => void;
-  readonly #seen = new ShownSteps();
+  readonly #now: () => number;
+  readonly #seen: ShownSteps;
   readonly #numbers = new Map<number, number>();
   readonly #waiting = new Map<number, string[]>();
   #current: number | undefined;
   #since = 0;
   #something = false;
 
-  constructor(write: (text: string) => void) {
+  /** @param now milliseconds; other than the clock's for a build of the past */
+  constructor(write: (text: string) => void, now: () => number = () => performance.now()) {
     this.#write = write;
+    this.#now = now;
+    this.#seen = new ShownSteps(now);
   }
 
   event(event: BuildEvent): void {
@@ -27,7 +31,7 @@ export class PlainDisplay implements Display {
     if (step === undefined) return;
     // Steps that only describe the image are not worth a block, unless one goes wrong.
     if (step.metadata && !(event.kind === 'done' && event.outcome === 'failed')) return;
-    for (const line of lines) this.#say(step, `${elapsed(step)} ${line}`);
+    for (const line of lines) this.#say(step, `${elapsed(this.#now() - step.begun)} ${line}`);
     if (event.kind === 'step') this.#say(step);
     if (event.kind === 'transfer' && event.current === undefined && event.done !== true) {
       this.#say(step, `${event.what === '' ? '' : `${event.what}: `}${event.status}`);
@@ -52,7 +56,7 @@ export class PlainDisplay implements Display {
       const kept = this.#waiting.get(step.id) ?? [];
       if (line !== undefined) kept.push(line);
       this.#waiting.set(step.id, kept);
-      if (performance.now() - this.#since > HOLD_MS) {
+      if (this.#now() - this.#since > HOLD_MS) {
         this.#write(`#${this.#numbers.get(this.#current)} ...\n`);
         this.#current = undefined;
         this.#next();
@@ -60,7 +64,7 @@ export class PlainDisplay implements Display {
       return;
     }
     if (this.#current === undefined) this.#begin(step);
-    this.#since = performance.now();
+    this.#since = this.#now();
     if (line !== undefined) this.#write(`#${this.#numbers.get(step.id)} ${line}\n`);
   }
 
@@ -69,7 +73,7 @@ export class PlainDisplay implements Display {
     this.#write(`${this.#something ? '\n' : ''}#${this.#numbers.get(step.id)} ${step.name}\n`);
     this.#something = true;
     this.#current = step.id;
-    this.#since = performance.now();
+    this.#since = this.#now();
   }
 
   /** Gives the word to those that wait: the ones that have ended first, then one that goes on. */
@@ -92,7 +96,7 @@ export class PlainDisplay implements Display {
   }
 }
 
-function elapsed(step: ShownStep): string {
-  const s = (performance.now() - step.begun) / 1000;
+function elapsed(ms: number): string {
+  const s = ms / 1000;
   return s.toFixed(s < 10 ? 3 : s < 100 ? 2 : 1);
 }

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
-import type { BuildRecord, CacheEntry } from '../../core/wire/build.ts';
+import type { BuildEvent, BuildRecord, CacheEntry } from '../../core/wire/build.ts';
+import { PlainDisplay } from '../build/plain-display.ts';
 import { arity, command, type CommandContext } from '../command.ts';
 import { ExitError } from '../errors.ts';
 import { flag } from '../flags.ts';
@@ -51,16 +52,7 @@ export const inspect = command({
   arity: arity.atMost(1),
   options: { format: flag.string('-f, --format', 'Format output: "json"') },
   async run({ args, options }, context) {
-    const builds = await history(context);
-    const wanted = args[0];
-    const found = builds.filter((b) => wanted === undefined || b.id.startsWith(wanted) || b.tags.includes(wanted));
-    const build = found[0];
-    if (build === undefined) {
-      throw new ExitError(
-        wanted === undefined ? 'there are no builds yet' : `no such build: ${wanted}; see "wharf builder ls"`,
-        1,
-      );
-    }
+    const build = await buildOf(args[0], context);
     if (options.format === 'json') {
       await context.print(`${JSON.stringify(build, null, 4)}\n`);
       return 0;
@@ -83,6 +75,45 @@ export const inspect = command({
     });
     const head = facts.map(([name, value]) => `${`${name}:`.padEnd(12)}${value}\n`).join('');
     await context.print(`${head}\nSteps:\n${steps.join('')}`);
+    return 0;
+  },
+});
+
+/** What a build of the past said. */
+export const logs = command({
+  usage: '[BUILD]',
+  arity: arity.atMost(1),
+  options: {},
+  async run({ args }, context) {
+    const { id } = await buildOf(args[0], context);
+    const events = (await context.client.request('GET', `/build/history/${id}/log`)) as [number, BuildEvent][];
+    let text = '';
+    let ms = 0;
+    const display = new PlainDisplay(
+      (piece) => (text += piece),
+      () => ms,
+    );
+    for (const [after, event] of events) {
+      ms = after;
+      display.event(event);
+    }
+    display.end();
+    await context.print(text);
+    return 0;
+  },
+});
+
+/** Forgets builds of the past. */
+export const remove = command({
+  usage: 'BUILD [BUILD...]',
+  arity: arity.atLeast(1),
+  options: {},
+  async run({ args }, context) {
+    for (const wanted of args) {
+      const { id } = await buildOf(wanted, context);
+      await context.client.request('DELETE', `/build/history/${id}`);
+      await context.print(`${id}\n`);
+    }
     return 0;
   },
 });
@@ -164,6 +195,15 @@ export const prune = command({
     return 0;
   },
 });
+
+/** A build by the beginning of its ID or by a tag; the last one if none is named. @throws {ExitError} if there is none */
+async function buildOf(wanted: string | undefined, context: CommandContext): Promise<BuildRecord> {
+  const builds = await history(context);
+  const build = builds.find((b) => wanted === undefined || b.id.startsWith(wanted) || b.tags.includes(wanted));
+  if (build !== undefined) return build;
+  const none = wanted === undefined ? 'there are no builds yet' : `no such build: ${wanted}; see "wharf builder ls"`;
+  throw new ExitError(none, 1);
+}
 
 async function history({ client }: CommandContext): Promise<readonly BuildRecord[]> {
   return (await client.request('GET', '/build/history')) as readonly BuildRecord[];

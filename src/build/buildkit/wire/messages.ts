@@ -109,6 +109,7 @@ export const UsageRecord = new MessageType({
 export const DiskUsageResponse = new MessageType({ record: many(sub(1, UsageRecord)) });
 
 export const BuildHistoryRequest = new MessageType({ activeOnly: flag(1), ref: text(2), earlyExit: flag(3) });
+export const UpdateBuildHistoryRequest = new MessageType({ ref: text(1), pinned: flag(2), delete: flag(3) });
 const BuildHistoryRecord = new MessageType({
   ref: text(1),
   frontend: text(2),
