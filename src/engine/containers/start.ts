@@ -44,7 +44,7 @@ import { isOwnNetworkMode } from './record.ts';
 import { SIGKILL } from './signals.ts';
 import { specInput } from './spec-input.ts';
 import type { MappedUsers } from './user-namespace.ts';
-import { giveEtcFiles, joinedUserNamespace, mappedUsers } from './user-namespace.ts';
+import { checkUser, giveEtcFiles, joinedUserNamespace, mappedUsers } from './user-namespace.ts';
 
 import type { VolumeSources } from './volume-holds.ts';
 import { acquireVolumes, releaseVolumes } from './volume-holds.ts';
@@ -260,6 +260,7 @@ async function openSandbox(
 function specFor(ctx: Context, record: ContainerRecord, facts: SpecFacts): OciSpec {
   const { config, hostConfig: host } = record;
   const user = resolveUser(facts.rootfs, config.User ?? '', host.GroupAdd ?? []);
+  if (facts.userNamespace !== undefined) checkUser(facts.userNamespace, user);
   prepareWorkingDirectory(facts.rootfs, config.WorkingDir || '/', facts.userNamespace);
   const isHostNetwork = host.NetworkMode === 'host';
   const network: NamespaceInput = isHostNetwork

@@ -1,6 +1,6 @@
 import { chmodSync, lchownSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { type IdMaps, rootOf } from '../../core/id-map.ts';
+import { type IdMaps, rootOf, toHost } from '../../core/id-map.ts';
 import { invalidParameter } from '../../core/errors.ts';
 import type { HostConfig } from '../../core/wire/container.ts';
 import type { UserNamespaceChoice } from '../../network/index.ts';
@@ -72,6 +72,22 @@ export function mappedUsers(ctx: Context, record: ContainerRecord): MappedUsers 
     joined = { path, of: owner.name };
   }
   return { maps, choice: joined === undefined ? maps : { path: joined.path } };
+}
+
+/** A user who has no ID on the host cannot be. @throws {StartError} */
+export function checkUser({ uids, gids }: IdMaps, { uid, gid }: { readonly uid: number; readonly gid: number }): void {
+  for (const [what, ranges, id] of [
+    ['user', uids, uid],
+    ['group', gids, gid],
+  ] as const) {
+    if (toHost(ranges, id) !== undefined) continue;
+    const count = ranges.reduce((sum, range) => sum + range.size, 0);
+    throw new StartError(
+      'invalid',
+      `${what} ${id} has no ID on the host: userns-remap gives containers 0 to ${count - 1}`,
+      128,
+    );
+  }
 }
 
 /** For a container without a network namespace of its own: it has joined one, and with it the user namespace. */

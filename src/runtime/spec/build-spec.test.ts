@@ -155,3 +155,32 @@ test('an exec takes over what it does not say', () => {
   assert.equal(other.user.uid, 0);
   assert.ok((other.capabilities?.effective?.length ?? 0) > 14);
 });
+
+test('mapped users: namespace, mappings, devices shown instead of made, settings as far as there are IDs', () => {
+  const users = {
+    path: '/proc/7/fd/3',
+    uids: [{ containerId: 0, hostId: 100_000, size: 65_536 }],
+    gids: [{ containerId: 0, hostId: 200_000, size: 1000 }],
+  };
+  const devices = [{ hostPath: '/dev/null', containerPath: '/dev/other', permissions: 'rw' }];
+  const spec = buildSpec({ ...input, userNamespace: users, domainname: 'example.org', devices, ipc: 'host' });
+  assert.deepEqual(spec.linux?.namespaces[1], { type: 'user', path: '/proc/7/fd/3' });
+  assert.deepEqual(spec.linux?.uidMappings, [{ containerID: 0, hostID: 100_000, size: 65_536 }]);
+  assert.deepEqual(spec.linux?.gidMappings, [{ containerID: 0, hostID: 200_000, size: 1000 }]);
+  assert.equal(spec.linux?.sysctl?.['net.ipv4.ping_group_range'], '0 999');
+  assert.equal(spec.linux?.sysctl?.['kernel.domainname'], undefined);
+  assert.equal(spec.domainname, 'example.org');
+  assert.equal(spec.linux?.devices, undefined);
+  assert.deepEqual(spec.mounts.at(-1), {
+    destination: '/dev/other',
+    type: 'bind',
+    source: '/dev/null',
+    options: ['bind', 'rw', 'rprivate'],
+  });
+  const at = (target: string) => spec.mounts.find((mount) => mount.destination === target);
+  assert.equal(at('/dev/mqueue'), undefined);
+  assert.ok(at('/sys/fs/cgroup')?.options?.includes('rw'));
+  const { linux } = buildSpec(input);
+  assert.ok(!linux?.namespaces.some((namespace) => namespace.type === 'user'));
+  assert.deepEqual([linux?.uidMappings, linux?.sysctl?.['net.ipv4.ping_group_range']], [undefined, '0 2147483647']);
+});
