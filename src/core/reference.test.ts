@@ -15,6 +15,11 @@ const GOOD: readonly (readonly [typed: string, canonical: string, familiar: stri
   [`ubuntu:14.04@sha256:${HEX}`, `docker.io/library/ubuntu:14.04@sha256:${HEX}`, `ubuntu:14.04@sha256:${HEX}`],
   ['[::1]:5000/x', '[::1]:5000/x:latest', '[::1]:5000/x:latest'],
   ['UPPER/app', 'UPPER/app:latest', 'UPPER/app:latest'],
+  // Shorter they would mean something else.
+  ['library/a/b', 'docker.io/library/a/b', 'library/a/b'],
+  ['docker.io/localhost/a', 'docker.io/localhost/a', 'docker.io/localhost/a'],
+  ['index.docker.io/index.docker.io/a.i/a', 'docker.io/index.docker.io/a.i/a', 'docker.io/index.docker.io/a.i/a'],
+  [`docker.io/library/${'a'.repeat(64)}`, `docker.io/library/${'a'.repeat(64)}`, `library/${'a'.repeat(64)}`],
 ];
 test('names as people type them', () => {
   for (const [typed, full, short] of GOOD) {

@@ -25,6 +25,7 @@ export const DEFAULT_REGISTRY = 'docker.io';
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const HOST =
   /^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?$/;
+const HEX_64 = /^[a-f0-9]{64}$/;
 const TAG = /^[\w][\w.-]{0,127}$/;
 
 /**
@@ -32,7 +33,7 @@ const TAG = /^[\w][\w.-]{0,127}$/;
  * @throws {WharfError} `INVALID_REFERENCE`
  */
 export function parseReference(text: string): Reference {
-  if (/^[a-f0-9]{64}$/.test(text)) {
+  if (HEX_64.test(text)) {
     throw invalidReference({
       text,
       why: `invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`,
@@ -84,10 +85,15 @@ export function withDefaultTag(ref: Reference): Reference {
   return ref.tag === undefined && ref.digest === undefined ? { ...ref, tag: 'latest' } : ref;
 }
 
-/** `registry/repository` in the short spelling: without `docker.io/` and `library/`. */
-export function familiarName(ref: Reference): string {
-  if (ref.registry !== DEFAULT_REGISTRY) return `${ref.registry}/${ref.repository}`;
-  return ref.repository.startsWith('library/') ? ref.repository.slice('library/'.length) : ref.repository;
+/** `registry/repository` in the short spelling: without `docker.io/` and `library/`, as far as that means the same. */
+export function familiarName({ registry, repository }: Reference): string {
+  if (registry !== DEFAULT_REGISTRY) return `${registry}/${repository}`;
+  const [first = '', second, ...more] = repository.split('/');
+  if (first === 'library' && second !== undefined && more.length === 0) {
+    return HEX_64.test(second) ? repository : second;
+  }
+  // What looks like a registry would be taken for one.
+  return first.includes('.') || first === 'localhost' ? `${registry}/${repository}` : repository;
 }
 
 /** The short spelling, with tag and digest as far as there are any: `ubuntu:14.04`. */

@@ -5,7 +5,12 @@ export const target: Target = {
   parse: (input) => {
     const text = input.toString();
     const once = familiar(parseReference(text));
-    const again = familiar(parseReference(once));
+    let again: string;
+    try {
+      again = familiar(parseReference(once));
+    } catch (e) {
+      throw new Error(`${text} is ${once}, which is none`, { cause: e });
+    }
     if (again !== once) throw new Error(`${text} is ${once} and then ${again}`);
   },
   longest: 512,
