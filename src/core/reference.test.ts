@@ -16,10 +16,10 @@ const GOOD: readonly (readonly [typed: string, canonical: string, familiar: stri
   ['[::1]:5000/x', '[::1]:5000/x:latest', '[::1]:5000/x:latest'],
   ['UPPER/app', 'UPPER/app:latest', 'UPPER/app:latest'],
   // Shorter they would mean something else.
-  ['library/a/b', 'docker.io/library/a/b', 'library/a/b'],
-  ['docker.io/localhost/a', 'docker.io/localhost/a', 'docker.io/localhost/a'],
-  ['index.docker.io/index.docker.io/a.i/a', 'docker.io/index.docker.io/a.i/a', 'docker.io/index.docker.io/a.i/a'],
-  [`docker.io/library/${'a'.repeat(64)}`, `docker.io/library/${'a'.repeat(64)}`, `library/${'a'.repeat(64)}`],
+  ['library/a/b', 'docker.io/library/a/b:latest', 'library/a/b:latest'],
+  ['docker.io/localhost/a', 'docker.io/localhost/a:latest', 'docker.io/localhost/a:latest'],
+  ['docker.io/a.i/a', 'docker.io/a.i/a:latest', 'docker.io/a.i/a:latest'],
+  [`docker.io/library/${HEX}`, `docker.io/library/${HEX}:latest`, `library/${HEX}:latest`],
 ];
 test('names as people type them', () => {
   for (const [typed, full, short] of GOOD) {
