@@ -2,49 +2,50 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { type TestDaemon, wharfPath } from '../test/e2e/support/daemon.ts';
-import { timed } from './support.ts';
+import type { TestDaemon } from '../test/e2e/support/daemon.ts';
+import { wharfPath } from './installed.ts';
+import { absolute, report } from './report.ts';
+import { medians, timed } from './support.ts';
 
 const ROUNDS = 8;
+const ROUNDS_OF_MANY = 3;
+const FEW = 20;
+const MANY = 100;
 const LOGGED = 100;
+/** What one service may cost among many, compared with one among few. */
+const GROWTH = 1.3;
 
-/** `up`, nothing to do, `down` of 20 services; `config` of 200; memory of an `up` that shows the output of 100 containers. */
+/** `up`, nothing to do, `down` of 20 and of 100 services; `config` of 200; memory of an `up` that shows the output of 100 containers. */
 export async function benchCompose(daemon: TestDaemon): Promise<void> {
-  const tree = project(daemon, 'tree', treeOf(20));
-  const times: Record<string, number[]> = {};
-  const measure = (what: string, args: readonly string[], cwd: string): void => {
-    (times[what] ??= []).push(compose(daemon, args, cwd));
-  };
-  for (let round = 0; round < ROUNDS; round++) {
-    measure('up', ['up', '-d'], tree);
-    measure('nothing', ['up', '-d'], tree);
-    measure('down', ['down', '-t', '0'], tree);
-    (times['cli'] ??= []).push(timed(wharfPath, ['--version']));
-  }
-  const median = (what: string): number => (times[what] ?? []).sort((a, b) => a - b)[ROUNDS >> 1] ?? 0;
-  const least = (what: string): number => Math.min(...(times[what] ?? [0]));
-  const say = (what: string, ms: number, best: number, target: number): void =>
-    console.log(
-      `${what}: ${ms.toFixed(0)} ms (least ${best.toFixed(0)}); target at most ${target}: ${ms <= target ? 'ok' : 'MISSED'}`,
-    );
-  say('compose up -d, 20 services in a tree', median('up'), least('up'), 900);
-  const cli = median('cli');
-  say(
-    'compose up -d with nothing to do, beyond the start of the CLI',
-    median('nothing') - cli,
-    least('nothing') - cli,
-    120,
-  );
-  say('compose down -t 0, 20 services', median('down'), least('down'), 1000);
+  const few = upAndDown(daemon, FEW, ROUNDS);
+  absolute(`compose up -d, ${FEW} services in a tree`, few.up, 900, 'ms');
+  absolute('compose up -d with nothing to do, beyond the start of the CLI', few.nothing - few.cli, 120, 'ms');
+  absolute(`compose down -t 0, ${FEW} services`, few.down, 1000, 'ms');
+  const many = upAndDown(daemon, MANY, ROUNDS_OF_MANY);
+  const each = (what: string, ms: number, ofFew: number): void =>
+    report(`compose ${what} of ${MANY} services, for each`, ms / MANY, ofFew / FEW, `of ${FEW}, for each`, GROWTH);
+  each('up -d', many.up, few.up);
+  each('up -d with nothing to do', many.nothing, few.nothing);
+  each('down -t 0', many.down, few.down);
 
   const large = manyFiles(daemon);
-  for (let round = 0; round < ROUNDS; round++) measure('config', ['config'], large);
-  say('compose config, 200 services in 20 included files', median('config'), least('config'), 400);
-
+  const { config = 0 } = medians(ROUNDS, { config: () => compose(daemon, ['config'], large) });
+  absolute('compose config, 200 services in 20 included files', config, 400, 'ms');
   const mib = await memoryOfAttached(daemon);
-  console.log(
-    `compose up, output of ${LOGGED} containers: ${mib.toFixed(0)} MiB at most; target at most 120: ${mib <= 120 ? 'ok' : 'MISSED'}`,
-  );
+  absolute(`peak of compose up with the output of ${LOGGED} containers`, mib, 120, 'MiB');
+}
+
+/** Median milliseconds of each. */
+function upAndDown(daemon: TestDaemon, services: number, rounds: number) {
+  const tree = project(daemon, `tree-${services}`, treeOf(services));
+  const times = medians(rounds, {
+    up: () => compose(daemon, ['up', '-d'], tree),
+    nothing: () => compose(daemon, ['up', '-d'], tree),
+    down: () => compose(daemon, ['down', '-t', '0'], tree),
+    cli: () => timed(wharfPath, ['--version']),
+  });
+  const { up = 0, nothing = 0, down = 0, cli = 0 } = times;
+  return { up, nothing, down, cli };
 }
 
 function compose(daemon: TestDaemon, args: readonly string[], cwd: string): number {
@@ -114,9 +115,9 @@ async function memoryOfAttached(daemon: TestDaemon): Promise<number> {
     for await (const line of createInterface({ input: up.stdout }))
       if (/ line 999 /.test(line) && ++ended === LOGGED) break;
     const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${up.pid}/status`, 'utf8'))?.[1];
+    compose(daemon, ['down', '-t', '0'], cwd);
     return Number(peak) / 1024;
   } finally {
     up.kill('SIGKILL');
-    compose(daemon, ['down', '-t', '0'], cwd);
   }
 }

@@ -7,10 +7,11 @@ import { benchEngine } from './engine.ts';
 import { benchLogs } from './logs.ts';
 import { benchMemory } from './memory.ts';
 import { benchNetwork } from './network.ts';
+import { benchPeerBuilds, benchPeers } from './peers.ts';
 import { benchPull } from './pull.ts';
 import { benchRun } from './run.ts';
 import { benchScale } from './scale.ts';
-import { printTable } from './report.ts';
+import { printTables } from './report.ts';
 import { withBenchDaemon } from './support.ts';
 
 const benches: Readonly<Record<string, (daemon: TestDaemon) => Promise<void>>> = {
@@ -24,6 +25,8 @@ const benches: Readonly<Record<string, (daemon: TestDaemon) => Promise<void>>> =
   network: benchNetwork,
   pull: benchPull,
   scale: benchScale,
+  peers: benchPeers,
+  'peer-builds': benchPeerBuilds,
 };
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !(name in benches));
@@ -35,6 +38,5 @@ if (unknown.length > 0) {
     for (const [name, bench] of Object.entries(benches)) {
       if (asked.length === 0 || asked.includes(name)) await bench(daemon);
     }
-  });
-  printTable();
+  }).finally(printTables);
 }

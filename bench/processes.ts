@@ -8,14 +8,22 @@ export function processesOf(daemon: TestDaemon): { readonly name: string; readon
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
       if (!command.includes(daemon.directory)) continue;
-      const pss = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
       const name = /wharf[a-z-]*(?=\.[jt]s)/.exec(command)?.[0] ?? 'other';
-      found.push({ name, pssKib: Number(pss?.[1] ?? 0) });
+      found.push({ name, pssKib: pssOf(pid) });
     } catch {
       // It has ended meanwhile.
     }
   }
   return found;
+}
+
+/** Proportional memory of a process in KiB; none if it has ended. */
+export function pssOf(pid: string): number {
+  try {
+    return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
 }
 
 /** Proportional memory of all of them, in MiB: what they have alone, and their share of what several have. */

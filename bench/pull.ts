@@ -1,6 +1,5 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import {
   copyFileSync,
   createReadStream,
@@ -11,10 +10,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { TestDaemon } from '../test/e2e/support/daemon.ts';
 import { wharfdPath, wharfPath } from './installed.ts';
 import { largeImage, packedLayer, type PackedLayer } from './large-image.ts';
+import { type Registry, startRegistry } from './registry.ts';
 import { absolute, report } from './report.ts';
 import { timed } from './support.ts';
 
@@ -121,28 +120,6 @@ async function pushOfOwn(daemon: TestDaemon, data: string, files: readonly strin
   } finally {
     await registry.stop();
   }
-}
-
-interface Registry {
-  readonly host: string;
-  /** Bytes that it has written so far, to clients and files. */
-  sent(): number;
-  stop(): Promise<void>;
-}
-
-async function startRegistry(data: string): Promise<Registry> {
-  const child: ChildProcess = spawn(wharfPath, ['registry', 'serve', '--data', data, '--listen', '127.0.0.1:0'], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  if (!child.stdout) throw new Error('no output');
-  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
-  const stop = async (): Promise<void> => {
-    const ended = once(child, 'exit');
-    child.kill('SIGTERM');
-    await ended;
-  };
-  const sent = (): number => Number(/wchar: (\d+)/.exec(readFileSync(`/proc/${child.pid}/io`, 'utf8'))?.[1] ?? 0);
-  return { sent, host: /http:\/\/(\S+)/.exec(line)?.[1] ?? '', stop };
 }
 
 /** Puts layers into a registry as an image. */

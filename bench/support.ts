@@ -10,17 +10,22 @@ import { wharfdPath } from './installed.ts';
 export async function withBenchDaemon(body: (daemon: TestDaemon) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'wharf-bench-'));
   const daemon = new TestDaemon(directory, ['--default-address-pool', 'base=10.214.0.0/16,size=20'], {}, wharfdPath);
-  await daemon.start();
   try {
+    await daemon.start();
     await importBusybox(daemon.socket);
     await body(daemon);
   } catch (e) {
     console.error(daemon.log.split('\n').slice(-20).join('\n'));
+    // What failed is to be told, not what tidying up makes of it.
+    await tidyUp(daemon).catch((then: unknown) => console.error('and then, tidying up:', then));
     throw e;
-  } finally {
-    await daemon.stop();
-    rmSync(directory, { recursive: true, force: true });
   }
+  await tidyUp(daemon);
+}
+
+async function tidyUp(daemon: TestDaemon): Promise<void> {
+  await daemon.stop();
+  rmSync(daemon.directory, { recursive: true, force: true });
 }
 
 /** Milliseconds of one call of a program. @throws {Error} if it fails */
