@@ -110,10 +110,6 @@ function rotationOf(
     throw invalidParameter({ message: `${prefix}max-file must be a number of at least 1, not "${files}"` });
   }
   const size = options[`${prefix}max-size`];
-  const isRotated = size !== undefined || defaults.maxSizeBytes > 0;
-  if (!isRotated && files !== undefined && Number(files) > 1) {
-    throw invalidParameter({ message: 'max-file cannot be used without max-size' }, { hint: 'add max-size, e.g. 10m' });
-  }
   return {
     maxSizeBytes: size === undefined ? defaults.maxSizeBytes : size === '-1' ? 0 : parseSize(size),
     maxFiles: files === undefined ? defaults.maxFiles : Number(files),

@@ -66,6 +66,7 @@ const REFUSED: [string, HostConfig, RegExp][] = [
     /Duplicate mount point: \/x/,
   ],
   ['too many parts', { Binds: ['a:/b:c:d'] }, /^invalid volume specification: 'a:\/b:c:d'$/],
+  ['two modes of a kind', { Binds: ['/a:/b:rw,ro'] }, /^invalid mode: rw,ro$/],
   ['unknown mode', { Binds: ['/a:/b:zz'] }, /^invalid mode: zz$/],
   ['the root', { Binds: ['/a:/'] }, /destination can't be '\/'/],
   [

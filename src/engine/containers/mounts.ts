@@ -124,6 +124,14 @@ export function besideDataRoot(plan: MountPlan, dataRoot: string): MountPlan {
   );
 }
 
+const MODE_KINDS: readonly (readonly string[])[] = [
+  ['ro', 'rw'],
+  ['z', 'Z'],
+  ['nocopy'],
+  ['consistent', 'cached', 'delegated'],
+  [...PROPAGATIONS],
+];
+
 /** `src:dst[:mode]`, `/dst`. */
 function parseBind(text: string, driver: string): MountPlan {
   const parts = text.split(':');
@@ -142,6 +150,10 @@ function parseBind(text: string, driver: string): MountPlan {
   let propagation = '';
   let readOnly = false;
   let copyUp = true;
+  // Of each kind one: what two of them mean together nobody could say.
+  if (MODE_KINDS.some((kind) => words.filter((word) => kind.includes(word)).length > 1)) {
+    throw requestFailed({ message: `invalid mode: ${mode}` });
+  }
   for (const word of words) {
     if (word === 'ro') readOnly = true;
     else if (word === 'nocopy') copyUp = false;

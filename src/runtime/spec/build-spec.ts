@@ -269,8 +269,9 @@ function mountsOf(input: SpecInput): OciMount[] {
       source: 'cgroup',
       options: [writableCgroup, 'nosuid', 'noexec', 'nodev'],
     },
-    ...messageQueues(input),
-    shmMount(input),
+    MESSAGE_QUEUES,
+    // Without IPC there is nothing to share either.
+    ...(input.ipc === 'none' ? [] : [shmMount(input)]),
   ];
   const asked = input.mounts.map((mount) => ociMount(mount));
   // What somebody mounts in the place of a default replaces it.
@@ -279,11 +280,12 @@ function mountsOf(input: SpecInput): OciMount[] {
 }
 
 /** Shows the queues of the IPC namespace that the container is in, the host's included: a host need not have it mounted. */
-function messageQueues(input: SpecInput): OciMount[] {
-  // The host's queues cannot be mounted in a user namespace.
-  if (input.userNamespace !== undefined && input.ipc === 'host') return [];
-  return [{ destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] }];
-}
+const MESSAGE_QUEUES: OciMount = {
+  destination: '/dev/mqueue',
+  type: 'mqueue',
+  source: 'mqueue',
+  options: ['nosuid', 'noexec', 'nodev'],
+};
 
 function shmMount(input: SpecInput): OciMount {
   if (input.ipc === 'host') {
