@@ -104,6 +104,7 @@ test('what mapped users cannot have is refused, unless a container does without'
         ],
         [{ NetworkMode: 'host' }, /400 .*cannot share the host's network namespace when user namespaces are enabled/],
         [{ PidMode: 'host' }, /400 .*cannot share the host PID namespace when user namespaces are enabled/],
+        [{ IpcMode: 'host' }, /400 .*cannot share the host's IPC namespace when user namespaces are enabled/],
       ];
       const map = ['cat', '/proc/self/uid_map'];
       for (const [host, message] of refused) {

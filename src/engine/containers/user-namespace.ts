@@ -36,6 +36,8 @@ export function checkMappedUsers(ctx: Context, host: HostConfig): void {
     throw refuse("cannot share the host's network namespace when user namespaces are enabled");
   }
   if (host.PidMode === 'host') throw refuse('cannot share the host PID namespace when user namespaces are enabled');
+  // Docker creates such a container, which cannot start: the host's message queues belong to another user namespace.
+  if (host.IpcMode === 'host') throw refuse("cannot share the host's IPC namespace when user namespaces are enabled");
 }
 
 /**

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmdirSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmdirSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -29,10 +38,12 @@ export interface StockEngine {
 export async function withStockEngine(
   version: StockVersion,
   body: (engine: StockEngine) => Promise<void>,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const programs = join(STOCK_ENGINES, version);
   assert.ok(existsSync(programs), `no stock engine in ${programs}: run node scripts/setup.mjs --for-tests`);
   const directory = realpathSync(mkdtempSync(join(tmpdir(), 'stock-engine-')));
+  if ('userns-remap' in more) chmodSync(directory, 0o711);
   const cgroup = `stock-engine-${process.pid}-${Date.now().toString(36)}`;
   const socket = join(directory, 'docker.sock');
   const flags = {
@@ -42,6 +53,7 @@ export async function withStockEngine(
     pidfile: join(directory, 'pid'),
     'cgroup-parent': `/${cgroup}`,
     group: 'root',
+    ...more,
   };
   const dockerd = ['dockerd', ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)];
   // --kill-child: should the test be killed, the kernel ends the process namespace, and all that lives in it.
