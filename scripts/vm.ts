@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { fail, step } from './lib/say.mjs';
 import { installPackages } from './lib/system-packages.mjs';
 import { machineImage } from './lib/vm/image.ts';
+import { machineKernel } from './lib/vm/kernel.ts';
 import { Machine } from './lib/vm/machine.ts';
 
 const { values, positionals } = parsed();
@@ -13,9 +14,10 @@ if (process.getuid?.() !== 0) fail('a machine with a network of its own needs ro
 
 try {
   await installPackages('vm', 'baseImages');
+  const kernel = await machineKernel();
   const image = await machineImage(values.bare ? 'bare' : 'tests');
   step('The machine');
-  await using machine = await Machine.start({ image, memoryMiB });
+  await using machine = await Machine.start({ kernel, image, memoryMiB });
   await machine.share(fileURLToPath(new URL('..', import.meta.url)), '/wharf');
   await machine.share(process.env['WHARF_CACHE'] ?? '/var/cache/wharf', '/var/cache/wharf');
   const words = positionals.map((word) => `'${word.replaceAll("'", `'\\''`)}'`);

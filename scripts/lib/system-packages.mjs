@@ -28,7 +28,14 @@ const PACKAGES = {
     { name: 'iptables', proof: '/usr/sbin/iptables' },
   ],
   vm: [
-    { name: 'user-mode-linux', proof: '/usr/bin/linux.uml' },
+    // To compile its kernel.
+    { name: 'gcc', proof: '/usr/bin/gcc' },
+    { name: 'libc6-dev', proof: '/usr/include/stdio.h' },
+    { name: 'make', proof: '/usr/bin/make' },
+    { name: 'flex', proof: '/usr/bin/flex' },
+    { name: 'bison', proof: '/usr/bin/bison' },
+    { name: 'bc', proof: '/usr/bin/bc' },
+    { name: 'xz-utils', proof: '/usr/bin/xz' },
     { name: 'slirp4netns', proof: '/usr/bin/slirp4netns' },
     { name: 'openssh-client', proof: '/usr/bin/ssh' },
     { name: 'e2fsprogs', proof: '/usr/sbin/mkfs.ext4' },

@@ -17,7 +17,8 @@ import { packageNames } from '../system-packages.mjs';
 /** `bare`: what a user of a fresh Debian 12 has who has installed Node, npm and git. `tests`: and all that the tests need. */
 export type ImageKind = 'bare' | 'tests';
 
-const VM_CACHE = join(process.env['WHARF_CACHE'] ?? '/var/cache/wharf', 'vm');
+/** Where kernel and images are kept. */
+export const VM_CACHE = join(process.env['WHARF_CACHE'] ?? '/var/cache/wharf', 'vm');
 /** To be raised with what is made here, so that nobody goes on with an older image. */
 const VERSION = 1;
 /** Its files take what they need; the rest is a hole. */
@@ -27,7 +28,6 @@ const USER = ['nodejs', 'npm', 'git'];
 const TESTS = ['strace', 'nfs-common', 'nfs-kernel-server', 'ufw', 'firewalld', 'docker.io'];
 /** Where the machine's cards are: it has the one that scripts/lib/vm/machine.ts gives it. */
 const NETWORK = '[Match]\nName=vec0\n[Network]\nAddress=10.0.3.2/24\nGateway=10.0.3.1\n';
-const MODULES = '/usr/lib/uml/modules';
 
 /** The secret key for root of every machine made here. They listen in a network of their own only. */
 export const KEY = join(VM_CACHE, 'key');
@@ -48,7 +48,6 @@ export async function machineImage(kind: ImageKind): Promise<string> {
     const packages = [...SYSTEM, ...USER, ...(kind === 'tests' ? [...packageNames(), ...TESTS] : [])];
     await install(root, packages);
     configure(root);
-    await run('cp', ['-a', `${MODULES}/.`, join(root, 'lib/modules')]);
     const image = join(work, 'image');
     await run('truncate', ['-s', DISK, image]);
     await run('mkfs.ext4', ['-q', '-F', '-d', root, image]);

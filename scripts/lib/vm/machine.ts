@@ -13,6 +13,8 @@ const START_MS = 240_000;
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 
 export interface MachineOptions {
+  /** A user-mode Linux. */
+  readonly kernel: string;
   /** The file system it starts from; it is not written to. */
   readonly image: string;
   readonly memoryMiB: number;
@@ -40,6 +42,7 @@ export class Machine implements AsyncDisposable {
   /** Process id of the first process in the machine's namespaces. */
   readonly #inside: number;
   readonly #directory: string;
+  readonly #shells = new Set<ChildProcess>();
   #console = '';
 
   private constructor(init: ChildProcess, uplink: ChildProcess, inside: number, directory: string) {
@@ -57,7 +60,7 @@ export class Machine implements AsyncDisposable {
     const directory = mkdtempSync(join(tmpdir(), 'wharf-vm-'));
     const changes = options.changes ?? join(directory, 'changes');
     const kernel = [
-      'linux.uml',
+      options.kernel,
       `ubd0=${changes},${options.image}`,
       'root=/dev/ubda',
       'rw',
@@ -96,7 +99,10 @@ export class Machine implements AsyncDisposable {
     }
   }
 
-  /** Runs a line of shell as root. Resolves when it has ended, in whatever way; 255: the connection broke. */
+  /**
+   * Runs a line of shell as root. Resolves when it has ended, in whatever way; 255: the connection broke. Then `stdout` is
+   * what had arrived here.
+   */
   async shell(command: string, options: ShellOptions = {}): Promise<ShellResult> {
     const ssh = ['ssh', '-q', '-i', KEY, '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null'];
     const terminal = options.show && process.stdin.isTTY ? ['-t'] : [];
@@ -119,7 +125,9 @@ export class Machine implements AsyncDisposable {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(options.input ?? '');
+    this.#shells.add(child);
     const [code] = (await once(child, 'close')) as [number | null];
+    this.#shells.delete(child);
     return { code: code ?? 255, stdout, stderr };
   }
 
@@ -153,6 +161,7 @@ export class Machine implements AsyncDisposable {
   /** The power fails: what the machine has not written to its disk is gone. */
   async cut(): Promise<void> {
     this.#uplink.kill('SIGKILL');
+    for (const shell of this.#shells) shell.kill('SIGKILL');
     if (this.#init.exitCode === null && this.#init.signalCode === null) {
       const ended = once(this.#init, 'exit');
       // The first process of a process namespace takes all others with it.
