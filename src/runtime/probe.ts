@@ -6,6 +6,7 @@ import { messageOf } from '../core/errors.ts';
 import { type CgroupHost, detectCgroups, removeCgroup } from '../linux/index.ts';
 import { PROBE_PROGRAMS } from './probe-program.ts';
 import type { OciSpec } from './spec/oci-spec.ts';
+import { unsafeReason } from './unsafe-version.ts';
 
 export interface Candidate {
   readonly name: string;
@@ -85,6 +86,8 @@ async function probe(
   path: string,
 ): Promise<Candidate> {
   const [, kind = '', version = ''] = /^(\S+) version (\S+)/.exec((await run(path, ['--version'])).output) ?? [];
+  const unsafe = unsafeReason(kind, version);
+  if (unsafe !== '') return { name, path, works: false, reason: unsafe, version, kind };
   const program = PROBE_PROGRAMS[process.arch];
   if (program === undefined) return { name, path, works: true, reason: '', version, kind };
   const id = `probe-${randomUUID()}`;

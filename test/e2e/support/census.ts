@@ -29,7 +29,7 @@ export function takeCensus(options: CensusOptions = {}): Census {
   const isForeign = (name: string) => {
     const mark = /wharf[:_-]([0-9a-f]{6})\b/.exec(name)?.[1];
     if (mark !== undefined) return !(options.instances ?? []).includes(mark);
-    const path = /^\/(?:tmp|run\/wharf|var\/lib\/wharf|mnt)\/?[^ ]*/.exec(name)?.[0];
+    const path = /^\/(?:tmp|dev\/shm|run\/wharf|var\/lib\/wharf|mnt)\/?[^ ]*/.exec(name)?.[0];
     return path !== undefined && !roots.some((root) => path.startsWith(root));
   };
   const ours = (names: readonly string[]) => names.filter((name) => !isForeign(name)).sort();
