@@ -4,6 +4,7 @@ import { importBusybox } from '../e2e/support/busybox.ts';
 import { withDaemon } from '../e2e/support/daemon.ts';
 import { run } from '../e2e/support/run.ts';
 import { withStockEngine } from '../e2e/support/stock-engine.ts';
+import { notMapped } from '../e2e/support/userns.ts';
 
 /**
  * What a container may do, told from inside: capabilities, seccomp, masked and read-only paths, devices, limits, and the answers
@@ -72,7 +73,9 @@ const POSTURES: readonly (readonly string[])[] = [
   ['--network', 'none', '--ipc', 'private', '--oom-score-adj', '500'],
 ];
 
-test('what a container may do is what it may do with Docker', { timeout: 300_000 }, async (t) => {
+const options = { timeout: 300_000, ...notMapped('the stock engine maps no users; userns-compare has one that does') };
+
+test('what a container may do is what it may do with Docker', options, async (t) => {
   await withStockEngine('26.1', async (stock) => {
     await withDaemon(async (daemon) => {
       for (const socket of [stock.socket, daemon.socket]) await importBusybox(socket);

@@ -26,6 +26,3 @@ export function usernsMaps(directory: string): IdMaps | undefined {
 export function notMapped(why: string): { readonly skip: string | false } {
   return { skip: setting === '' ? false : `with userns-remap: ${why}` };
 }
-
-/** Whether this run maps users. */
-export const isMapped: boolean = setting !== '';
