@@ -86,6 +86,9 @@ export async function readRegistry<T>(
   return await work(client);
 }
 
+/** A request; without a signal of its own it has the client's. */
+type Asked = Omit<HttpRequest, 'signal'> & { readonly signal?: AbortSignal };
+
 /** A repository of a registry (OCI distribution-spec 1.1). */
 export class RegistryClient implements Disposable {
   readonly #endpoint: Endpoint;
@@ -169,7 +172,10 @@ export class RegistryClient implements Disposable {
     const signal = options.signal ?? this.#signal;
     const from = async (start: number): Promise<IncomingMessage> => {
       const range = start === 0 ? {} : { range: `bytes=${start}-` };
-      const answer = await this.#send(`blobs/${digest}`, { headers: { ...range, 'accept-encoding': 'identity' } });
+      const answer = await this.#send(`blobs/${digest}`, {
+        headers: { ...range, 'accept-encoding': 'identity' },
+        signal,
+      });
       return this.#good(answer, start === 0 ? [200] : [200, 206]);
     };
     return verified(resumed(from, { ...options, what: digest, signal }), digest, options.sizeBytes);
@@ -280,13 +286,13 @@ export class RegistryClient implements Disposable {
     return new URL(location, `${this.#endpoint.base}/`).href;
   }
 
-  #send(path: string, request: Omit<HttpRequest, 'signal'>): Promise<IncomingMessage> {
+  #send(path: string, request: Asked): Promise<IncomingMessage> {
     return this.#sendTo(`${this.#endpoint.base}/v2/${this.#repository}/${path}`, request);
   }
 
   async #sendTo(
     url: string,
-    request: Omit<HttpRequest, 'signal'>,
+    request: Asked,
     open?: () => Buffer | Readable,
     scope = this.#scope,
   ): Promise<IncomingMessage> {
@@ -296,7 +302,7 @@ export class RegistryClient implements Disposable {
       const authorization = own ? await this.#auth.header(scope, this.#signal) : {};
       const body = open ? { body: open() } : {};
       const headers = { ...request.headers, ...authorization };
-      const patience = { signal: this.#signal, idleMs: this.#idleMs };
+      const patience = { signal: request.signal ?? this.#signal, idleMs: this.#idleMs };
       const answer = await this.#http.send(url, { ...request, ...body, headers, ...patience });
       if (answer.statusCode !== 401 || attempt > 0) return answer;
       if (!this.#auth.learn(answer.headers['www-authenticate'], scope)) return answer;

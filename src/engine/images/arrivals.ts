@@ -6,6 +6,18 @@ type Listener = (m: ProgressMessage) => void;
 interface Arrival {
   readonly settled: Promise<void>;
   readonly listeners: Set<Listener>;
+  /** To be called when somebody has stopped waiting. */
+  onLeft: () => void;
+}
+
+/** What is to be done for a layer that a pull brings. */
+export interface Bringing {
+  /** Tells all who wait for it. */
+  readonly tell: Listener;
+  /** Nobody wants it any more. */
+  readonly signal: AbortSignal;
+  /** To be called when it is there, or will not come. */
+  readonly end: () => void;
 }
 
 /** Layers on their way here, so that each comes once, however many pulls want it at the same time. */
@@ -21,21 +33,9 @@ export class Arrivals {
     return arrival && this.#wait(arrival, onMessage, signal);
   }
 
-  /** Announces that the caller brings a layer that nobody brings yet. `end` is to be called when it is there, or will not come. */
-  begin(chainId: ChainId, onMessage: Listener): { readonly tell: Listener; readonly end: () => void } {
-    const { promise: settled, resolve } = Promise.withResolvers<void>();
-    const arrival: Arrival = { settled, listeners: new Set() };
-    this.#underway.set(chainId, arrival);
-    return {
-      tell: (message) => {
-        onMessage(message);
-        for (const listener of arrival.listeners) listener(message);
-      },
-      end: () => {
-        if (this.#underway.get(chainId) === arrival) this.#underway.delete(chainId);
-        resolve();
-      },
-    };
+  /** One pull, as long as it is wanted. @param asker aborts when its own client has gone */
+  crew(asker: AbortSignal): Crew {
+    return new Crew(this.#underway, asker);
   }
 
   async #wait(arrival: Arrival, onMessage: Listener, signal: AbortSignal): Promise<void> {
@@ -49,6 +49,67 @@ export class Arrivals {
     } finally {
       arrival.listeners.delete(onMessage);
       signal.removeEventListener('abort', leave);
+      arrival.onLeft();
     }
+  }
+}
+
+/**
+ * A pull and the layers that it brings. When its own client goes, what others wait for still comes; what nobody waits for does
+ * not, and with the last layer all ends.
+ */
+export class Crew implements Disposable {
+  readonly #underway: Map<ChainId, Arrival>;
+  readonly #asker: AbortSignal;
+  readonly #life = new AbortController();
+  readonly #mine = new Map<Arrival, AbortController>();
+  readonly #onAbort = (): void => this.#look();
+
+  constructor(underway: Map<ChainId, Arrival>, asker: AbortSignal) {
+    this.#underway = underway;
+    this.#asker = asker;
+    asker.addEventListener('abort', this.#onAbort, { once: true });
+    if (asker.aborted) this.#look();
+  }
+
+  /** Nobody wants anything of this pull any more. */
+  get signal(): AbortSignal {
+    return this.#life.signal;
+  }
+
+  /** Announces that this pull brings a layer that nobody brings yet. */
+  begin(chainId: ChainId, onMessage: Listener): Bringing {
+    const { promise: settled, resolve } = Promise.withResolvers<void>();
+    const controller = new AbortController();
+    const arrival: Arrival = { settled, listeners: new Set(), onLeft: () => this.#look() };
+    this.#underway.set(chainId, arrival);
+    this.#mine.set(arrival, controller);
+    return {
+      signal: controller.signal,
+      tell: (message) => {
+        if (!this.#asker.aborted) onMessage(message);
+        for (const listener of arrival.listeners) listener(message);
+      },
+      end: () => {
+        if (this.#underway.get(chainId) === arrival) this.#underway.delete(chainId);
+        resolve();
+        this.#mine.delete(arrival);
+        this.#look();
+      },
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#asker.removeEventListener('abort', this.#onAbort);
+  }
+
+  #look(): void {
+    if (!this.#asker.aborted) return;
+    let wanted = false;
+    for (const [arrival, controller] of this.#mine) {
+      if (arrival.listeners.size > 0) wanted = true;
+      else controller.abort(this.#asker.reason);
+    }
+    if (!wanted) this.#life.abort(this.#asker.reason);
   }
 }

@@ -6,6 +6,7 @@ import type { RegistryClient } from '../../registry/index.ts';
 import type { StagedLayer } from '../../storage/index.ts';
 import { KnownBlobs } from './known-blobs.ts';
 import { Slots } from './slots.ts';
+import type { Bringing, Crew } from './arrivals.ts';
 import { counted, type OnMessage, type ImageParts } from './transfer.ts';
 
 /** Layers of one image that are on their way at once. */
@@ -19,12 +20,7 @@ interface Wanted {
 }
 
 /** A layer that this pull brings: to be put in place, and then everybody is told. */
-interface Brought {
-  readonly staged: StagedLayer;
-  readonly tell: OnMessage;
-  /** To be called when the layer is in place, or will not come. */
-  readonly end: () => void;
-}
+type Brought = Bringing & { readonly staged: StagedLayer };
 
 /**
  * Brings an image's layers here and gives their chain. What is here is not fetched, whichever image it came with; what another
@@ -38,6 +34,7 @@ export async function fetchLayers(
   layers: readonly Descriptor[],
   diffIds: readonly DiffId[],
   hold: { add(chainId: ChainId): void },
+  crew: Crew,
   onMessage: OnMessage,
   signal: AbortSignal,
 ): Promise<ChainId[]> {
@@ -51,14 +48,25 @@ export async function fetchLayers(
   for (const { digest } of layers) onMessage({ id: shortId(digest), status: 'Pulling fs layer' });
   // One that fails stops the others: nobody waits for a layer of an image that will not be.
   const aborter = new AbortController();
-  const both = AbortSignal.any([signal, aborter.signal]);
-  const slots = new Slots(AT_ONCE);
-  const ends: (() => void)[] = [];
+  const work: Work = {
+    parts,
+    client,
+    crew,
+    slots: new Slots(AT_ONCE),
+    ends: [],
+    onMessage,
+    failed: aborter.signal,
+  };
+  const places = new Map(wanted.map((layer) => [layer, Promise.withResolvers<void>()]));
+  /** A layer that the image has twice comes once: the upper one waits until the lower one is in place, and is made from that. */
+  const bringInTurn = async (layer: Wanted): Promise<Brought | undefined> => {
+    const twin = wanted.find(({ diffId }) => diffId === layer.diffId);
+    if (twin && twin !== layer) await places.get(twin)?.promise;
+    return await bring(work, layer);
+  };
   // The largest first, so that not one core is busy with it alone when all others have come.
   const bringing = new Map(
-    wanted
-      .toSorted((a, b) => b.descriptor.size - a.descriptor.size)
-      .map((layer) => [layer, bring(parts, client, layer, slots, ends, onMessage, both)]),
+    wanted.toSorted((a, b) => b.descriptor.size - a.descriptor.size).map((layer) => [layer, bringInTurn(layer)]),
   );
   for (const promise of bringing.values()) promise.catch(() => aborter.abort());
   try {
@@ -70,8 +78,10 @@ export async function fetchLayers(
         brought.tell({ id: shortId(layer.descriptor.digest), status: 'Pull complete' });
         brought.end();
       }
+      places.get(layer)?.resolve();
       parent = layer.position;
     }
+    signal.throwIfAborted(); // all this was for others then
     for (const { descriptor, diffId } of wanted) {
       if (!descriptor.mediaType.endsWith('gzip')) continue;
       known.record(diffId, { digest: descriptor.digest, sizeBytes: descriptor.size }, reference);
@@ -79,6 +89,7 @@ export async function fetchLayers(
     return chain;
   } catch (e) {
     aborter.abort();
+    for (const { resolve } of places.values()) resolve();
     // The first failure is why the others were stopped.
     const reasons = (await Promise.allSettled(bringing.values())).flatMap((r) =>
       r.status === 'rejected' ? [r.reason as unknown] : [],
@@ -88,40 +99,45 @@ export async function fetchLayers(
     for (const result of await Promise.allSettled(bringing.values())) {
       if (result.status === 'fulfilled') await result.value?.staged[Symbol.asyncDispose]();
     }
-    for (const end of ends) end();
+    for (const end of work.ends) end();
   }
 }
 
-/**
- * Sees to it that a layer is here. `undefined`: it is, or another pull has brought it.
- * @param ends gets what is to be called when the layer that this pull brings is in place, or will not come
- */
-async function bring(
-  parts: ImageParts,
-  client: RegistryClient,
-  layer: Wanted,
-  slots: Slots,
-  ends: (() => void)[],
-  onMessage: OnMessage,
-  signal: AbortSignal,
-): Promise<Brought | undefined> {
+/** What the layers of one image are brought with. */
+interface Work {
+  readonly parts: ImageParts;
+  readonly client: RegistryClient;
+  readonly crew: Crew;
+  readonly slots: Slots;
+  /** What is to be called when the layers that this pull brings are in place, or will not come. */
+  readonly ends: (() => void)[];
+  readonly onMessage: OnMessage;
+  /** One of the layers cannot be had. */
+  readonly failed: AbortSignal;
+}
+
+/** Sees to it that a layer is here. `undefined`: it is, or another pull has brought it. */
+async function bring(work: Work, layer: Wanted): Promise<Brought | undefined> {
+  const { parts, client, crew, slots, ends, onMessage, failed } = work;
   const { storage, arrivals } = parts;
   const id = shortId(layer.descriptor.digest);
+  const both = AbortSignal.any([crew.signal, failed]);
   for (;;) {
     if (storage.layers.find(layer.position)) {
       onMessage({ id, status: 'Already exists' });
       return undefined;
     }
-    const arriving = arrivals.follow(layer.position, onMessage, signal);
+    const arriving = arrivals.follow(layer.position, onMessage, both);
     if (!arriving) break;
     await arriving;
   }
-  const arrival = arrivals.begin(layer.position, onMessage);
+  const arrival = crew.begin(layer.position, onMessage);
   ends.push(arrival.end);
   if (slots.full) arrival.tell({ id, status: 'Waiting' });
   return await slots.run(async () => {
-    signal.throwIfAborted();
-    return { staged: await stage(parts, client, layer, arrival.tell, signal), ...arrival };
+    const wantedStill = AbortSignal.any([arrival.signal, failed]);
+    wantedStill.throwIfAborted();
+    return { ...arrival, staged: await stage(parts, client, layer, arrival.tell, wantedStill) };
   });
 }
 

@@ -12,6 +12,7 @@ import {
   registryUnauthorized,
   type ServedManifest,
 } from '../../registry/index.ts';
+import type { Crew } from './arrivals.ts';
 import { notPulled, reservedName } from './errors.ts';
 import { wrongInConfig, wrongInManifest } from './documents.ts';
 import { fetchLayers } from './fetch-layers.ts';
@@ -48,16 +49,17 @@ export async function pullImage(
   const reference = parseReference(request.reference + separator + request.tag);
   if (familiarName(reference) === 'scratch') throw reservedName({ name: 'scratch' });
   const platform = request.platform ? parsePlatform(request.platform) : hostPlatform();
+  using crew = parts.arrivals.crew(signal);
   const options = {
     insecureRegistries: parts.insecureRegistries,
     registryMirrors: parts.registryMirrors,
     auth: request.auth,
     actions: 'pull',
-    signal,
+    signal: crew.signal,
     onMirrorFailed: (mirror: string, why: string) => parts.log.info('mirror passed over', { mirror, why }),
   } as const;
   await readRegistry(reference.registry, reference.repository, options, (client) =>
-    pullFrom(parts, client, reference, platform, onMessage, signal),
+    pullFrom(parts, client, reference, platform, crew, onMessage, signal),
   );
 }
 
@@ -67,6 +69,7 @@ async function pullFrom(
   client: RegistryClient,
   reference: Reference,
   platform: Platform,
+  crew: Crew,
   onMessage: OnMessage,
   signal: AbortSignal,
 ): Promise<void> {
@@ -80,6 +83,7 @@ async function pullFrom(
       client,
       reference.digest === undefined ? { ...reference, tag } : reference,
       platform,
+      crew,
       onMessage,
       signal,
     );
@@ -91,6 +95,7 @@ async function pullOne(
   client: RegistryClient,
   reference: Reference,
   platform: Platform,
+  crew: Crew,
   onMessage: OnMessage,
   signal: AbortSignal,
 ): Promise<void> {
@@ -107,7 +112,8 @@ async function pullOne(
   const manifest = imageManifest(chosen);
   const { config: configDescriptor, layers } = manifest;
   const known = parts.catalog.byId(configDescriptor.digest);
-  const image = known ?? (await fetchImage(parts, client, reference, configDescriptor, layers, onMessage, signal));
+  const image =
+    known ?? (await fetchImage(parts, client, reference, configDescriptor, layers, crew, onMessage, signal));
   keepManifest(parts, image.id, chosen, manifest);
   const before = parts.catalog.named(reference);
   const name = { ...reference, tag: undefined, digest: served.digest };
@@ -170,6 +176,7 @@ async function fetchImage(
   reference: Reference,
   descriptor: Descriptor,
   layers: readonly Descriptor[],
+  crew: Crew,
   onMessage: OnMessage,
   signal: AbortSignal,
 ) {
@@ -186,7 +193,7 @@ async function fetchImage(
   }
   try {
     using hold = parts.holds.open();
-    const chain = await fetchLayers(parts, client, reference, layers, diffIds, hold, onMessage, signal);
+    const chain = await fetchLayers(parts, client, reference, layers, diffIds, hold, crew, onMessage, signal);
     return parts.register(configText, chain);
   } catch (e) {
     await parts.release(chainIds(diffIds));
