@@ -57,3 +57,21 @@ export function matchesPrefix(values: readonly string[] | undefined, ...candidat
   if (values === undefined || values.length === 0) return true;
   return values.some((v) => candidates.some((c) => c?.startsWith(v) === true));
 }
+
+/** No value given, or one that is found in a candidate: a regular expression, or, where it is none, as it stands. */
+export function matchesPattern(values: readonly string[] | undefined, ...candidates: string[]): boolean {
+  if (values === undefined || values.length === 0) return true;
+  return values.some((value) => {
+    const found = patternTest(value);
+    return candidates.some(found);
+  });
+}
+
+function patternTest(value: string): (text: string) => boolean {
+  try {
+    const pattern = new RegExp(value);
+    return (text) => pattern.test(text);
+  } catch {
+    return (text) => text.includes(value);
+  }
+}

@@ -1,7 +1,7 @@
 import { invalidParameter } from '../../core/errors.ts';
 import type { ContainerStatus, ContainerSummary } from '../../core/wire/container.ts';
 import type { Filters, Image } from '../contract.ts';
-import { booleanFilter, checkFilters, hasLabels } from '../filters.ts';
+import { booleanFilter, checkFilters, hasLabels, matchesPattern } from '../filters.ts';
 import type { Context } from './context.ts';
 import { sizes } from './inspect.ts';
 import { argvOf } from './merge-config.ts';
@@ -107,7 +107,7 @@ function containerMatcher(ctx: Context, filters: Filters): (record: ContainerRec
     if (values !== undefined && values.length > 0) tests.push((record) => values.some((v) => test(v, record)));
   };
   some('id', (v, c) => c.id.startsWith(v));
-  some('name', (v, c) => nameTest(v)(c.name));
+  some('name', (v, c) => matchesPattern([v], c.name, `/${c.name}`));
   tests.push((c) => hasLabels(c.config.Labels, filters['label']));
   for (const value of filters['status'] ?? []) {
     if (!(STATUSES as readonly string[]).includes(value)) {
@@ -157,16 +157,6 @@ function containerMatcher(ctx: Context, filters: Filters): (record: ContainerRec
   }
   if (booleanFilter(filters, 'is-task', false)) tests.push(() => false);
   return (record) => tests.every((test) => test(record));
-}
-
-/** A regular expression on the name with and without its slash; what is none is searched for as it stands. */
-function nameTest(pattern: string): (name: string) => boolean {
-  try {
-    const regex = new RegExp(pattern);
-    return (name) => regex.test(name) || regex.test(`/${name}`);
-  } catch {
-    return (name) => name.includes(pattern);
-  }
 }
 
 function portTest(value: string): (port: number, protocol: string) => boolean {

@@ -18,7 +18,7 @@ import { isOwnNetworkMode } from '../containers/record.ts';
 import { isLive } from '../containers/state.ts';
 import { millisOf, nowRfc3339 } from '../containers/time.ts';
 import { networkForbidden, networkNotFound, networkUnsupported, pluginNotFound, requestFailed } from '../errors.ts';
-import { booleanFilter, checkFilters, hasLabels, lacksLabels, matchesExactly } from '../filters.ts';
+import { booleanFilter, checkFilters, hasLabels, lacksLabels, matchesExactly, matchesPattern } from '../filters.ts';
 import { parseUntil } from '../until.ts';
 import type { NetworkRecord } from './book.ts';
 import { ipamConfigOf, isPredefined } from './book.ts';
@@ -270,8 +270,8 @@ function resource(network: NetworkRecord, containers: NetworkResource['Container
 }
 
 function matches(ctx: Context, network: NetworkRecord, filters: Filters): boolean {
-  const { name, id, type } = filters;
-  if (name?.length && !name.some((n) => network.name.includes(n))) return false;
+  const { id, type } = filters;
+  if (!matchesPattern(filters['name'], network.name)) return false;
   if (id?.length && !id.some((prefix) => network.id.startsWith(prefix))) return false;
   for (const value of type ?? []) {
     if (value !== 'builtin' && value !== 'custom')

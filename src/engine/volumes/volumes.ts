@@ -1,7 +1,7 @@
 import type { VolumeCreateRequest, VolumeResource } from '../../core/wire/resources.ts';
 import type { Storage, Volume } from '../../storage/index.ts';
 import type { Events, Filters, VolumeService } from '../contract.ts';
-import { booleanFilter, checkFilters, hasLabels, lacksLabels, matchesExactly } from '../filters.ts';
+import { booleanFilter, checkFilters, hasLabels, lacksLabels, matchesExactly, matchesPattern } from '../filters.ts';
 import { pruneRunning, volumeDriverNotFound, volumeInUse, volumeNotFound, volumeRefused } from './errors.ts';
 
 /** Marks a volume that nobody gave a name, as Docker's clients look for it. */
@@ -64,7 +64,7 @@ export function createVolumes({ storage, publish, usersOfVolume }: VolumesDepend
       const dangling = filters['dangling'] === undefined ? undefined : booleanFilter(filters, 'dangling', false);
       const kept = storage.volumes
         .list()
-        .filter((v) => matchesName(filters['name'], v.name))
+        .filter((v) => matchesPattern(filters['name'], v.name))
         .filter((v) => matchesExactly(filters['driver'], DRIVER) && hasLabels(v.labels, filters['label']))
         .filter((v) => dangling === undefined || (usersOfVolume(v.name).length === 0) === dangling);
       return { Volumes: kept.map(resource), Warnings: null };
@@ -114,10 +114,6 @@ export function createVolumes({ storage, publish, usersOfVolume }: VolumesDepend
     publish({ type: 'volume', action: 'prune', id: '', attributes: { reclaimed: String(reclaimed) } });
     return { VolumesDeleted: deleted, SpaceReclaimed: reclaimed };
   }
-}
-
-function matchesName(values: readonly string[] | undefined, name: string): boolean {
-  return values === undefined || values.length === 0 || values.some((v) => name.includes(v));
 }
 
 function validate(request: VolumeCreateRequest, name: string): void {
