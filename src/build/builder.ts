@@ -145,14 +145,14 @@ export class LocalBuilder implements Builder {
   }
 
   async prune(options: PruneOptions = {}): Promise<{ CachesDeleted: string[] | null; SpaceReclaimed: number }> {
-    const { layers } = this.#options.engine.parts.storage;
-    const context = { ...this.#parts, layers, used: await this.#layersOfImages(), idle: this.#running.size === 0 };
-    const pruned = await pruneCache(context, options);
+    // First what needs no word to the database: on a full disk that makes the room for the rest.
     if (options.unusedForSeconds === undefined && options.keepBytes === undefined) {
       this.#parts.known.clear();
       await this.#contexts.clear();
     }
-    return pruned;
+    const { layers } = this.#options.engine.parts.storage;
+    const context = { ...this.#parts, layers, used: await this.#layersOfImages(), idle: this.#running.size === 0 };
+    return pruneCache(context, options);
   }
 
   async files(image: string, signal: AbortSignal): Promise<Readable> {

@@ -1,4 +1,4 @@
-import { defineError, WharfError } from '../core/errors.ts';
+import { defineError, errnoOf, WharfError } from '../core/errors.ts';
 import type { ErrorContext, Position } from '../core/errors.ts';
 
 /** Something wrong in the Dockerfile's text; Docker's wording, with the line. */
@@ -76,8 +76,18 @@ export class ContextChanged extends WharfError {
   }
 }
 
+/** Whether something failed for want of room. */
+export function isDiskFull(e: unknown): boolean {
+  if (e instanceof Error && e.cause !== undefined && isDiskFull(e.cause)) return true;
+  return errnoOf(e) === 'ENOSPC' || errnoOf(e) === 'EDQUOT';
+}
+
 /** The same error, saying where in the Dockerfile it came from, unless it says so already. */
 export function located(e: unknown, at: Position): unknown {
+  if (isDiskFull(e)) {
+    const message = "no space left on device: the engine's disk is full";
+    return stepFailed({ message }, { at, cause: e, hint: '"builder prune" and "image prune" give some back' });
+  }
   if (!(e instanceof WharfError) || e.context.at !== undefined) return e;
   if (e instanceof CommandFailed) return e;
   return new WharfError(e.code, e.kind, e.message, { ...e.context, at, cause: e });

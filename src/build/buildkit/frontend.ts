@@ -13,6 +13,7 @@ import type { Dockerfile } from '../dockerfile/instructions.ts';
 import { parseDockerfile } from '../dockerfile/parse.ts';
 import { planBuild } from '../graph/plan.ts';
 import { globalScope, platformArgs } from '../graph/variables.ts';
+import { isDiskFull } from '../errors.ts';
 import { buildError } from './build-error.ts';
 import { reachedPaths } from './context-paths.ts';
 import { type FrontendOptions, readFrontendOptions } from './frontend-options.ts';
@@ -66,6 +67,9 @@ export async function runDockerfile(
   const filename = options.request.dockerfile;
   const session = await sessions.get(job.session, signal);
   await using undo = new AsyncDisposableStack();
+  let isFull = false;
+  // Contexts are kept to save work: they go when the room is needed.
+  undo.defer(async () => (isFull ? contexts.clear() : undefined));
   const isSent = upload !== undefined || options.contextUrl !== undefined;
   const definition = isSent ? undefined : await fetchDefinition(job, session, options, signal);
   const file = definition && tryToParse(definition.text, filename);
@@ -126,6 +130,7 @@ export async function runDockerfile(
     );
     return { image, dockerfile: { filename, text: definition?.text ?? '' }, warnings, description };
   } catch (e) {
+    isFull = isDiskFull(e);
     throw buildError(e, filename, definition?.text ?? '');
   }
 }
