@@ -81,8 +81,8 @@ export const dataRootTooNew = defineError(
 export const cannotMapIds = defineError(
   'CANNOT_MAP_IDS',
   'unsupported',
-  (f: { path: string; kernel: string }) =>
-    `userns-remap cannot be used: overlays with mapped IDs are not possible below "${f.path}" with kernel ${f.kernel}; Linux 5.19 or newer and a file system that can (ext4, xfs, btrfs, f2fs) are needed`,
+  (f: { path: string; kernel: string; reason: string }) =>
+    `userns-remap cannot be used: overlays with mapped IDs are not possible below "${f.path}" with kernel ${f.kernel}; Linux 5.19 or newer and a file system that can (ext4, xfs, btrfs, f2fs) are needed (${f.reason})`,
 );
 export const restrictedToRoot = defineError(
   'RESTRICTED_TO_ROOT',

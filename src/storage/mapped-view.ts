@@ -1,6 +1,7 @@
 import { chmodSync, chownSync, closeSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { dirname, join } from 'node:path';
+import { messageOf } from '../core/errors.ts';
 import { type IdMaps, rootOf } from '../core/id-map.ts';
 import { asOwner, mountMapped, openUserNamespace, umountAll } from '../linux/index.ts';
 import type { HeldPath } from './contract.ts';
@@ -36,7 +37,7 @@ export class MappedView implements Disposable {
     try {
       view = new MappedView(layout, maps, await openUserNamespace(maps));
     } catch (cause) {
-      throw cannotMapIds({ path: layout.root, kernel: release() }, { cause });
+      throw cannotMapIds({ path: layout.root, kernel: release(), reason: messageOf(cause) }, { cause });
     }
     try {
       for (const [source, target] of [
@@ -50,7 +51,7 @@ export class MappedView implements Disposable {
       return view;
     } catch (cause) {
       view[Symbol.dispose]();
-      throw cannotMapIds({ path: layout.root, kernel: release() }, { cause });
+      throw cannotMapIds({ path: layout.root, kernel: release(), reason: messageOf(cause) }, { cause });
     }
   }
 
