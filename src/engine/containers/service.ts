@@ -131,6 +131,7 @@ export function createContainers(ctx: Context): Containers {
           }
         }
         publish(ctx, renamed, 'rename', { oldName: `/${record.name}` });
+        await ctx.options.storage.db.synced();
       });
     },
 
@@ -295,6 +296,7 @@ async function update(
   );
   if (isLive(record.state)) await ctx.options.runtime.update(record.id, buildResources(resourceInput(hostConfig)));
   publish(ctx, ctx.store.change(record.id, { hostConfig }), 'update');
+  await ctx.options.storage.db.synced();
   return { Warnings: warnings.length > 0 ? [...warnings] : null };
 }
 

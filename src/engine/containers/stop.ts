@@ -57,6 +57,10 @@ export async function stop(ctx: Context, id: string, options: StopOptions, byHan
   }
   const record = ctx.store.find(id);
   if (record !== undefined) publish(ctx, record, 'stop');
+  // What was stopped by hand stays so when the machine comes up without its last moments. A full disk does not keep it running.
+  await ctx.options.storage.db.synced().catch((e: unknown) => {
+    ctx.log.warn('cannot bring to disk that a container was stopped', { containerId: id, error: messageOf(e) });
+  });
   return true;
 }
 

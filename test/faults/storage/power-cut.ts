@@ -15,7 +15,12 @@ export const powerCut: Scenario = (random, rounds) =>
     for (let round = 1; round <= rounds && lab.broken.length === 0; round++) {
       const told: Told = { there: new Map(), gone: new Map() };
       // Not always all: what one of them brings to the disk covers what another one forgot.
-      const kinds = [() => small(lab, told, round), () => builds(lab, told, round), () => pulls(lab, told)];
+      const kinds = [
+        () => small(lab, told, round),
+        () => builds(lab, told, round),
+        () => pulls(lab, told),
+        () => renames(lab, told, round),
+      ];
       const working = kinds.slice(0, random.int(1, kinds.length)).map((start) => start());
       await wait(random.int(200, 6000));
       // Acknowledged is what was said before the power went.
@@ -67,6 +72,19 @@ async function small(lab: StorageLab, told: Told, round: number): Promise<void> 
       const kind = { create: 'container', tag: 'image' }[words[0] ?? ''] ?? words[0] ?? '';
       if (on) told.there.set(`${kind} ${name}`, [kind, 'inspect', kind === 'image' ? `${name}:tag` : name]);
     }
+  }
+}
+
+/** One container gets a new name again and again. */
+async function renames(lab: StorageLab, told: Told, round: number): Promise<void> {
+  let name = `renamed-${round}-0`;
+  let on = (await lab.wharf('create', '--name', name, 'busybox', 'true')).code === 0;
+  for (let n = 1; on; n++) {
+    const next = `renamed-${round}-${n}`;
+    told.there.delete('renamed');
+    on = (await lab.wharf('rename', name, next)).code === 0;
+    if (on) told.there.set('renamed', ['container', 'inspect', next]);
+    name = next;
   }
 }
 
