@@ -3,6 +3,9 @@ export const ENV = 'export WHARF_HOST=unix:///run/wharf/wharf.sock PATH=/wharf/b
 
 /** The engine and a registry, as services of the machine's systemd. Resolves when both answer. */
 export const START = `${ENV}
+cd /wharf
+# Kept on the machine's disk: it starts in a fraction of the time.
+[ -e dist/wharf.js ] || node_modules/node-linux-*/bin/node scripts/bundle.ts >/dev/null || exit 1
 systemd-run -q --unit wharf-registry /wharf/bin/wharf registry serve --data /var/lib/registry --listen 127.0.0.1:5000
 systemd-run -q --unit wharf -p Delegate=yes -p KillMode=process /wharf/bin/wharfd --data-root /var/lib/wharf \
   --exec-root /run/wharf --group root --host $WHARF_HOST --insecure-registry 127.0.0.1:5000

@@ -10,6 +10,8 @@ import { KEY } from './image.ts';
 const ADDRESS = '10.0.3.2';
 /** systemd's start in a machine that emulates every system call, on a busy host. */
 const START_MS = 240_000;
+/** The kernel sees to it, however we end. */
+const DIE_WITH_US = ['--pdeathsig', 'KILL'];
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 
 export interface MachineOptions {
@@ -70,7 +72,7 @@ export class Machine implements AsyncDisposable {
       'vec0:transport=tap,ifname=tap0,depth=128,gro=0',
       `uml_dir=${directory}`,
     ];
-    // --kill-child: should this end in any way, so does the machine.
+    // Should the next of these end in any way, so does the machine.
     const isolated = [
       '--net',
       '--pid',
@@ -81,14 +83,22 @@ export class Machine implements AsyncDisposable {
       '--propagation',
       'private',
     ];
-    const init = spawn('unshare', [...isolated, 'sh', join(HERE, 'in-namespaces.sh'), ...kernel], {
-      // Its memory is a file there: one on a disk is slow.
-      env: { ...process.env, TMPDIR: '/dev/shm' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const init = spawn(
+      'setpriv',
+      [...DIE_WITH_US, 'unshare', ...isolated, 'sh', join(HERE, 'in-namespaces.sh'), ...kernel],
+      {
+        // Its memory is a file there: one on a disk is slow.
+        env: { ...process.env, TMPDIR: '/dev/shm' },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     await once(init.stdout, 'data');
     const inside = childOf(init.pid ?? 0);
-    const uplink = spawn('slirp4netns', ['--configure', '--mtu=1500', String(inside), 'ext0'], { stdio: 'ignore' });
+    const uplink = spawn(
+      'setpriv',
+      [...DIE_WITH_US, 'slirp4netns', '--configure', '--mtu=1500', String(inside), 'ext0'],
+      { stdio: 'ignore' },
+    );
     const machine = new Machine(init, uplink, inside, directory);
     try {
       await machine.#answers();
