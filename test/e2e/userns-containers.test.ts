@@ -46,9 +46,10 @@ test("containers' root is nobody on the host", { timeout: 240_000 }, async () =>
       assert.equal(uid, first);
       const inside = async (script: string) => (await execIn(daemon, id, ['sh', '-c', script])).split('\n');
 
-      assert.deepEqual(await inside('id -u; stat -c %u / /data /etc/hosts /etc/resolv.conf /dev/shm'), [
-        ...Array.from({ length: 6 }, () => '0'),
-      ]);
+      assert.deepEqual(
+        await inside('id -u; stat -c %u / /data /etc/hosts /etc/resolv.conf /dev/shm'),
+        Array.from({ length: 6 }, () => '0'),
+      );
       assert.deepEqual(
         await inside('touch /data/a /open/a /own; chown 7:8 /data/a /own; stat -c %u:%g /data/a /open/a /own'),
         ['7:8', '0:0', '7:8'],
