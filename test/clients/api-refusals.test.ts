@@ -127,6 +127,7 @@ const STEPS: readonly Step[] = [
   ['GET', `/volumes?${filters({ dangling: ['x'] })}`],
   ['GET', '/containers/json?limit=x'],
   ['GET', '/images/nope/json'],
+  ['POST', `/build/prune?${filters({ colour: ['x'] })}`],
   ['GET', '/networks/nope'],
   ['GET', '/networks/bridge?scope=global'],
   ['GET', `/events?until=1&${filters({ colour: ['x'] })}`],

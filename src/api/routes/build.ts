@@ -69,6 +69,12 @@ function forget(exchange: Exchange) {
 
 async function prune({ builder, query }: Exchange) {
   const filters = parseFilters(query.text('filters'));
+  const unknown = Object.keys(filters).find((key) => !['until', 'unused-for', 'label', 'label!'].includes(key));
+  // Passed over it would take away what was to stay.
+  if (unknown !== undefined)
+    throw invalidParameter({ message: `failed to prune build cache: invalid filter '${unknown}'` });
+  // No entry has a label.
+  if (filters['label']?.length) return ok({ CachesDeleted: null, SpaceReclaimed: 0 });
   const until = [...(filters['until'] ?? []), ...(filters['unused-for'] ?? [])][0];
   const keep = query.integer('keep-storage') || query.integer('max-used-space') || query.integer('reserved-space');
   return ok(
