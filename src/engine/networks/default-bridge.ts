@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { newId } from '../../core/ids.ts';
 import { invalidParameter } from '../../core/errors.ts';
 import type { BridgeNetwork, NetworkRequest, Networks } from '../../network/index.ts';
@@ -21,7 +22,9 @@ export async function ensurePredefined(
   isUsed: (networkId: string) => boolean,
 ): Promise<void> {
   const before = book.named('bridge');
-  book.put(await planned(book, networks, wanted, before, before !== undefined && isUsed(before.id)));
+  const now = await planned(book, networks, wanted, before, before !== undefined && isUsed(before.id));
+  // What has not changed is not written: the disk may be full, and containers are to be looked after all the same.
+  if (!isDeepStrictEqual(JSON.parse(JSON.stringify(now)), before)) book.put(now);
   for (const [name, driver] of [
     ['host', 'host'],
     ['none', 'null'],
