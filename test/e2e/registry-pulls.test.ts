@@ -96,6 +96,11 @@ test('pulls at the same time fetch each layer once; only missing layers are fetc
         for (const output of outputs) assert.match(output, /Status: (Downloaded newer image|Image is up to date) for/);
         assert.deepEqual(blobsOf(asked, [...layers, own ?? '']), [1, 1, 1, 1]);
 
+        const [other] = names;
+        assert.match(
+          await ok(daemon, 'pull', '--platform', 'linux/s390x', other ?? ''),
+          /WARNING: image with reference \S+team\/app:1 was found but its platform \(linux\/amd64\) does not match the specified platform \(linux\/s390x\)/,
+        );
         asked.length = 0;
         const [third] = (await pushImage(registry, 'team/app', '3', [...seeds, randomBytes(SIZE)])).slice(3);
         const output = await ok(daemon, 'pull', `${host}/team/app:3`);

@@ -1,7 +1,7 @@
 import { chainIds, type DiffId, type Digest, isDigest, sha256 } from '../../core/digest.ts';
 import { type Descriptor, type ImageConfig, type ImageIndex, type Manifest, MEDIA_TYPES } from '../../core/oci.ts';
 import { formatPlatform, hostPlatform, type Platform } from '../../core/platform.ts';
-import { familiar, familiarName, parseReference, type Reference } from '../../core/reference.ts';
+import { canonical, familiar, familiarName, parseReference, type Reference } from '../../core/reference.ts';
 import type { RegistryAuth } from '../../core/wire/resources.ts';
 import {
   badManifest,
@@ -12,6 +12,7 @@ import {
   registryUnauthorized,
   type ServedManifest,
 } from '../../registry/index.ts';
+import { imageOfOtherPlatform } from '../errors.ts';
 import type { Crew } from './arrivals.ts';
 import { notPulled, reservedName } from './errors.ts';
 import { wrongInConfig, wrongInManifest } from './documents.ts';
@@ -61,6 +62,21 @@ export async function pullImage(
   await readRegistry(reference.registry, reference.repository, options, (client) =>
     pullFrom(parts, client, reference, platform, crew, onMessage, signal),
   );
+  if (request.platform) warnOfOtherPlatform(parts, reference, platform, onMessage);
+}
+
+/** An image of one platform is taken whatever was asked for; who asked is told, as Docker does. */
+function warnOfOtherPlatform(
+  { catalog }: PullParts,
+  reference: Reference,
+  asked: Platform,
+  onMessage: OnMessage,
+): void {
+  const id = catalog.named(reference);
+  const image = id === undefined ? undefined : catalog.byId(id);
+  if (!image || bestFor(asked, [{ platform: image.config }]) !== undefined) return;
+  const facts = { reference: canonical(reference), has: formatPlatform(image.config), asked: formatPlatform(asked) };
+  onMessage({ status: `WARNING: ${imageOfOtherPlatform(facts).message}` });
 }
 
 /** Pulls one image, or all tags of a bare name, from one place. */
