@@ -48,6 +48,10 @@ test('what the kernel cannot limit is dropped with a warning', () => {
     MemorySwappiness: 10,
     OomKillDisable: true,
     CpuShares: 5,
+    CpuPeriod: 100_000,
+    CpuQuota: 50_000,
+    CpusetCpus: '0',
+    CpusetMems: '0',
     BlkioWeight: 20,
     PidsLimit: 5,
     BlkioDeviceWriteIOps: [{ Path: '/dev/vda', Rate: 1 }],
@@ -58,7 +62,8 @@ test('what the kernel cannot limit is dropped with a warning', () => {
     [0, -1, null, null, 0, 0],
   );
   assert.deepEqual([host.PidsLimit, host.BlkioDeviceWriteIOps], [null, []]);
-  assert.equal(warnings.length, 7);
+  assert.deepEqual([host.CpuPeriod, host.CpuQuota, host.CpusetCpus, host.CpusetMems], [0, 0, '', '']);
+  assert.equal(warnings.length, 10);
   assert.deepEqual(possibleLimits(asked, able).warnings, []);
   const noSwap = possibleLimits({ Memory: 20 * MIB }, { ...able, limits: { ...able.limits, swap: false } });
   assert.match(noSwap.warnings[0] ?? '', /does not support swap limit capabilities .* Memory limited without swap/);

@@ -40,7 +40,7 @@ export function possibleLimits(
   const warnings: string[] = [];
   checkMemory(host, facts, warnings);
   checkCpu(host, facts, warnings);
-  checkCpusets(host, facts);
+  checkCpusets(host, facts, warnings);
   checkBlockIo(host, facts, warnings);
   if ((host.PidsLimit ?? 0) > 0 && !facts.controllers.includes('pids')) {
     warnings.push(unsupported('PIDs limit capabilities', 'PIDs limit discarded.'));
@@ -115,6 +115,14 @@ function checkCpu(host: HostConfig, { controllers, limits, cpus }: LimitFacts, w
     warnings.push(unsupported('CPU shares', 'Shares discarded.'));
     host.CpuShares = 0;
   }
+  if (host.CpuPeriod && !controllers.includes('cpu')) {
+    warnings.push(unsupported('CPU CFS scheduler', 'Period discarded.'));
+    host.CpuPeriod = 0;
+  }
+  if (host.CpuQuota && !controllers.includes('cpu')) {
+    warnings.push(unsupported('CPU CFS scheduler', 'Quota discarded.'));
+    host.CpuQuota = 0;
+  }
   const period = host.CpuPeriod ?? 0;
   if (period !== 0 && (period < 1000 || period > 1_000_000)) {
     throw bad('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)');
@@ -130,7 +138,16 @@ function checkCpu(host: HostConfig, { controllers, limits, cpus }: LimitFacts, w
   }
 }
 
-function checkCpusets(host: HostConfig, { onlineCpus, onlineMemoryNodes }: LimitFacts): void {
+function checkCpusets(
+  host: HostConfig,
+  { controllers, onlineCpus, onlineMemoryNodes }: LimitFacts,
+  warnings: string[],
+): void {
+  if ((host.CpusetCpus || host.CpusetMems) && !controllers.includes('cpuset')) {
+    warnings.push(unsupported('cpuset', 'Cpuset discarded.'));
+    host.CpusetCpus = '';
+    host.CpusetMems = '';
+  }
   checkSet(host.CpusetCpus, 'cpuset cpus', 'CPUs', onlineCpus);
   checkSet(host.CpusetMems, 'cpuset mems', 'memory nodes', onlineMemoryNodes);
 }
