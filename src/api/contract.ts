@@ -6,6 +6,8 @@ export interface ApiOptions {
   readonly engine: Engine;
   readonly builder: Builder;
   readonly log: Logger;
+  /** Somebody has connected: mostly to have something done within some milliseconds. */
+  readonly onConnection?: (() => void) | undefined;
 }
 
 export interface ListenOptions {

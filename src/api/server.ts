@@ -20,6 +20,7 @@ const HALF_OPEN = { allowHalfOpen: true };
 
 /** The Engine API on an engine and a builder. Listens nowhere yet. */
 export function createApi(options: ApiOptions): ApiServer {
+  const { onConnection } = options;
   const log = options.log.child({ part: 'api' });
   const parts = { engine: options.engine, builder: options.builder, log };
   const routes = createRoutes(allRoutes);
@@ -95,6 +96,7 @@ export function createApi(options: ApiOptions): ApiServer {
     // A client may close its writing half and still wait for the answer (`nc`, hijacked streams).
     Object.assign(server, { httpAllowHalfOpen: true });
     server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+      onConnection?.();
       connections.add(socket);
       socket.once('close', () => connections.delete(socket));
       socket.on('error', () => undefined);

@@ -36,8 +36,8 @@ export class MonitorLink {
   readonly #undelivered: ExitRecord[] = [];
   /** Processes that are being started: their exits wait until the caller knows that they ran. */
   readonly #starting = new Map<string, ExitRecord[]>();
-  /** Containers whose `create` is under way; resolves when it is over, well or not. */
-  readonly #creating = new Map<string, Promise<void>>();
+  /** Containers whose `create` is under way: the monitor that is at it, if one is, and when it is over, well or not. */
+  readonly #creating = new Map<string, { readonly over: Promise<void>; by: MonitorClient | undefined }>();
   readonly #listeners = new Set<(exit: ExitRecord) => void>();
   #client: Promise<MonitorClient>;
   /** The one that `#client` resolved to, while it lasts. */
@@ -80,7 +80,7 @@ export class MonitorLink {
         if (operation.op === 'start') {
           asked = { ...operation, again: true };
           // Made anew by then, if it was not made.
-          await this.#creating.get(operation.containerId);
+          await this.#creating.get(operation.containerId)?.over;
         }
       }
     }
@@ -89,12 +89,18 @@ export class MonitorLink {
   /** Once more when the monitor dies over it, after `clean`: nothing of the container has run yet. */
   async create(operation: CreateOperation, clean: () => Promise<void>): Promise<Result> {
     const over = Promise.withResolvers<void>();
-    this.#creating.set(operation.containerId, over.promise);
+    const creating: { readonly over: Promise<void>; by: MonitorClient | undefined } = {
+      over: over.promise,
+      by: undefined,
+    };
+    this.#creating.set(operation.containerId, creating);
     try {
       const client = this.#connected ?? (await this.#client);
+      creating.by = client;
       try {
         return await client.call(operation);
       } catch (e) {
+        creating.by = undefined;
         if (e instanceof OperationFailed || this.#disposed) throw e;
         await client.closed;
         await this.#client;
@@ -110,7 +116,9 @@ export class MonitorLink {
   /** Also while `create` is under way. */
   async start(containerId: string, program: RuntimeProgram): Promise<void> {
     const client = this.#connected ?? (await this.#client);
-    if (client.protocol < EARLY_START) await this.#creating.get(containerId);
+    const creating = this.#creating.get(containerId);
+    // Another monitor than the one that was asked to make it knows nothing of it yet.
+    if (creating !== undefined && (client.protocol < EARLY_START || creating.by !== client)) await creating.over;
     await this.#begin(containerId, { op: 'start', containerId, program });
   }
 

@@ -42,6 +42,8 @@ import { withBindsBelow } from './spec/binds-below.ts';
 import type { OciProcess, OciResources, OciSpec } from './spec/oci-spec.ts';
 
 const SIGKILL = 9;
+/** For at least so long the kernel stays ready for processes that join groups. */
+const READY_MS = 10;
 
 export interface RuntimeParts {
   readonly options: RuntimeOptions;
@@ -60,6 +62,8 @@ export class MonitoredRuntime implements Runtime {
   readonly #known: KnownContainers;
   readonly #link: MonitorLink;
   readonly #ahead = new AttachAhead();
+  /** When the kernel was last readied for processes. */
+  #anticipated = -Infinity;
 
   private constructor(parts: RuntimeParts, link: MonitorLink) {
     this.#options = parts.options;
@@ -95,6 +99,9 @@ export class MonitoredRuntime implements Runtime {
   }
 
   anticipate(): void {
+    const now = performance.now();
+    if (now < this.#anticipated + READY_MS) return;
+    this.#anticipated = now;
     void readyForJoining(this.#cgroups, this.#options.cgroupParent);
   }
 

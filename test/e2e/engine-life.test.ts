@@ -391,3 +391,28 @@ test('what is made ahead of a start goes when none comes', { timeout: 60_000 }, 
   await remove(id);
   assert.deepEqual(traces(id), []);
 });
+
+test('an exec that was expected and does not come leaves nothing; one that comes is as if it had not been', {
+  timeout: 60_000,
+}, async () => {
+  const id = await start({ cmd: ['sleep', '60'] });
+  const { engine } = opened;
+  const run = async (words: readonly string[]) => {
+    const { Id } = await engine.execs.create(id, { Cmd: [...words], AttachStdout: true, AttachStderr: true });
+    const { stream } = await engine.execs.start(Id, {});
+    const said = Buffer.concat((await stream?.toArray()) as Buffer[]).toString('latin1');
+    return { said, code: (await engine.execs.inspect(Id)).ExitCode };
+  };
+  const first = await run(['sh', '-c', 'echo one; exit 3']);
+  for (let n = 0; n < 3; n++) {
+    await engine.containers.inspect(id, { size: false });
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(await run(['sh', '-c', 'echo one; exit 3']), first);
+  }
+  await engine.containers.inspect(id, { size: false });
+  const runtimes = () => readdirSync(join(execRoot, 'containers', id)).filter((name) => name.startsWith('exec-'));
+  while (runtimes().length === 0) await new Promise((resolve) => setImmediate(resolve));
+  while (runtimes().length > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+  await remove(id);
+  assert.deepEqual(traces(id), []);
+});

@@ -93,7 +93,7 @@ export async function startDaemon(settings: Settings, program: string, log: Logg
     }),
   );
   const builder: Builder = opened.use(await openBuilder({ engine, dataRoot, execRoot, instance, log: part('build') }));
-  const api = opened.use(createApi({ engine, builder, log }));
+  const api = opened.use(createApi({ engine, builder, log, onConnection: () => engine.parts.runtime.anticipate() }));
   const addresses: string[] = [];
   const listening = {
     group: settings.group,

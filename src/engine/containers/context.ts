@@ -58,6 +58,8 @@ export interface HealthProbes {
 /** What the life of a container means for the processes run in it. */
 export interface ExecHooks {
   idsOf(containerId: string): string[];
+  /** Somebody looks at a container: perhaps to run something in it next, which then is readied. */
+  expect(containerId: string): void;
   containerEnded(containerId: string): void;
 }
 

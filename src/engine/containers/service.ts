@@ -136,7 +136,12 @@ export function createContainers(ctx: Context): Containers {
     },
 
     list: (options) => list(ctx, options),
-    inspect: async (ref, options) => await inspect(ctx, ctx.store.lookup(ref), options.size),
+    async inspect(ref, options) {
+      const record = ctx.store.lookup(ref);
+      // Behind the answer.
+      setImmediate(() => ctx.execs.expect(record.id));
+      return await inspect(ctx, record, options.size);
+    },
 
     async logs(ref, options, signal) {
       const record = ctx.store.lookup(ref);

@@ -21,6 +21,10 @@ import { execNotFound, requestFailed, stateConflict } from '../errors.ts';
 const KEPT_MS = 5 * 60_000;
 /** How long the word of an exit may take behind the end of the output, in milliseconds. */
 const EXIT_DEADLINE_MS = 2_000;
+/** Who has lately run something in a container and looks at it again mostly does so to run something, as the docker CLI does. */
+const EXPECTED_AFTER_MS = 10_000;
+/** Somewhat less than the runtime keeps ready what it was told to expect. */
+const EXPECTED_MS = 800;
 /** How long a resize waits for the process, in milliseconds; Docker's number. */
 const BEGIN_DEADLINE_MS = 10_000;
 
@@ -50,6 +54,10 @@ export interface Probe {
 export class ExecTable implements Execs, ExecHooks {
   readonly #ctx: () => Context;
   readonly #execs = new Map<string, Exec>();
+  /** When something was last run in a container, by its ID. */
+  readonly #lastAsked = new Map<string, number>();
+  /** Execs that are expected, by container, and until when they are readied. */
+  readonly #expected = new Map<string, { readonly execId: string; readonly until: number }>();
 
   constructor(ctx: () => Context) {
     this.#ctx = ctx;
@@ -62,11 +70,27 @@ export class ExecTable implements Execs, ExecHooks {
     if (!request.Cmd?.length) throw invalidParameter({ message: 'No exec command specified' });
     ctx.options.runtime.anticipate();
     if (request.DetachKeys) parseDetachKeys(request.DetachKeys);
-    const exec = this.#add(ctx, record, request);
+    const now = performance.now();
+    this.#lastAsked.set(record.id, now);
+    const expected = this.#expected.get(record.id);
+    this.#expected.delete(record.id);
+    const isReady = expected !== undefined && now < expected.until && !request.Tty && !request.AttachStdin;
+    const exec = this.#add(ctx, record, request, isReady ? expected.execId : newId());
     publish(ctx, record, `exec_create: ${request.Cmd.join(' ')}`, { execID: exec.id });
     // Mostly the start follows at once.
-    if (!request.Tty) ctx.options.runtime.prepareExec(record.id, attachOptions(exec));
+    if (!request.Tty && !isReady) ctx.options.runtime.prepareExec(record.id, attachOptions(exec));
     return { Id: exec.id };
+  }
+
+  expect(containerId: string): void {
+    const { store, options, closing } = this.#ctx();
+    const now = performance.now();
+    if (now > (this.#lastAsked.get(containerId) ?? -Infinity) + EXPECTED_AFTER_MS) return;
+    if (closing || store.find(containerId)?.state.kind !== 'running') return;
+    if (now < (this.#expected.get(containerId)?.until ?? 0)) return;
+    const execId = newId();
+    this.#expected.set(containerId, { execId, until: now + EXPECTED_MS });
+    options.runtime.prepareExec(containerId, { execId, stdin: false, stdout: true, stderr: true, stream: true });
   }
 
   async start(
@@ -197,14 +221,16 @@ export class ExecTable implements Execs, ExecHooks {
 
   /** Its processes died with the container; they can still be inspected for a while. */
   containerEnded(containerId: string): void {
+    this.#lastAsked.delete(containerId);
+    this.#expected.delete(containerId);
     for (const exec of this.#execs.values()) {
       if (exec.containerId === containerId && exec.phase !== 'ended') this.#end(exec, exec.exitCode ?? 137);
     }
   }
 
-  #add(ctx: Context, record: ContainerRecord, request: ExecCreateRequest): Exec {
+  #add(ctx: Context, record: ContainerRecord, request: ExecCreateRequest, id = newId()): Exec {
     const exec: Exec = {
-      id: newId(),
+      id,
       containerId: record.id,
       request,
       user: request.User ? userIn(ctx, record, request.User) : undefined,
