@@ -27,18 +27,26 @@ const ROWS: Readonly<Record<string, string>> = {
  * crun sets them when it is in there already, where nobody may raise them any more; of runc that is true of the OOM score. Mostly
  * none.
  */
-export function withLimitsOf({ rlimits = [], oomScoreAdj }: OciProcess): string[] {
+export function withLimitsOf(process: OciProcess): string[] {
   if (!hostCapabilities().includes('CAP_SYS_RESOURCE')) return [];
-  const limits = rlimits.length === 0 ? '' : readFileSync('/proc/self/limits', 'utf8');
+  return raisingTo(process, {
+    limits: readFileSync('/proc/self/limits', 'utf8'),
+    score: Number(readFileSync('/proc/self/oom_score_adj', 'utf8')),
+  });
+}
+
+/** The command for what is beyond the limits of this process. @param own text of its /proc/PID/limits, and its OOM score */
+export function raisingTo(
+  { rlimits = [], oomScoreAdj }: Pick<OciProcess, 'rlimits' | 'oomScoreAdj'>,
+  own: { readonly limits: string; readonly score: number },
+): string[] {
   const raised = rlimits.flatMap(({ type, hard }) => {
-    const row = ROWS[type] ?? type;
-    const own = new RegExp(`^${row}\\s+\\S+\\s+(\\S+)`, 'm').exec(limits)?.[1];
-    if (own === undefined || own === 'unlimited' || hard <= Number(own)) return [];
+    const now = new RegExp(`^${ROWS[type] ?? type}\\s+\\S+\\s+(\\S+)`, 'm').exec(own.limits)?.[1];
+    if (now === undefined || now === 'unlimited' || hard <= Number(now)) return [];
     return [`--${type.replace('RLIMIT_', '').toLowerCase()}=:${hard}`];
   });
-  const score = Number(readFileSync('/proc/self/oom_score_adj', 'utf8'));
   return [
     ...(raised.length > 0 ? ['prlimit', ...raised] : []),
-    ...(oomScoreAdj !== undefined && oomScoreAdj < score ? ['choom', '-n', String(oomScoreAdj), '--'] : []),
+    ...(oomScoreAdj !== undefined && oomScoreAdj < own.score ? ['choom', '-n', String(oomScoreAdj), '--'] : []),
   ];
 }
