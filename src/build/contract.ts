@@ -87,6 +87,8 @@ export interface BuildExtras {
   readonly noCacheStages?: readonly string[];
   /** Values by ID. */
   readonly secrets?: Readonly<Record<string, Uint8Array>>;
+  /** For what a client is asked for when it is needed, instead of `secrets`, `sshSockets` and `registryConfig`. */
+  readonly ask?: AskedClient | undefined;
   /** Sockets of SSH agents on this machine, by ID. */
   readonly sshSockets?: Readonly<Record<string, string>>;
   /** Names that stand before stages and images: `docker-image://ref`, `side:NAME`, a directory sent with the context, or `here:NAME`. */
@@ -113,6 +115,14 @@ export interface BuildExtras {
   readonly localCaches?: LocalCaches | undefined;
   /** The result is needed only until its layers were fetched: keep it in the cache, for the next build. */
   readonly keepInCache?: boolean;
+}
+
+/** A client that answers while the build runs; `undefined`: it has none of that name. */
+export interface AskedClient {
+  secret(id: string): Promise<Uint8Array | undefined>;
+  /** The path of a socket behind which an SSH agent stands. */
+  agent(id: string): Promise<string | undefined>;
+  credentials(registry: string): Promise<RegistryAuth | undefined>;
 }
 
 /** Directories of caches that a client has. */

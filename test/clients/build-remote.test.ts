@@ -12,6 +12,7 @@ import { importBusybox } from '../e2e/support/busybox.ts';
 import { withDaemon } from '../e2e/support/daemon.ts';
 import { run } from '../e2e/support/run.ts';
 import { withPlugins } from './support/cli-plugins.ts';
+import { startAgent } from './support/ssh-agent.ts';
 
 /** `POST /build`: all that the engine says. */
 function build(socketPath: string, query: Readonly<Record<string, string>>): Promise<string> {
@@ -75,6 +76,11 @@ test('contexts by URL: a Dockerfile, a tar, a git repository', { timeout: 120_00
     writeFileSync(join(repository, 'below', 'Dockerfile'), 'FROM busybox\nCOPY word /\nRUN cat /word\n');
     writeFileSync(join(repository, 'below', 'Other'), 'FROM busybox\nCOPY word /\nRUN echo other; cat /word\n');
     writeFileSync(join(repository, 'below', 'word'), 'said-by-a-file\n');
+    const wants = 'cat /run/secrets/token; echo; test -S $SSH_AUTH_SOCK && echo agent-is-there';
+    writeFileSync(
+      join(repository, 'below', 'Wants'),
+      `FROM busybox\nRUN --mount=type=secret,id=token --mount=type=ssh ${wants}\n`,
+    );
     execFileSync('tar', ['czf', join(work, 'context.tgz'), '-C', join(repository, 'below'), '.']);
     const git = (...args: string[]) =>
       execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b', '-C', repository, ...args], {
@@ -105,6 +111,26 @@ test('contexts by URL: a Dockerfile, a tar, a git repository', { timeout: 120_00
         assert.match(await build(daemon.socket, { remote: `${origin}/r.git#main:none` }), /none is no directory/);
         assert.match(await build(daemon.socket, { remote: `${origin}/r.git#nobranch` }), /nobranch/);
       });
+      await t.test(
+        'docker buildx: secrets and an SSH agent with a context by URL, git, or a tar on standard input',
+        async () => {
+          const env = { ...withPlugins(daemon, { BUILDKIT_PROGRESS: 'plain' }), TOKEN: 'the-token' };
+          await using agent = await startAgent();
+          const given = ['--secret', 'id=token,env=TOKEN', '--ssh', `default=${agent.socket}`];
+          const all = ['buildx', 'build', '--no-cache', '-f', 'Wants', ...given];
+          const tar = readFileSync(join(work, 'context.tgz'));
+          for (const [where, input] of [
+            [`${origin}/context.tgz`, undefined],
+            [`${origin}/r.git#main:below`, undefined],
+            ['-', tar],
+          ] as const) {
+            const options = { env, cwd: '/', timeoutMs: 60_000, ...(input === undefined ? {} : { input }) };
+            const built = await run('docker', [...all, where], options);
+            assert.equal(built.code, 0, built.stderr);
+            assert.match(built.stderr, /\d the-token\n#\d+ [\d.]+ agent-is-there\n/);
+          }
+        },
+      );
       await t.test('docker buildx build URL', async () => {
         const env = withPlugins(daemon, { BUILDKIT_PROGRESS: 'plain' });
         for (const [url, says] of [

@@ -2,17 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { hostPlatform } from '../../core/platform.ts';
-import { parseReference } from '../../core/reference.ts';
 import type { ProgressMessage, RegistryAuth } from '../../core/wire/resources.ts';
 import type { BuildEvent, BuildOutline, BuildTargets, BuildWarning } from '../../core/wire/build.ts';
 import type { Engine } from '../../engine/index.ts';
 import type { KeptContexts, KeptDirectory } from '../context/kept-contexts.ts';
-import type { BuildExtras, Builder } from '../contract.ts';
+import type { AskedClient, BuildExtras, Builder } from '../contract.ts';
 import type { Dockerfile } from '../dockerfile/instructions.ts';
 import { parseDockerfile } from '../dockerfile/parse.ts';
-import { planBuild } from '../graph/plan.ts';
-import { globalScope, platformArgs } from '../graph/variables.ts';
 import { isDiskFull } from '../errors.ts';
 import { buildError } from './build-error.ts';
 import { reachedPaths } from './context-paths.ts';
@@ -20,7 +16,6 @@ import { type FrontendOptions, readFrontendOptions } from './frontend-options.ts
 import { exportsImage } from './export.ts';
 import { CODE, RpcError } from './grpc/status.ts';
 import type { Job } from './job.ts';
-import type { CacheSpec } from '../remote-cache/spec.ts';
 import { askCredentials, askSecret, pullUpload } from './session/ask.ts';
 import { type TarPart, tarOf } from './session/context-tar.ts';
 import { localCaches } from './session/content-store.ts';
@@ -106,8 +101,7 @@ export async function runDockerfile(
       checkOnly,
       describe: options.describe,
       noCacheStages: request.noCacheStages,
-      secrets: await secretsOf(file, session, all),
-      sshSockets: await agentsOf(file, session, undo, all),
+      ask: askedClient(session, undo, all),
       namedContexts: named,
       sideDirectory: SIDE,
       keepInCache: !exportsImage(job),
@@ -118,13 +112,12 @@ export async function runDockerfile(
       ...(definition && { dockerfileText: definition.text, ignoreText: definition.ignore }),
     };
     const context = upload ?? openSent(session, options, checkOnly ? [] : parts, all);
-    const registryConfig = await credentialsOf(file, options, job.cacheTo, session, all);
     const url = options.contextUrl;
     const remote = upload === undefined && url !== undefined && !isUpload(url) ? url : undefined;
     const inline = job.inlineCache ? { BUILDKIT_INLINE_CACHE: '1' } : {};
     const buildArgs = { ...inline, ...request.buildArgs };
     const image = await builder.build(
-      { ...request, buildArgs, remote, tags: [], context, registryConfig, extras },
+      { ...request, buildArgs, remote, tags: [], context, registryConfig: {}, extras },
       onMessage,
       all,
     );
@@ -181,7 +174,7 @@ async function fetchTexts(
   return texts;
 }
 
-/** The builder reports what is wrong with a Dockerfile; here it only tells what the client will be asked for. */
+/** The builder reports what is wrong with a Dockerfile; here it only tells what of the context is wanted. */
 function tryToParse(text: string, filename: string): Dockerfile | undefined {
   try {
     return parseDockerfile(text, filename);
@@ -190,80 +183,35 @@ function tryToParse(text: string, filename: string): Dockerfile | undefined {
   }
 }
 
-function mountsOf(file: Dockerfile | undefined) {
-  return (file?.stages ?? []).flatMap((s) => s.steps).flatMap((step) => (step.kind === 'run' ? step.mounts : []));
-}
-
-async function secretsOf(file: Dockerfile | undefined, session: Session, signal: AbortSignal) {
-  const secrets: Record<string, Uint8Array> = {};
-  for (const mount of mountsOf(file)) {
-    if (mount.type !== 'secret' || secrets[mount.id] !== undefined) continue;
-    const value = await askSecret(session, mount.id, signal);
-    if (value !== undefined) secrets[mount.id] = value;
-  }
-  return secrets;
-}
-
-async function agentsOf(
-  file: Dockerfile | undefined,
-  session: Session,
-  undo: AsyncDisposableStack,
-  signal: AbortSignal,
-): Promise<Record<string, string>> {
-  const ids = new Set(mountsOf(file).flatMap((mount) => (mount.type === 'ssh' ? [mount.id] : [])));
-  const sockets: Record<string, string> = {};
-  if (ids.size === 0) return sockets;
-  const directory = await mkdtemp(join(tmpdir(), 'wharf-ssh-'));
-  undo.defer(() => rm(directory, { recursive: true, force: true }));
-  for (const id of ids) {
-    if (!(await hasAgent(session, id, signal))) continue;
-    const path = join(directory, `agent.${Object.keys(sockets).length}`);
+/** Asks the client for what a step turns out to need, once for each. */
+function askedClient(session: Session, undo: AsyncDisposableStack, signal: AbortSignal): AskedClient {
+  const secrets = new Map<string, Promise<Uint8Array | undefined>>();
+  const agents = new Map<string, Promise<string | undefined>>();
+  const credentials = new Map<string, Promise<RegistryAuth | undefined>>();
+  let directory: Promise<string> | undefined;
+  let opened = 0;
+  const openDirectory = async () => {
+    const path = await mkdtemp(join(tmpdir(), 'wharf-ssh-'));
+    undo.defer(() => rm(path, { recursive: true, force: true }));
+    return path;
+  };
+  const agent = async (id: string): Promise<string | undefined> => {
+    if (!(await hasAgent(session, id, signal))) return undefined;
+    const path = join(await (directory ??= openDirectory()), `agent.${opened++}`);
     undo.use(await forwardAgent(session, id, path, signal));
-    sockets[id] = path;
-  }
-  return sockets;
+    return path;
+  };
+  return {
+    secret: (id) => once(secrets, id, () => askSecret(session, id, signal)),
+    agent: (id) => once(agents, id, () => agent(id)),
+    credentials: (registry) => once(credentials, registry, () => askCredentials(session, registry, signal)),
+  };
 }
 
-/** What the client logs in with to the registries of the images that are used. */
-async function credentialsOf(
-  file: Dockerfile | undefined,
-  { request, cacheFrom }: FrontendOptions,
-  cacheTo: readonly CacheSpec[],
-  session: Session,
-  signal: AbortSignal,
-): Promise<Record<string, RegistryAuth>> {
-  const found: Record<string, RegistryAuth> = {};
-  const caches = [...cacheFrom, ...cacheTo].flatMap(({ attrs: { ref } }) => (ref === undefined ? [] : registryOf(ref)));
-  for (const registry of new Set([...registriesOf(file, request), ...caches])) {
-    const auth = await askCredentials(session, registry, signal);
-    if (auth !== undefined) found[registry] = auth;
-  }
-  return found;
-}
-
-/** Names that are none are refused where they are used. */
-function registryOf(reference: string): string[] {
-  try {
-    return [parseReference(reference).registry];
-  } catch {
-    return [];
-  }
-}
-
-function registriesOf(file: Dockerfile | undefined, request: FrontendOptions['request']): ReadonlySet<string> {
-  if (file === undefined) return new Set();
-  try {
-    const given = { buildArgs: request.buildArgs, platform: platformArgs(hostPlatform(), hostPlatform(), '') };
-    const { stages } = planBuild(file, request.target, globalScope(file, given), 0);
-    const bases = stages.flatMap(({ base }) => (base.kind === 'image' ? [base.reference] : []));
-    const others = stages.flatMap(({ stage }) =>
-      stage.steps.flatMap((step) => (step.kind === 'copy' && step.from !== undefined ? [step.from] : [])),
-    );
-    const images = [...bases, ...others.filter((from) => /[./:]/.test(from))];
-    return new Set(images.map((reference) => parseReference(reference).registry));
-  } catch {
-    return new Set(); // the builder says what is wrong
-  }
+function once<T>(asked: Map<string, Promise<T>>, key: string, ask: () => Promise<T>): Promise<T> {
+  const answer = asked.get(key) ?? ask();
+  asked.set(key, answer);
+  return answer;
 }
 
 /** `--build-context`: images and results of other builds go by name; directories of the client's come with the context. */

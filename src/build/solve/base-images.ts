@@ -43,7 +43,7 @@ export async function findBaseImage(
     const options = {
       tag: ref.digest ?? ref.tag ?? 'latest',
       platform: platform || undefined,
-      auth: authFor(ref.registry, request.registryConfig),
+      auth: await authOf(ref.registry, request),
     };
     await engine.images.pull(familiarName(ref), options, (m) => to.lane.send(m), signal);
     return engine.images.get(reference);
@@ -62,6 +62,11 @@ function fits(image: Image, platform: string): boolean {
   return image.config.os === os && image.config.architecture === architecture;
 }
 
-export function authFor(registry: string, config: Readonly<Record<string, RegistryAuth>>): RegistryAuth | undefined {
-  return registry === 'docker.io' ? (config[DOCKER_HUB_KEY] ?? config['docker.io']) : config[registry];
+/** What to log in to a registry with, if anything. */
+export async function authOf(
+  registry: string,
+  { registryConfig: config, extras }: Pick<BuildRequest, 'registryConfig' | 'extras'>,
+): Promise<RegistryAuth | undefined> {
+  const known = registry === 'docker.io' ? (config[DOCKER_HUB_KEY] ?? config['docker.io']) : config[registry];
+  return known ?? extras?.ask?.credentials(registry);
 }

@@ -9,7 +9,7 @@ import type { CachePlace } from '../remote-cache/place.ts';
 import { openRegistryPlace } from '../remote-cache/registry-place.ts';
 import { type CacheSource, sourceAt, sourceOfImage } from '../remote-cache/source.ts';
 import type { CacheSpec } from '../remote-cache/spec.ts';
-import { authFor } from './base-images.ts';
+import { authOf } from './base-images.ts';
 import type { Reporter } from './reporter.ts';
 
 interface Parts {
@@ -64,17 +64,17 @@ async function openCache(
   }
 }
 
-function openPlace(
+async function openPlace(
   { type, attrs }: CacheSpec,
   name: string,
   request: BuildRequest,
   { images }: Engine,
   context: BuildContext,
   signal: AbortSignal,
-): Promise<CachePlace> | CachePlace {
+): Promise<CachePlace> {
   if (type === 'registry') {
     const { registry } = parseReference(name);
-    return openRegistryPlace(images, name, authFor(registry, request.registryConfig), signal);
+    return openRegistryPlace(images, name, await authOf(registry, request), signal);
   }
   if (type !== 'local')
     throw stepFailed({ message: `caches of type ${type} are not supported: use registry or local` });

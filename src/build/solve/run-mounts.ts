@@ -25,6 +25,8 @@ export interface FoundMount {
   readonly path: string;
   /** Bind, cache: the files to show, or to begin with. */
   readonly files?: { readonly tree: Pick<OpenTree, 'files' | 'image'>; readonly inside: string } | undefined;
+  /** Of secrets. */
+  readonly value?: Uint8Array | undefined;
   /** What of it decides the result of the command. */
   readonly key: readonly unknown[];
 }
@@ -37,18 +39,20 @@ export async function findMounts(
   lane: Lane,
 ): Promise<FoundMount[]> {
   const expand = (word: string) => expandWord(word, at.lookup, session.file.escape);
+  const { ask } = session.request.extras ?? {};
   const found: FoundMount[] = [];
   for (const mount of step.mounts) {
     const target = mount.target === undefined ? '' : posix.resolve(at.workdir, expand(mount.target));
     if (mount.type === 'secret') {
       const id = expand(mount.id);
-      if (mount.required && session.secrets[id] === undefined) {
+      const value = session.secrets[id] ?? (await ask?.secret(id));
+      if (mount.required && value === undefined) {
         const how = `give it with --secret id=${id},src=FILE (a classic build of the docker CLI cannot send secrets)`;
         throw stepFailed({ message: `secret ${id}: not found: ${how}` });
       }
-      found.push({ mount: { ...mount, id }, target, path: '', key: ['secret', target, mount.env, id] });
+      found.push({ mount: { ...mount, id }, target, path: '', value, key: ['secret', target, mount.env, id] });
     } else if (mount.type === 'ssh') {
-      const socket = session.request.extras?.sshSockets?.[mount.id];
+      const socket = session.request.extras?.sshSockets?.[mount.id] ?? (await ask?.agent(mount.id));
       if (mount.required && socket === undefined) {
         const how = `give it with --ssh ${mount.id} (a classic build of the docker CLI cannot forward agents)`;
         throw stepFailed({ message: `unset ssh forward key ${mount.id}: ${how}` });
@@ -113,7 +117,7 @@ export async function prepareMounts(
   /** As the container sees it, whose users may be mapped. */
   const seen = (root: string, inside: string): string =>
     storage.holdMapped === undefined ? join(root, inside) : undo.use(storage.holdMapped(root, inside || '.')).path;
-  for (const { mount, target, path, files } of found) {
+  for (const { mount, target, path, files, value } of found) {
     switch (mount.type) {
       case 'tmpfs': {
         const size = mount.sizeBytes === undefined ? [] : [`size=${mount.sizeBytes}`];
@@ -121,7 +125,6 @@ export async function prepareMounts(
         break;
       }
       case 'secret': {
-        const value = session.secrets[mount.id];
         if (value === undefined) break;
         if (mount.env !== undefined) env.push(`${mount.env}=${Buffer.from(value).toString('utf8')}`);
         if (target !== '') bind(await secretFile(value, mount, session, undo), target, true);

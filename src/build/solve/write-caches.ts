@@ -8,7 +8,7 @@ import { writeCache } from '../remote-cache/export.ts';
 import type { CacheTarget } from '../remote-cache/place.ts';
 import { openRegistryTarget } from '../remote-cache/registry-place.ts';
 import { type ExportOptions, exportOptions } from '../remote-cache/spec.ts';
-import { authFor } from './base-images.ts';
+import { authOf } from './base-images.ts';
 import type { BuildParts } from './build.ts';
 import type { Session } from './session.ts';
 import type { StageState } from './state.ts';
@@ -70,15 +70,15 @@ function wanted({ mode }: ExportOptions, { chain }: StageState, { outcomes }: Se
   return outcomes.filter(({ layer }) => mode === 'max' || layer === null || chain.includes(layer.chainId));
 }
 
-function openTarget(
+async function openTarget(
   options: ExportOptions,
   directory: string,
   { parts, request }: Session,
   signal: AbortSignal,
-): Promise<CacheTarget> | CacheTarget {
+): Promise<CacheTarget> {
   if (options.type === 'registry') {
     const { registry } = parseReference(options.where);
-    return openRegistryTarget(parts.engine.images, options.where, authFor(registry, request.registryConfig), signal);
+    return openRegistryTarget(parts.engine.images, options.where, await authOf(registry, request), signal);
   }
   return request.extras?.localCaches?.target(options.where) ?? openDirectoryTarget(directory, options.tag);
 }
