@@ -26,3 +26,6 @@ export function usernsMaps(directory: string): IdMaps | undefined {
 export function notMapped(why: string): { readonly skip: string | false } {
   return { skip: setting === '' ? false : `with userns-remap: ${why}` };
 }
+
+/** Whether this run maps users: what has IDs beyond the 65536 that are mapped then belongs to nobody. */
+export const isMapped: boolean = setting !== '';
