@@ -61,6 +61,25 @@ test('cp into and out of a container that swaps directories for links stays insi
   outside.assertUntouched();
 });
 
+test('cp -L of a link that leads nowhere says so, and copies nothing', { timeout: 60_000 }, async () => {
+  await withDaemon(async (daemon) => {
+    await importBusybox(daemon.socket);
+    const script = 'ln -s ../../../etc/os-release /etc/climbs; ln -s nowhere /etc/lost';
+    await wharf(daemon, 'run', '--name', 'links', 'busybox', 'sh', '-c', script);
+    for (const [link, target] of [
+      ['/etc/climbs', '/etc/os-release'],
+      ['/etc/lost', '/etc/nowhere'],
+    ]) {
+      const taken = join(daemon.directory, 'taken');
+      const { code, stderr } = await wharf(daemon, 'cp', '-L', `links:${link}`, taken);
+      assert.equal(code, 1);
+      assert.match(stderr, new RegExp(`Could not find the file ${target} in container links`));
+      assert.throws(() => readFileSync(taken));
+    }
+    await wharf(daemon, 'rm', 'links');
+  });
+});
+
 test('the first filling of a volume, and parts of volumes, follow no link to the host', {
   timeout: 200_000,
 }, async () => {

@@ -1,5 +1,5 @@
-import type { Stats } from 'node:fs';
-import { basename } from 'node:path';
+import { readlinkSync, type Stats } from 'node:fs';
+import { basename, dirname, join, posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { errnoOf, invalidParameter } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
@@ -183,7 +183,7 @@ function describe(root: Root, found: Place, path: string): Record<string, unknow
       using target = walk(root, path, { follow: true });
       linkTarget = target.inside;
     } catch {
-      linkTarget = '';
+      linkTarget = writtenTarget(root, path);
     }
   }
   return {
@@ -193,6 +193,16 @@ function describe(root: Root, found: Place, path: string): Record<string, unknow
     mtime: formatNanos(BigInt(Math.floor(stats.mtimeMs)) * 1_000_000n),
     linkTarget,
   };
+}
+
+/** Where a link that leads nowhere says that it leads, as an absolute path of the container; empty if that cannot be told. */
+function writtenTarget(root: Root, path: string): string {
+  try {
+    using parent = walk(root, dirname(path), { follow: true });
+    return posix.resolve(parent.inside, readlinkSync(join(parent.path, basename(path))));
+  } catch {
+    return '';
+  }
 }
 
 /** Go's os.FileMode bits, which the header carries. */
