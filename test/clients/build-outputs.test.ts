@@ -62,6 +62,19 @@ test('images that go elsewhere', { timeout: 240_000 }, async (t) => {
       });
     }
 
+    await t.test('with SOURCE_DATE_EPOCH the same build is the same archive, whoever asks', async () => {
+      const archives: Buffer[] = [];
+      for (const program of ['docker', wharfPath]) {
+        for (const epoch of ['1700000000', '1700000000']) {
+          const args = ['build', '--no-cache', '-o', 'type=oci,dest=out.tar,name=same:1,rewrite-timestamp=true', '.'];
+          const built = await run(program, args, { env: { ...env, SOURCE_DATE_EPOCH: epoch }, cwd: files.path });
+          assert.equal(built.code, 0, built.stderr);
+          archives.push(readFileSync(files.at('out.tar')));
+        }
+      }
+      for (const archive of archives) assert.ok(archive.equals(archives[0] ?? Buffer.alloc(0)));
+    });
+
     await t.test('buildx: --push', async () => {
       await withReference(async (registry) => {
         await good('docker', 'build', '--push', '-t', `${registry}/pushed:1`, '.');

@@ -2,6 +2,9 @@ import { spawn } from 'node:child_process';
 import { PassThrough, type Readable } from 'node:stream';
 import { badContext } from '../errors.ts';
 
+/** No times of access, and no number of this process: what is the same has the same bytes. */
+const PLAIN_NAMES = '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime';
+
 /**
  * A tree as a tar, names sorted, owners as numbers. The tree is given back when the tar was read to its end or destroyed.
  * @param options.entries what of it; `.` unless given
@@ -21,7 +24,7 @@ export function tarOf(
       '--sort=name',
       '--xattrs',
       '--xattrs-include=security.capability',
-      ...(mtime === undefined ? [] : [`--mtime=${mtime}`]),
+      ...(mtime === undefined ? [] : [`--mtime=${mtime}`, '--owner=0', '--group=0', PLAIN_NAMES]),
       '-C',
       tree.root,
       ...entries,

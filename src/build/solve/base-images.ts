@@ -12,6 +12,10 @@ const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 
 /** `linux/arm64/v8`, or a system or an architecture alone. @throws {WharfError} `BUILD_STEP_FAILED` */
 export function parsePlatform(text: string, host: Platform): Platform {
+  if (text.includes(',')) {
+    const how = 'build each by itself, then put them together with "manifest create" and "manifest push"';
+    throw stepFailed({ message: `building for several platforms at once (${text}) is not supported: ${how}` });
+  }
   const [os = '', architecture, variant, ...more] = text.toLowerCase().split('/');
   if (os === '' || more.length > 0 || !/^[a-z0-9_.-]+(\/[a-z0-9_.-]+)*$/.test(text.toLowerCase())) {
     throw stepFailed({ message: `failed to parse platform ${text}: invalid platform` });
