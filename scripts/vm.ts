@@ -18,6 +18,12 @@ try {
   const image = await machineImage(values.bare ? 'bare' : 'tests');
   step('The machine');
   await using machine = await Machine.start({ kernel, image, memoryMiB });
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.once(signal, () => void machine.cut().finally(() => process.exit(code)));
+  }
   await machine.share(fileURLToPath(new URL('..', import.meta.url)), '/wharf');
   await machine.share(process.env['WHARF_CACHE'] ?? '/var/cache/wharf', '/var/cache/wharf');
   const words = positionals.map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
