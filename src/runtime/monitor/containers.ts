@@ -8,8 +8,9 @@ import type { ExitRecord } from '../contract.ts';
 import type { Attacher } from './attachers.ts';
 import type { Container, ContainersOptions, Exec } from './container.ts';
 import { EarlyClients } from './early-clients.ts';
-import { FOURTH_DESCRIPTOR, type Launch, launch, launchWaiting, runRuntime, type Waiting } from './launch.ts';
+import { type Launch, launch, runRuntime } from './launch.ts';
 import { LOST, pidfdOf, watch } from './orphans.ts';
+import { PreparedExecs } from './prepared-execs.ts';
 import { ProcessIo } from './process-io.ts';
 import {
   type CreateOperation,
@@ -28,18 +29,6 @@ import { StartGate, startFifo } from './start-fifo.ts';
 import { Unsettled } from './unsettled.ts';
 
 const SIGKILL = 9;
-/** How long what was readied for an exec waits for it, in milliseconds. */
-const PREPARED_MS = 1000;
-
-/** An exec that may come: its runtime waits to be told what to run. */
-interface Prepared {
-  readonly containerId: string;
-  readonly openStdin: boolean;
-  readonly io: ProcessIo;
-  readonly waiting: Waiting;
-  readonly late: NodeJS.Timeout;
-  readonly directory: string;
-}
 
 /** All containers that this monitor holds, from their creation to their end. */
 export class Containers {
@@ -49,10 +38,11 @@ export class Containers {
   readonly #unsettled = new Unsettled();
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #creating = new Map<string, Promise<number>>();
-  readonly #prepared = new Map<string, Prepared>();
+  readonly #prepared: PreparedExecs;
 
   constructor(options: ContainersOptions) {
     this.#o = options;
+    this.#prepared = new PreparedExecs(options);
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
     mkdirSync(options.socketDirectory, { recursive: true, mode: 0o700 });
   }
@@ -140,59 +130,11 @@ export class Containers {
    * Starts the OCI runtime for an exec that is about to come, up to where it has to know what to run. Should none come, or the
    * container end before, nothing is left of it.
    */
-  prepare({ containerId, execId, program, openStdin }: PrepareOperation): void {
-    const container = this.#alive.get(containerId);
-    if (container === undefined) return;
+  prepare(operation: PrepareOperation): void {
+    const { containerId, execId, openStdin } = operation;
+    if (!this.#alive.has(containerId)) return;
     const directory = this.#makeExecDirectory(containerId, execId);
-    const io = this.#execIo({ containerId, execId, tty: false, openStdin });
-    try {
-      const waiting = launchWaiting((document) =>
-        launch(
-          this.#o,
-          io,
-          false,
-          program,
-          directory,
-          ['exec', '--detach', '--process', FOURTH_DESCRIPTOR],
-          [containerId],
-          document,
-        ),
-      );
-      const key = keyOf({ containerId, execId });
-      const late = setTimeout(() => this.#unprepare(key), PREPARED_MS);
-      this.#prepared.set(key, { containerId, openStdin, io, waiting, late, directory });
-    } catch {
-      // The exec itself will say what is wrong.
-      io.discard();
-      rmSync(directory, { recursive: true, force: true });
-    }
-  }
-
-  #unprepare(key: string): void {
-    const prepared = this.#prepared.get(key);
-    if (prepared === undefined) return;
-    clearTimeout(prepared.late);
-    this.#prepared.delete(key);
-    prepared.waiting.cancel();
-    prepared.io.discard();
-    rmSync(prepared.directory, { recursive: true, force: true });
-  }
-
-  /** What was readied for this exec, told what to run. */
-  #launchPrepared(operation: ExecOperation): { readonly io: ProcessIo; readonly launched: Launch } | undefined {
-    const key = keyOf(operation);
-    const prepared = this.#prepared.get(key);
-    if (prepared === undefined) return undefined;
-    if (operation.tty || operation.openStdin !== prepared.openStdin || operation.program.through !== undefined) {
-      this.#unprepare(key);
-      return undefined;
-    }
-    clearTimeout(prepared.late);
-    this.#prepared.delete(key);
-    const { io, waiting } = prepared;
-    if (waiting.tell(JSON.stringify(operation.process))) return { io, launched: waiting.launch };
-    io.discard();
-    return undefined;
+    this.#prepared.add(operation, this.#execIo({ containerId, execId, tty: false, openStdin }), directory);
   }
 
   #makeExecDirectory(containerId: string, execId: string): string {
@@ -211,7 +153,7 @@ export class Containers {
     if (container === undefined) throw new Error(`container ${containerId} is not running`);
     const directory = this.#makeExecDirectory(containerId, execId);
     return await this.#o.reaper.expecting(async () => {
-      const { io, launched } = this.#launchPrepared(operation) ?? this.#launchExec(operation, directory);
+      const { io, launched } = this.#prepared.take(operation) ?? this.#launchExec(operation, directory);
       try {
         const pid = await launched.finish(operation.consoleSize);
         const ended = this.#o.reaper.takeEarly(pid);
@@ -311,7 +253,7 @@ export class Containers {
   }
 
   abandon(containerId: string, execId: string | undefined): void {
-    this.#unprepare(keyOf({ containerId, execId }));
+    this.#prepared.drop(keyOf({ containerId, execId }));
     this.#early.abandon(keyOf({ containerId, execId }));
   }
 
@@ -431,7 +373,7 @@ export class Containers {
   }
 
   #ended(containerId: string, container: Container, exit: ProcessExit): void {
-    for (const [key, prepared] of this.#prepared) if (prepared.containerId === containerId) this.#unprepare(key);
+    this.#prepared.dropOf(containerId);
     const { operation } = container;
     container.gate?.giveUp();
     const at = rfc3339Nano(realtimeNanos());
