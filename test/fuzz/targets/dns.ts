@@ -1,5 +1,5 @@
-import dnsPacket from 'dns-packet';
 import { answerLocally } from '../../../src/network/keeper/dns/answer.ts';
+import { readQuery } from '../../../src/network/keeper/dns/read-query.ts';
 import type { Target } from '../target.ts';
 
 const SOURCE = { lookup: () => ({ ipv4: ['10.0.0.1'], ipv6: ['fd00::1'] }), reverse: () => 'web.net' };
@@ -7,13 +7,8 @@ const SOURCE = { lookup: () => ({ ipv4: ['10.0.0.1'], ipv6: ['fd00::1'] }), reve
 /** What a container sends to its name server. */
 export const target: Target = {
   parse: (input) => {
-    let query: ReturnType<typeof dnsPacket.decode>;
-    try {
-      query = dnsPacket.decode(input);
-    } catch {
-      return; // dropped, as the server does
-    }
-    if (query.type === 'query') answerLocally(query, SOURCE);
+    const query = readQuery(input);
+    if (query !== undefined) answerLocally(query, SOURCE);
   },
   longest: 1024,
   words: [

@@ -3,7 +3,6 @@ import type { Socket as DatagramSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
-import dnsPacket from 'dns-packet';
 import type { DecodedPacket } from 'dns-packet';
 import { bindInetSocket, closeSocket, inNetns } from '../../../linux/index.ts';
 import { DNS_ADDRESS } from '../contract.ts';
@@ -11,6 +10,7 @@ import type { NameSource } from './answer.ts';
 import { REFUSED, SERVFAIL, answerLocally, emptyAnswer, fitUdp, reply } from './answer.ts';
 import type { Forwarder, Transport, Upstreams } from './forward.ts';
 import { framed } from './forward.ts';
+import { readQuery } from './read-query.ts';
 
 /** A client that holds a connection open without asking is let go. */
 const TCP_IDLE_MS = 10_000;
@@ -85,7 +85,7 @@ export class DnsServer implements AsyncDisposable {
   }
 
   async #answer(message: Buffer, transport: Transport): Promise<Buffer | undefined> {
-    const query = decode(message);
+    const query = readQuery(message);
     if (query === undefined) return undefined;
     const { names, forwarder, upstreams, keepsSingleLabels } = this.#options;
     const local = answerLocally(query, names);
@@ -94,16 +94,6 @@ export class DnsServer implements AsyncDisposable {
     const answer = await forwarder.ask(message, upstreams(), transport);
     if (answer === 'busy') return reply(query, REFUSED);
     return answer ?? reply(query, SERVFAIL);
-  }
-}
-
-/** A question; what is none is dropped without an answer. */
-function decode(message: Buffer): DecodedPacket | undefined {
-  try {
-    const packet = dnsPacket.decode(message);
-    return packet.type === 'query' ? packet : undefined;
-  } catch {
-    return undefined;
   }
 }
 
