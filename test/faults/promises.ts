@@ -180,6 +180,8 @@ async function removed(world: World): Promise<string | undefined> {
 }
 
 async function project(world: World): Promise<string | undefined> {
+  // The runtime's process that was killed may have been a service's own already.
+  if (world.startsFail) world.project = 'unknown';
   if (world.project === 'unknown') return undefined;
   const filters = encodeURIComponent(JSON.stringify({ label: ['com.docker.compose.project=project'] }));
   const states = (await world.list(`all=1&filters=${filters}`)).map((c) => c.State).join(' ');
