@@ -1,11 +1,9 @@
-import { once } from 'node:events';
-import { spawn } from 'node:child_process';
-import { access, mkdir } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { CommandContext } from '../command.ts';
 import { ExitError } from '../errors.ts';
 import { csvFields } from '../spec/csv.ts';
+import { unpack } from './unpack.ts';
 
 interface Spec {
   readonly type: string;
@@ -94,17 +92,6 @@ export async function fetchCaches(
   for (const [index, id] of waiting) {
     const { dest = '' } = to[index]?.attrs ?? {};
     const directory = resolve(cwd, dest);
-    await mkdir(directory, { recursive: true });
-    await unpack(await client.images.buildCache(id), directory);
+    await unpack(await client.images.buildCache(id), directory, { what: 'the cache', modes: 'usual' });
   }
-}
-
-async function unpack(tar: NodeJS.ReadableStream, directory: string): Promise<void> {
-  // Zeros do not end it: what comes after the last block has to be taken as well, or the engine sees its client leave.
-  const options = ['--extract', '--ignore-zeros', '--no-same-owner', '--no-same-permissions', '-C', directory];
-  const child = spawn('tar', options, { stdio: ['pipe', 'inherit', 'inherit'] });
-  const ended = once(child, 'close');
-  await pipeline(tar, child.stdin);
-  const [code] = (await ended) as [number | null];
-  if (code !== 0) throw new ExitError(`the cache could not be written to ${directory}: tar ended with ${code}`, 1);
 }

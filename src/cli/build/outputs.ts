@@ -1,13 +1,12 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { nearest } from '../../core/nearest.ts';
 import type { CommandContext } from '../command.ts';
 import { ExitError } from '../errors.ts';
 import { csvFields } from '../spec/csv.ts';
+import { unpack } from './unpack.ts';
 
 /** Keys of archives; times are rewritten with SOURCE_DATE_EPOCH, whether asked for or not. */
 const IN_ARCHIVES = /^(compression|compression-level|force-compression|oci-mediatypes|tar|annotation.*)$/;
@@ -89,19 +88,7 @@ export async function writeOutput(
       : await client.images.archive([image], type, { ...output.attrs, name: output.name ?? tags.join(',') });
   if (type === 'local') {
     const directory = resolve(cwd, dest);
-    await mkdir(directory, { recursive: true });
-    // Zeros do not end it: what comes after the last block has to be taken as well, or the engine sees its client leave.
-    const child = spawn(
-      'tar',
-      ['--extract', '--ignore-zeros', '--preserve-permissions', '--no-same-owner', '-C', directory],
-      {
-        stdio: ['pipe', 'inherit', 'inherit'],
-      },
-    );
-    const ended = once(child, 'close');
-    await pipeline(tar, child.stdin);
-    const [code] = (await ended) as [number | null];
-    if (code !== 0) throw new ExitError(`the files could not be written to ${dest}: tar ended with ${code}`, 1);
+    await unpack(tar, directory, { what: 'the files', modes: 'kept' });
   } else if (dest === '-') {
     for await (const chunk of tar) if (!stdout.write(chunk)) await once(stdout, 'drain');
   } else await pipeline(tar, createWriteStream(resolve(cwd, dest)));
