@@ -53,6 +53,7 @@ async function fuzzOne(engine: Fuzzer, name: string): Promise<void> {
       if (result.failure !== undefined) {
         if (result.failure.input !== undefined) writeCorpus(name, [...readCorpus(name), result.failure.input]);
         console.log(result.failure.text);
+        rmSync(work, { recursive: true, force: true });
         fail(`${name}: an input failed (seed ${seed + round}); it is in the corpus now`);
       }
     }
