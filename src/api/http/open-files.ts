@@ -7,7 +7,8 @@ let known: string | undefined;
  * @param message as it would be told otherwise, with the errno in it
  */
 export function openFilesHint(message: string): string {
-  if (/\bENFILE\b|too many open files in system/i.test(message)) return ' (the whole machine has no more open files: raise fs.file-max with sysctl)';
+  if (/\bENFILE\b|too many open files in system/i.test(message))
+    return ' (the whole machine has no more open files: raise fs.file-max with sysctl)';
   if (!/\bEMFILE\b|too many open files/i.test(message)) return '';
   const limit = openFilesLimit();
   const which = limit === undefined ? 'its limit of open files' : `its limit of ${limit} open files`;
