@@ -1,14 +1,16 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { CachePlace, CacheTarget } from './remote-cache/place.ts';
-import type { LoggedEvent } from './records.ts';
 import type { CacheSpec } from './remote-cache/spec.ts';
 import type { Engine } from '../engine/index.ts';
 import type { Logger } from '../core/log.ts';
 import type { ResourceInput } from '../runtime/index.ts';
-import type { BuildRecord, CacheEntry } from '../core/wire/build.ts';
+import type { BuildEvent, BuildRecord, CacheEntry } from '../core/wire/build.ts';
 import type { Ulimit } from '../core/wire/container.ts';
 import type { Descriptor } from '../core/oci.ts';
 import type { ProgressMessage, RegistryAuth } from '../core/wire/resources.ts';
+
+/** An event of a build, and how many milliseconds after its start it came. */
+export type LoggedEvent = readonly [ms: number, event: BuildEvent];
 
 export interface BuilderOptions {
   readonly engine: Engine;

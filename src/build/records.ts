@@ -5,15 +5,12 @@ import { invalidParameter } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
 import type { BuildEvent, BuildRecord } from '../core/wire/build.ts';
 import type { Collection, Database } from '../storage/index.ts';
-import type { BuildRequest } from './contract.ts';
+import type { BuildRequest, LoggedEvent } from './contract.ts';
 import type { Reporter } from './solve/reporter.ts';
 
 const MOST = 200;
 /** Beyond this, what commands of one build say is not kept. */
 const MOST_LOG_CHARS = 4 * 1024 * 1024;
-
-/** An event of a build, and how many milliseconds after its start it came. */
-export type LoggedEvent = readonly [ms: number, event: BuildEvent];
 
 /** What builds of the past did, and what they said. */
 export class BuildHistory {

@@ -3,9 +3,10 @@ import { messageOf } from '../../core/errors.ts';
 import type { Ulimit } from '../../core/wire/container.ts';
 import { badOption } from './errors.ts';
 import { oneOf, type SettingSource } from './setting-source.ts';
+import type { Settings } from './settings.ts';
 
 /** What containers get that say nothing else. */
-export const CONTAINER_SOURCES: readonly SettingSource[] = [
+export const CONTAINER_SOURCES: readonly SettingSource<keyof Settings>[] = [
   {
     setting: 'logDriver',
     flag: 'log-driver',

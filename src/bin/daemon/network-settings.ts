@@ -56,7 +56,7 @@ export function defaultBridgeOf(settings: NetworkSettings): DefaultBridge {
   };
 }
 
-export const NETWORK_SOURCES: readonly SettingSource[] = [
+export const NETWORK_SOURCES: readonly SettingSource<keyof NetworkSettings>[] = [
   block('bip', 'bip', 4, "the default bridge's address and subnet"),
   block('bip6', 'bip6', 6, "the default bridge's IPv6 address and subnet"),
   block('fixedCidr', 'fixed-cidr', 4, 'part of that subnet which containers get their addresses from'),
@@ -110,7 +110,7 @@ export const NETWORK_SOURCES: readonly SettingSource[] = [
 
 type TextSetting = 'bip' | 'bip6' | 'fixedCidr' | 'fixedCidrV6' | 'defaultGateway' | 'defaultGatewayV6' | 'ip';
 
-function block(setting: TextSetting, name: string, family: 4 | 6, help: string): SettingSource {
+function block(setting: TextSetting, name: string, family: 4 | 6, help: string): SettingSource<TextSetting> {
   const isBlock = (value: unknown) => {
     const [at = '', bits = '', ...rest] = typeof value === 'string' ? value.split('/') : [];
     const most = family === 4 ? 30 : 126;
@@ -124,7 +124,7 @@ function block(setting: TextSetting, name: string, family: 4 | 6, help: string):
   return { setting, flag: name, key: name, kind: 'text', argument: 'CIDR', help, convert };
 }
 
-function address(setting: TextSetting, name: string, family: 4 | 6, help: string): SettingSource {
+function address(setting: TextSetting, name: string, family: 4 | 6, help: string): SettingSource<TextSetting> {
   const convert = (value: unknown) => {
     if (value === '') return undefined;
     if (typeof value === 'string' && (family === 4 ? isIPv4(value) : isIPv6(value))) return value;

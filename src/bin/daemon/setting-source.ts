@@ -1,9 +1,8 @@
 import { badOption } from './errors.ts';
-import type { Settings } from './settings.ts';
 
 /** How one setting is read: its flag, its key in the file, its value from either. */
-export interface SettingSource {
-  readonly setting: keyof Settings;
+export interface SettingSource<Setting extends string = string> {
+  readonly setting: Setting;
   /** Name of the flag, without dashes. */
   readonly flag: string;
   /** Key in the file; Docker's where it has one. */

@@ -2,12 +2,12 @@ import { CONTAINER_SOURCES } from './container-settings.ts';
 import { badOption } from './errors.ts';
 import { NETWORK_SOURCES } from './network-settings.ts';
 import { oneOf, type SettingSource, wholeNumber } from './setting-source.ts';
-import { type AddressPool, LOG_FORMATS, LOG_LEVELS } from './settings.ts';
+import { type AddressPool, LOG_FORMATS, LOG_LEVELS, type Settings } from './settings.ts';
 import { parseMirror } from '../../registry/index.ts';
 import { TLS_SOURCES } from './tls-settings.ts';
 
 /** Everything that can be set, by flag or in the configuration file. */
-export const SOURCES: readonly SettingSource[] = [
+export const SOURCES: readonly SettingSource<keyof Settings>[] = [
   {
     setting: 'hosts',
     flag: 'host',
@@ -145,7 +145,11 @@ export const SOURCES: readonly SettingSource[] = [
   },
 ];
 
-function proxy(setting: 'httpProxy' | 'httpsProxy' | 'noProxy', name: string, what: string): SettingSource {
+function proxy(
+  setting: 'httpProxy' | 'httpsProxy' | 'noProxy',
+  name: string,
+  what: string,
+): SettingSource<keyof Settings> {
   const help = `proxy of the daemon itself: ${what}`;
   return { setting, flag: name, key: name, kind: 'text', argument: setting === 'noProxy' ? 'hosts' : 'url', help };
 }

@@ -1,7 +1,8 @@
 import type { SettingSource } from './setting-source.ts';
+import type { Settings } from './settings.ts';
 
 /** TLS of tcp:// addresses, as dockerd names it. */
-export const TLS_SOURCES: readonly SettingSource[] = [
+export const TLS_SOURCES: readonly SettingSource<keyof Settings>[] = [
   {
     setting: 'tls',
     flag: 'tls',

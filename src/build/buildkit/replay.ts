@@ -1,5 +1,5 @@
 import type { BuildRecord } from '../../core/wire/build.ts';
-import type { LoggedEvent } from '../records.ts';
+import type { LoggedEvent } from '../contract.ts';
 import { ProgressLog } from './progress.ts';
 import { StepVertices } from './step-vertices.ts';
 

@@ -15,7 +15,7 @@ import type { BuildPlan, NamedContexts, Source } from '../graph/plan.ts';
 import type { GivenArgs } from '../graph/variables.ts';
 import type { CacheSource } from '../remote-cache/source.ts';
 import { findBaseImage } from './base-images.ts';
-import type { BuildParts } from './build.ts';
+import type { BuildParts } from './build-parts.ts';
 import { BuildNetworks } from './build-networks.ts';
 import { StackHold } from './hold.ts';
 import type { Lane } from './output.ts';

@@ -1,13 +1,9 @@
 import { messageOf } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
-import type { Logger } from '../../core/log.ts';
 import { hostPlatform } from '../../core/platform.ts';
 import type { Reference } from '../../core/reference.ts';
 import { familiar, invalidReference, parseReference, withDefaultTag } from '../../core/reference.ts';
 import type { ProgressMessage } from '../../core/wire/resources.ts';
-import type { BuildCache } from '../cache/cache.ts';
-import type { StepMemory } from '../cache/ingredients.ts';
-import type { LayerLeases } from '../cache/leases.ts';
 import { openContext } from '../context/open-context.ts';
 import type { BuildRequest } from '../contract.ts';
 import type { Instruction } from '../dockerfile/instructions.ts';
@@ -16,37 +12,20 @@ import { describeOutline } from '../describe/outline.ts';
 import { DescribedSource } from '../describe/source.ts';
 import { describeTargets } from '../describe/targets.ts';
 import { cacheLost, stepFailed } from '../errors.ts';
-import type { KnownDirectories } from '../files/known-files.ts';
 import type { NamedContexts, Source } from '../graph/plan.ts';
 import { planBuild } from '../graph/plan.ts';
 import { globalScope, platformArgs, unusedBuildArgs } from '../graph/variables.ts';
 import { checkDockerfile, refuseIfAsked } from '../check/check.ts';
-import type { CompressedLayers } from '../remote-cache/export.ts';
 import { exportOptions } from '../remote-cache/spec.ts';
 import { attempt, type PreparedBuild } from './attempt.ts';
 import { parsePlatform } from './base-images.ts';
-import type { CacheMounts } from './cache-mounts.ts';
+import type { BuildParts } from './build-parts.ts';
 import { firstFailure } from './first-failure.ts';
 import { openCaches } from './open-caches.ts';
 import { keepResult, withInlineCache } from './result.ts';
-import type { RunParts } from './run-container.ts';
 import type { Reporter } from './reporter.ts';
 import { topOf } from './state.ts';
 import { writeCaches } from './write-caches.ts';
-
-export interface BuildParts {
-  readonly run: RunParts;
-  readonly cache: BuildCache;
-  readonly memory: StepMemory;
-  readonly leases: LayerLeases;
-  readonly compressed: CompressedLayers;
-  readonly cacheMounts: CacheMounts;
-  /** For contexts and other files of a build under way. */
-  readonly temporary: string;
-  /** What is known of the files of directories that are read where they are. */
-  readonly known: KnownDirectories;
-  readonly log: Logger;
-}
 
 /**
  * One build: context, plan, stages side by side, image and tags. Aborted or failed, it gives back all it took; results of

@@ -9,7 +9,7 @@ import type { CacheTarget } from '../remote-cache/place.ts';
 import { openRegistryTarget } from '../remote-cache/registry-place.ts';
 import { type ExportOptions, exportOptions } from '../remote-cache/spec.ts';
 import { authOf } from './base-images.ts';
-import type { BuildParts } from './build.ts';
+import type { BuildParts } from './build-parts.ts';
 import type { Session } from './session.ts';
 import type { StageState } from './state.ts';
 

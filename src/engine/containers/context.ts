@@ -6,7 +6,6 @@ import type { ContainerDefaults, EngineOptions, Events, Images, VolumeService } 
 import type { NetworkBook } from '../networks/book.ts';
 import type { KeyedMutex } from './mutex.ts';
 import type { ContainerRecord } from './record.ts';
-import type { StartsAhead } from './start-ahead.ts';
 import type { ContainerStore } from './store.ts';
 import type { Waiters } from './waiters.ts';
 
@@ -31,7 +30,7 @@ export interface Context {
   readonly waiters: Waiters;
   readonly health: HealthProbes;
   readonly execs: ExecHooks;
-  readonly ahead: StartsAhead;
+  readonly ahead: AheadHooks;
   readonly log: Logger;
   /** The spec of each running container as far as it was needed; read from its bundle otherwise. */
   readonly specs: Map<string, OciSpec>;
@@ -53,6 +52,16 @@ export interface HealthProbes {
   end(containerId: string): void;
   /** The container is gone, and so is what was known. */
   forget(containerId: string): void;
+}
+
+/** What is done before a start that mostly follows. */
+export interface AheadHooks {
+  /** Begins when the answer to the create is on its way. */
+  begin(containerId: string): void;
+  /** A start takes over what there is, and gives it back should it fail. The caller holds the container's lock. */
+  take(containerId: string): void;
+  /** No start will come. The caller holds the container's lock. */
+  drop(containerId: string): Promise<void>;
 }
 
 /** What the life of a container means for the processes run in it. */

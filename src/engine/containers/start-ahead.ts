@@ -1,5 +1,5 @@
 import { messageOf } from '../../core/errors.ts';
-import type { Context } from './context.ts';
+import type { AheadHooks, Context } from './context.ts';
 import { sandboxRequest } from './endpoints.ts';
 import { isOwnNetworkMode } from './record.ts';
 
@@ -11,7 +11,7 @@ const AHEAD_MS = 1000;
  * next requests: the root is mounted and the network namespace made, empty. No process, bind mount, volume or address is
  * touched. A container that is not started soon loses both again.
  */
-export class StartsAhead {
+export class StartsAhead implements AheadHooks {
   readonly #ctx: () => Context;
   /** Containers that nothing was done for yet. */
   readonly #planned = new Set<string>();
@@ -21,7 +21,6 @@ export class StartsAhead {
     this.#ctx = ctx;
   }
 
-  /** Begins when the answer to the create is on its way. */
   begin(id: string): void {
     const { lock, options } = this.#ctx();
     // Namespaces of mapped users belong to the user namespace that the start makes.
@@ -50,14 +49,12 @@ export class StartsAhead {
     if (made.some(({ status }) => status === 'rejected')) await this.drop(id);
   }
 
-  /** A start takes over what there is, and gives it back should it fail. The caller holds the container's lock. */
   take(id: string): void {
     this.#planned.delete(id);
     clearTimeout(this.#waiting.get(id));
     this.#waiting.delete(id);
   }
 
-  /** No start will come. The caller holds the container's lock. */
   async drop(id: string): Promise<void> {
     this.#planned.delete(id);
     if (!this.#waiting.has(id)) return;

@@ -64,7 +64,7 @@ ${auth}
 }
 
 /** A port that was free a moment ago. */
-export async function freePort(host = '127.0.0.1'): Promise<number> {
+async function freePort(host = '127.0.0.1'): Promise<number> {
   const server = createServer();
   server.listen(0, host);
   await once(server, 'listening');
