@@ -4,7 +4,8 @@ import { dirname } from 'node:path';
 const BYTES = 2 * 1024 * 1024;
 /** So much must be free beside it before it is taken again. */
 const SPARE_BYTES = 8 * BYTES;
-const RETRY_MS = 1_000;
+/** A look costs microseconds, and the next to fill the disk may come at once. */
+const RETRY_MS = 20;
 
 /**
  * Room on the disk that is kept for the worst hour: when nothing can be written any more it is given up, so that the database

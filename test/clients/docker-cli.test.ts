@@ -100,6 +100,9 @@ test('docker run -d with ports, volumes, names; ps, logs -f, exec, inspect, stop
     assert.equal(await ok('exec', 'web', 'sh', '-c', 'echo $A; cat /www/index.html'), '1\nserved\n');
     assert.equal((await docker('exec', 'web', 'sh', '-c', 'exit 9')).code, 9);
     assert.equal((await docker('exec', 'web', 'nope')).code, 127);
+    const ghost = await docker('exec', '-u', 'ghost', 'web', 'true');
+    assert.equal(ghost.code, 126);
+    assert.match(ghost.stdout, /unable to find user ghost: no matching entries in passwd file/);
     const typed = await onTerminal(daemon, 'docker exec -it web sh', 'echo $((40 + 2))\nexit 4\n');
     assert.match(typed.stdout, /^42\r?$/m);
     assert.equal(typed.code, 4);

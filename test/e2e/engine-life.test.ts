@@ -8,6 +8,7 @@ import { FrameParser } from '../../src/core/frames.ts';
 import type { ContainerConfig, HostConfig } from '../../src/core/wire/container.ts';
 import { busyboxTar } from './support/busybox.ts';
 import { type OpenEngine, openEngineAt } from './support/engine.ts';
+import { notMapped } from './support/userns.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'wharf-engine-'));
 const dataRoot = join(directory, 'data');
@@ -381,7 +382,10 @@ test('a daemon that dies: what runs goes on, ends are taken in, policies hold', 
   assert.deepEqual(traces(''), []);
 });
 
-test('what is made ahead of a start goes when none comes', { timeout: 60_000 }, async () => {
+test('what is made ahead of a start goes when none comes', {
+  timeout: 60_000,
+  ...notMapped('a namespace belongs to the user namespace that the start makes'),
+}, async () => {
   const id = await create({ cmd: ['true'] });
   const sandbox = () => traces(id).filter((path) => path.includes('/netns/'));
   // It is made behind the answer, and gone after a second.

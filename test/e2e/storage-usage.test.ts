@@ -47,6 +47,9 @@ test('system df adds up to what du says; prune leaves nothing in the data root',
     await wharf('rm', '-f', 'writer');
     await wharf('system', 'prune', '-af', '--volumes');
     await wharf('volume', 'prune', '-af');
+    // What builds of the past said is no cache; it is forgotten with them.
+    const builds = (await api(daemon.socket, 'GET', '/build/history')) as { readonly id: string }[];
+    await wharf('builder', 'rm', ...builds.map(({ id }) => id));
     assert.deepEqual(remains(daemon.dataRoot), []);
   });
 });
@@ -77,6 +80,6 @@ async function fill(daemon: TestDaemon): Promise<void> {
 
 /** What is in a data root that holds nothing: all but its own directories, the lowest layer and the database. */
 function remains(dataRoot: string): string[] {
-  const own = /^(layers\/init(\/.*)?|wharf\.db.*|[^/]+|build\/(known-files|tmp)|blobs\/sha256(\/..)?)$/;
+  const own = /^(layers\/init(\/.*)?|wharf\.db.*|[^/]+|build\/(known-files|tmp|logs)|blobs\/sha256(\/..)?)$/;
   return readdirSync(dataRoot, { recursive: true, encoding: 'utf8' }).filter((path) => !own.test(path));
 }

@@ -7,7 +7,8 @@ import { exitCodeOf } from './state.ts';
 
 /**
  * Removes a container that has no process: its record, its root, its files, and with `volumes` the anonymous volumes that
- * nobody else uses. The caller holds its lock. Failing half way leaves it `dead`; it can be tried again.
+ * nobody else uses. The caller holds its lock. Failing half way leaves it `dead`; it can be tried again, and is by itself
+ * where it failed for want of open files.
  * @param behind given: the container is gone for everybody before its root and files are, and what is to be done before
  * those is done between. What should then be left, the next start of the daemon removes.
  */
@@ -27,6 +28,7 @@ export async function removeLocked(
     for (const name of anonymous) await ctx.volumes.remove(name, true);
   } catch (error) {
     ctx.store.apply(id, { kind: 'removalFailed' });
+    if (wantsOpenFiles(error)) tryAgainLater(ctx, id, volumes);
     ctx.waiters.removed(id, { exitCode, error: messageOf(error) });
     throw error;
   }
@@ -43,12 +45,37 @@ export async function removeLocked(
   }
 }
 
+/** Open files are had again as soon as others close theirs. */
+const TRY_AGAIN_MS = 1000;
+
+function wantsOpenFiles(error: unknown): boolean {
+  return /\bE[MN]FILE\b|too many open files/i.test(messageOf(error));
+}
+
+function tryAgainLater(ctx: Context, id: string, volumes: boolean): void {
+  const again = async (): Promise<void> => {
+    const record = ctx.store.find(id);
+    if (ctx.closing || record?.state.kind !== 'dead') return;
+    await removeLocked(ctx, record, volumes);
+  };
+  setTimeout(() => {
+    ctx.lock
+      .run(id, again)
+      .catch((e: unknown) =>
+        ctx.log.warn('a container is still not removed', { containerId: id, error: messageOf(e) }),
+      );
+  }, TRY_AGAIN_MS).unref();
+}
+
+/** For lack of open files, which passes: again. */
+const AGAIN = { maxRetries: 5, retryDelay: 100 };
+
 async function removeFiles(ctx: Context, { id, mounts }: ContainerRecord): Promise<void> {
   const { snapshots } = ctx.options.storage;
   await Promise.all([
     snapshots.remove(id),
     ...mounts.flatMap((m) => (m.kind === 'image' ? [snapshots.remove(m.key)] : [])),
-    rm(containerDirectory(ctx, id), { recursive: true, force: true }),
+    rm(containerDirectory(ctx, id), { recursive: true, force: true, ...AGAIN }),
     ctx.options.runtime.abandon(id),
   ]);
 }

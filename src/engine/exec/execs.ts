@@ -27,12 +27,13 @@ const EXPECTED_AFTER_MS = 10_000;
 const EXPECTED_MS = 800;
 /** How long a resize waits for the process, in milliseconds; Docker's number. */
 const BEGIN_DEADLINE_MS = 10_000;
+/** Exit code of an exec for a user that the container does not know. */
+const UNKNOWN_USER = 126;
 
 interface Exec {
   readonly id: string;
   readonly containerId: string;
   readonly request: ExecCreateRequest;
-  readonly user: ResolvedUser | undefined;
   phase: 'created' | 'starting' | 'running' | 'ended';
   pid: number;
   exitCode: number | null;
@@ -233,7 +234,6 @@ export class ExecTable implements Execs, ExecHooks {
       id,
       containerId: record.id,
       request,
-      user: request.User ? userIn(ctx, record, request.User) : undefined,
       phase: 'created',
       pid: 0,
       exitCode: null,
@@ -255,7 +255,7 @@ export class ExecTable implements Execs, ExecHooks {
     const { request } = exec;
     const tty = request.Tty ?? false;
     const spec = specOf(ctx, record);
-    const own = (spec.process?.env ?? []).filter((line) => exec.user === undefined || !line.startsWith('HOME='));
+    const own = (spec.process?.env ?? []).filter((line) => !request.User || !line.startsWith('HOME='));
     const terminal = tty && !own.some((line) => line.startsWith('TERM=')) ? ['TERM=xterm'] : [];
     const [rows = 0, columns = 0] = size ?? request.ConsoleSize ?? [];
     try {
@@ -266,7 +266,7 @@ export class ExecTable implements Execs, ExecHooks {
           args: request.Cmd ?? [],
           env: mergeEnv([...own, ...terminal], request.Env ?? []),
           cwd: request.WorkingDir || undefined,
-          user: exec.user,
+          user: request.User ? userIn(ctx, record, request.User) : undefined,
           tty,
           privileged: request.Privileged ?? false,
         }),
@@ -280,7 +280,7 @@ export class ExecTable implements Execs, ExecHooks {
       exec.begun.resolve(true);
       publish(ctx, record, `exec_start: ${(request.Cmd ?? []).join(' ')}`, { execID: exec.id });
     } catch (error) {
-      this.#end(exec, startFailureOf(error));
+      this.#end(exec, invalidParameter.is(error) ? UNKNOWN_USER : startFailureOf(error));
       await ctx.options.runtime.abandon(record.id, exec.id).catch(() => undefined);
       throw namingDirectory(error, request.Cmd?.[0] ?? '', ctx.options.storage.snapshots.mountpoint(record.id));
     }
@@ -312,7 +312,7 @@ function attachOptions({ id, request }: Exec) {
   };
 }
 
-/** @throws {WharfError} 400 for a user that the container does not know (checked when the exec is created) */
+/** @throws {WharfError} 400 for a user that the container does not know */
 function userIn(ctx: Context, record: ContainerRecord, user: string): ResolvedUser {
   const root = ctx.options.storage.snapshots.mountpoint(record.id);
   if (root === undefined) throw stateConflict({ message: `container ${record.id} is not running` });

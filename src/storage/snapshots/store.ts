@@ -235,7 +235,8 @@ export class OverlaySnapshotStore implements SnapshotStore {
     if (!existsSync(path)) return;
     const gone = join(this.#layout.tmp, `gone-${shortName()}`);
     renameSync(path, gone);
-    await rm(gone, { recursive: true, force: true });
+    // For lack of open files, which passes: again.
+    await rm(gone, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 
   #require(key: string): SnapshotRecord {

@@ -139,15 +139,17 @@ test('names are cleaned, and refused if they lead out', () => {
 });
 
 suite('unpacking stays inside its root', () => {
-  const cases: Record<string, { tar: Buffer[]; inside?: string; refused?: boolean }> = {
+  const cases: Record<string, { tar: Buffer[]; inside?: string; refused?: boolean; refusedInLayers?: boolean }> = {
     'an absolute name is below the root': { tar: [member({ name: '/x/y' }, 'in')], inside: 'x/y' },
     'a link to an absolute directory is followed inside the root': {
       tar: [member({ name: 'l', type: 'symlink', linkname: '/OUTSIDE' }), member({ name: 'l/y' }, 'in')],
       inside: 'OUTSIDE/y',
     },
+    // A layer that tries it is wrong; an archive that is unpacked over what a container has may meet such links of the container's.
     'a link that climbs ends at the root': {
       tar: [member({ name: 'l', type: 'symlink', linkname: '../../../../../etc' }), member({ name: 'l/y' }, 'in')],
       inside: 'etc/y',
+      refusedInLayers: true,
     },
     'a link through a link': {
       tar: [
@@ -189,7 +191,8 @@ suite('unpacking stays inside its root', () => {
     },
   };
   for (const fresh of [true, false]) {
-    for (const [name, { tar, inside, refused }] of Object.entries(cases)) {
+    for (const [name, { tar, inside, ...expected }] of Object.entries(cases)) {
+      const refused = expected.refused === true || (fresh && expected.refusedInLayers === true);
       test(`${name} (${fresh ? 'known' : 'looked up'})`, (t) => {
         const top = mkdtempSync(join(tmpdir(), 'wharf-tar-'));
         t.after(() => rmSync(top, { recursive: true }));
@@ -204,7 +207,7 @@ suite('unpacking stays inside its root', () => {
         };
         if (refused) assert.throws(unpack, { code: 'BAD_LAYER' });
         else unpack();
-        if (inside !== undefined) assert.equal(readFileSync(join(root, inside), 'utf8'), 'in');
+        if (inside !== undefined && !refused) assert.equal(readFileSync(join(root, inside), 'utf8'), 'in');
         assert.deepEqual(readdirSync(top), ['root']);
       });
     }
