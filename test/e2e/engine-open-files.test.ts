@@ -25,7 +25,7 @@ test('a removal that met the limit of open files is finished as soon as files ca
         req.on('error', reject);
         req.end(body === undefined ? undefined : JSON.stringify(body));
       });
-    const made = await call('POST', '/containers/create?name=c', {
+    const made = await call('POST', '/containers/create?name=files', {
       Image: 'busybox',
       Cmd: ['sh', '-c', 'mkdir -p /d/e/f && touch /d/e/f/g'],
     });
