@@ -99,19 +99,24 @@ export function isFrozen(host: CgroupHost, path: string): boolean {
   return readText(join(host.mounts.get('') ?? '/sys/fs/cgroup', path, 'cgroup.freeze'))?.trim() === '1';
 }
 
-/** A process number that no process has (the kernel's PID_MAX_LIMIT). */
-const NOBODY = '4194304';
-
 /**
  * Readies the kernel for processes that are about to join groups. The first to join one after some 20 ms of rest waits until
- * every processor has passed through the scheduler, for 5 to 15 ms; asked to move a process that does not exist, the kernel
- * does that waiting now (cgroup_threadgroup_rwsem), on a thread of the pool, and for the next ones there is none.
- * @param path a group of our own; where it does not exist nothing happens
+ * every processor has passed through the scheduler, for 5 to 15 ms (cgroup_threadgroup_rwsem). Told to put this process into
+ * the group that it is in, which changes nothing, the kernel does that waiting now, on a thread of the pool, and for the next
+ * ones there is none. A process that does not exist will not do: since Linux 6.18 it is looked for first.
  */
-export async function readyForJoining(host: CgroupHost, path: string): Promise<void> {
-  const [mount] = host.mounts.values();
-  if (mount === undefined) return;
-  await writeFile(join(mount, path, 'cgroup.procs'), NOBODY, { flag: 'r+' }).catch(() => undefined);
+export async function readyForJoining(host: CgroupHost): Promise<void> {
+  const ownGroups = readText('/proc/self/cgroup')?.trim().split('\n') ?? [];
+  for (const [controller, mount] of host.mounts) {
+    const [, path] =
+      ownGroups
+        .map((line) => /^\d+:([^:]*):(.*)$/.exec(line)?.slice(1) ?? [])
+        .find(([names = '']) => (controller === '' ? names === '' : names.split(',').includes(controller))) ?? [];
+    if (path === undefined) continue;
+    return await writeFile(join(mount, path, 'cgroup.procs'), String(process.pid), { flag: 'r+' }).catch(
+      () => undefined,
+    );
+  }
 }
 
 /**

@@ -129,8 +129,11 @@ export type { IoCounter };
  */
 export interface Runtime extends AsyncDisposable {
   info(): RuntimeInfo;
-  /** Says that a process will be made within some 20 ms: what the kernel takes long to get ready for is begun. Returns at once. */
-  anticipate(): void;
+  /**
+   * Says that a process will be made within some 20 ms: what the kernel takes long to get ready for is begun. Returns at once.
+   * @param more it is sure, and more of them may follow in the next moments
+   */
+  anticipate(more?: boolean): void;
   /**
    * Writes `config.json` and creates the container: set up and waiting before its program. On failure nothing is left.
    * @throws {WharfError} `RUNTIME_FAILED` with `exitCode` 126, 127 or 128 in mind: use `startFailureOf(error)`

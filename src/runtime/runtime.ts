@@ -44,6 +44,8 @@ import type { OciProcess, OciResources, OciSpec } from './spec/oci-spec.ts';
 const SIGKILL = 9;
 /** For at least so long the kernel stays ready for processes that join groups. */
 const READY_MS = 10;
+/** Who runs something mostly runs more: for so long the kernel is kept ready, in milliseconds. */
+const KEEP_READY_MS = 400;
 
 export interface RuntimeParts {
   readonly options: RuntimeOptions;
@@ -64,6 +66,8 @@ export class MonitoredRuntime implements Runtime {
   readonly #ahead = new AttachAhead();
   /** When the kernel was last readied for processes. */
   #anticipated = -Infinity;
+  #keepReadyUntil = -Infinity;
+  #keeping: NodeJS.Timeout | undefined;
 
   private constructor(parts: RuntimeParts, link: MonitorLink) {
     this.#options = parts.options;
@@ -98,11 +102,19 @@ export class MonitoredRuntime implements Runtime {
     return this.#info;
   }
 
-  anticipate(): void {
+  anticipate(more = false): void {
     const now = performance.now();
+    if (more) this.#keepReadyUntil = now + KEEP_READY_MS;
+    if (more && this.#keeping === undefined) this.#keeping = setInterval(() => this.#keepReady(), READY_MS).unref();
     if (now < this.#anticipated + READY_MS) return;
     this.#anticipated = now;
-    void readyForJoining(this.#cgroups, this.#options.cgroupParent);
+    void readyForJoining(this.#cgroups);
+  }
+
+  #keepReady(): void {
+    if (performance.now() < this.#keepReadyUntil) return this.anticipate();
+    clearInterval(this.#keeping);
+    this.#keeping = undefined;
   }
 
   async create(request: CreateContainer): Promise<{ readonly pid: number }> {

@@ -47,7 +47,7 @@ export async function create(
   request: CreateRequest,
 ): Promise<{ readonly id: string; readonly warnings: string[] }> {
   // Mostly the start follows at once.
-  ctx.options.runtime.anticipate();
+  ctx.options.runtime.anticipate(true);
   refuseNul({ ...request.config, HostConfig: request.hostConfig, NetworkingConfig: request.networking });
   checkEnvironment(request.config.Env ?? []);
   checkNames(request.config, request.hostConfig);

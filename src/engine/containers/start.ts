@@ -68,7 +68,7 @@ export const BY_HAND: StartReason = { restartCount: 0, restartDelayMs: 0 };
  * @throws {StartError}; {WharfError} `STATE_CONFLICT` if its state does not allow it
  */
 export async function startLocked(ctx: Context, id: string, reason: StartReason): Promise<void> {
-  ctx.options.runtime.anticipate();
+  ctx.options.runtime.anticipate(true);
   const record = ctx.store.get(id);
   if (record.state.kind === 'paused') {
     throw stateConflict({ message: 'cannot start a paused container, try unpause instead' });

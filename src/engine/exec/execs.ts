@@ -69,7 +69,7 @@ export class ExecTable implements Execs, ExecHooks {
     const record = ctx.store.lookup(containerRef);
     requireRunning(record);
     if (!request.Cmd?.length) throw invalidParameter({ message: 'No exec command specified' });
-    ctx.options.runtime.anticipate();
+    ctx.options.runtime.anticipate(true);
     if (request.DetachKeys) parseDetachKeys(request.DetachKeys);
     const now = performance.now();
     this.#lastAsked.set(record.id, now);
@@ -180,7 +180,7 @@ export class ExecTable implements Execs, ExecHooks {
   /** Runs a command as the container's own user for a health check. @throws {WharfError} if it cannot be started */
   async probe(record: ContainerRecord, argv: readonly string[]): Promise<Probe> {
     const ctx = this.#ctx();
-    ctx.options.runtime.anticipate();
+    ctx.options.runtime.anticipate(true);
     const exec = this.#add(ctx, record, { Cmd: [...argv], AttachStdout: true, AttachStderr: true });
     publish(ctx, record, `exec_create: ${argv.join(' ')}`, { execID: exec.id });
     const output = await ctx.options.runtime.attach(record.id, {
