@@ -1,31 +1,17 @@
 import { pack } from 'tar-stream';
 import type { Client } from '../../client/index.ts';
 import type { ContainerCreateRequest, MountPoint } from '../../core/wire/container.ts';
-import type { Project } from '../model/project.ts';
-import type { FileReference, Service } from '../model/service.ts';
-import type { ImageFacts } from '../plan/container-wish.ts';
+import type { FileReference } from '../model/service.ts';
+import type { ContainerWish } from '../plan/container-wish.ts';
 import { fileTarget } from '../plan/create-mounts.ts';
 import { createRequest } from '../plan/create-request.ts';
 import { isOneOff, label, numberOf } from '../plan/labels.ts';
 import { nameOf, projectContainers } from './observe.ts';
 
-export interface CreateFacts {
-  readonly project: Project;
-  readonly service: string;
-  readonly definition: Service;
-  /** Name in the end; the container is made under `temporary` if that is given. */
-  readonly name: string;
+export interface CreateFacts extends Omit<ContainerWish, 'inherited' | 'containersOf' | 'apiSocket'> {
+  /** The container is made under this name, and gets the one that it is to have in the end. */
   readonly temporary?: string;
-  readonly number: number | undefined;
-  readonly image: ImageFacts;
   readonly inherited?: readonly MountPoint[];
-  readonly oneOff?: {
-    readonly slug: string;
-    readonly useAliases: boolean;
-    readonly autoRemove?: boolean;
-    readonly attached?: boolean;
-  };
-  readonly extraLabels?: Readonly<Record<string, string>>;
 }
 
 /** What the engine is asked for when a container of a service is made. */

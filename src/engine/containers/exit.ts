@@ -42,11 +42,10 @@ async function exitLocked(ctx: Context, exit: ExitRecord): Promise<void> {
   if (isMissed) await giveBack(ctx, record);
   publishGivenBack(ctx, record);
 
-  const ranForMs = Math.max(0, millisOf(exit.at) - millisOf(startedAt));
   const suppressed = ctx.closing || ctx.held.has(id);
   const delay = restartDelay(record.hostConfig.RestartPolicy, {
     exitCode: exit.code,
-    ranForMs,
+    ranForMs: millisOfRun(startedAt, exit),
     restartCount: record.restartCount,
     lastDelayMs: record.restartDelayMs,
     cancelled: suppressed || record.restartCancelled,
@@ -58,24 +57,28 @@ async function exitLocked(ctx: Context, exit: ExitRecord): Promise<void> {
     { attachments: disconnected(record.attachments), ports: [] },
   );
   const acknowledged = ctx.options.runtime.ackExit(exit);
+  const rest = async (): Promise<void> => {
+    await answered();
+    if (!isMissed) await giveBack(ctx, record);
+    await tidyUp(ctx, record);
+  };
   publishEnd(ctx, after);
   ctx.waiters.exited(id, { exitCode: exit.code });
   if (delay !== null) scheduleRestart(ctx, after, delay);
   else if (record.hostConfig.AutoRemove && !ctx.held.has(id)) {
     ctx.waiters.remember(id, { exitCode: exit.code });
     // Who has waited for the removal is answered when nobody else can meet the container any more; the rest comes after.
-    await removeLocked(ctx, after, true, async () => {
-      await answered();
-      if (!isMissed) await giveBack(ctx, record);
-      await tidyUp(ctx, record);
-    });
+    await removeLocked(ctx, after, true, rest);
     await acknowledged;
     return;
   }
-  await answered();
-  if (!isMissed) await giveBack(ctx, record);
-  await tidyUp(ctx, record);
+  await rest();
   await acknowledged;
+}
+
+/** How long a run took; the clock may have been set back meanwhile. */
+function millisOfRun(startedAt: string, exit: { readonly at: string }): number {
+  return Math.max(0, millisOf(exit.at) - millisOf(startedAt));
 }
 
 /** Whether a container holds something that somebody else could ask for by its name: a network, an address, a port, a volume. */
@@ -94,10 +97,9 @@ export function publishEnd(ctx: Context, record: ContainerRecord): void {
   const run = runOf(record.state);
   if (run === null) return;
   const { startedAt, exit } = run;
-  const ranForMs = Math.max(0, millisOf(exit.at) - millisOf(startedAt));
   if (exit.oomKilled) publish(ctx, record, 'oom');
   publish(ctx, record, 'die', {
-    execDuration: String(Math.floor(ranForMs / 1000)),
+    execDuration: String(Math.floor(millisOfRun(startedAt, exit) / 1000)),
     exitCode: String(exit.code),
   });
 }
