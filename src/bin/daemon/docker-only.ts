@@ -18,6 +18,11 @@ const FIREWALL: DockerOnly = {
 const NO_SWARM: DockerOnly = { why: 'there is no swarm' };
 const NO_CONTAINERD: DockerOnly = { why: 'there is no containerd', isMeant: always };
 const NO_TRANSFER_LIMIT: DockerOnly = { why: 'the engine decides how much is transferred at once' };
+const REALTIME: DockerOnly = { why: 'real-time scheduling is set for each container' };
+const STORAGE_OPTIONS: DockerOnly = {
+  why: 'overlayfs has no options here',
+  isMeant: (value) => [value].flat().every((o) => o === 'overlay2.override_kernel_check=true'),
+};
 
 const DOCKER_ONLY: Readonly<Record<string, DockerOnly>> = {
   'allow-direct-routing': {
@@ -34,8 +39,8 @@ const DOCKER_ONLY: Readonly<Record<string, DockerOnly>> = {
   'containerd-namespace': NO_CONTAINERD,
   'containerd-plugins-namespace': NO_CONTAINERD,
   'containerd-plugin-namespace': NO_CONTAINERD,
-  'cpu-rt-period': { why: 'real-time scheduling is set for each container' },
-  'cpu-rt-runtime': { why: 'real-time scheduling is set for each container' },
+  'cpu-rt-period': REALTIME,
+  'cpu-rt-runtime': REALTIME,
   'data-root-migration': { why: 'nothing is migrated' },
   'default-runtime-opts': { why: 'runtimes get no options' },
   'exec-opts': {
@@ -63,14 +68,8 @@ const DOCKER_ONLY: Readonly<Record<string, DockerOnly>> = {
     why: 'overlayfs is what is used',
     isMeant: (value) => ['overlay2', 'overlay', 'overlayfs'].includes(String(value)),
   },
-  'storage-opt': {
-    why: 'overlayfs has no options here',
-    isMeant: (value) => [value].flat().every((o) => o === 'overlay2.override_kernel_check=true'),
-  },
-  'storage-opts': {
-    why: 'overlayfs has no options here',
-    isMeant: (value) => [value].flat().every((o) => o === 'overlay2.override_kernel_check=true'),
-  },
+  'storage-opt': STORAGE_OPTIONS,
+  'storage-opts': STORAGE_OPTIONS,
   'swarm-default-advertise-addr': NO_SWARM,
   'userland-proxy': { why: 'the kernel forwards; only for [::1] there is a relay', isMeant: always },
   'userland-proxy-path': { why: 'there is no such program', isMeant: always },
