@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { diskFindings } from './engine.ts';
-import { cgroupFindings, cgroupsOf, clockFindings, kernelFindings, networkFindings, runtimeFindings } from './host.ts';
+import {
+  cgroupFindings,
+  cgroupsOf,
+  clockFindings,
+  kernelFindings,
+  natProbe,
+  networkFindings,
+  runtimeFindings,
+} from './host.ts';
 import type { Finding, Machine } from './machine.ts';
 
 interface Facts {
@@ -97,6 +105,7 @@ test('network: nft, forwarding, a firewall that drops, name servers', () => {
   const programs = {
     'nft --version': 'nftables v1.0.6\n',
     'nft list tables': '',
+    ...Object.fromEntries(['ip', 'ip6'].map((family) => [`nft --check ${natProbe(family)}`, ''])),
     'nft list chain ip filter FORWARD': 'type filter hook forward priority filter; policy drop;',
   };
   assert.deepEqual(bad(networkFindings(machine({ files, programs }))), [
@@ -105,6 +114,28 @@ test('network: nft, forwarding, a firewall that drops, name servers', () => {
     '/etc/resolv.conf names no server: containers resolve no names of the world'.replace(/^/, 'note: '),
   ]);
   assert.match(bad(networkFindings(machine({ files })))[0] ?? '', /nft is not installed/);
+});
+
+test('network: a kernel whose nftables lacks a family', () => {
+  const files = { '/proc/sys/net/ipv6': '', '/etc/resolv.conf': 'nameserver 192.0.2.1' };
+  const outcomes = (ip: string, ip6: string) => ({
+    'nft --version': 'nftables v1.0.6\n',
+    'nft list tables': '',
+    [`nft --check ${natProbe('ip')}`]: ip,
+    [`nft --check ${natProbe('ip6')}`]: ip6,
+  });
+  const lacking = '!Error: Could not process rule: Operation not supported';
+  const found = (ip: string, ip6: string) => bad(networkFindings(machine({ files, programs: outcomes(ip, ip6) })));
+  assert.deepEqual(found('', ''), []);
+  assert.deepEqual(found('!Error: Could not process rule: Operation not permitted', '!Operation not permitted'), []);
+  for (const [ip, ip6, version] of [
+    [lacking, '', 'IPv4'],
+    ['', lacking, 'IPv6'],
+  ] as const) {
+    assert.deepEqual(found(ip, ip6), [
+      `fail: nft 1.0.6 finds no address translation for ${version} in this kernel: no published ports, no way out of containers`,
+    ]);
+  }
 });
 
 test('disk and clock', () => {

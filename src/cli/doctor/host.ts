@@ -155,17 +155,13 @@ export function networkFindings(machine: Machine): Finding[] {
       remedy: 'apt-get install nftables',
     });
   } else {
-    const listed = machine.run('nft', 'list', 'tables');
-    const denied = /not permitted|permission denied/i.test(listed?.out ?? '');
+    const lack = nftablesLack(machine);
     const version = /v(\S+)/.exec(nft.out)?.[1] ?? '';
-    if (listed?.code === 0 || denied) findings.push({ state: 'ok', subject, text: `nftables ${version}` });
-    else
-      findings.push({
-        state: 'fail',
-        subject,
-        text: `nft ${version} cannot reach the kernel's tables`,
-        remedy: 'modprobe nf_tables   # or boot a kernel built with CONFIG_NF_TABLES',
-      });
+    findings.push(
+      lack === undefined
+        ? { state: 'ok', subject, text: `nftables ${version}` }
+        : { state: 'fail', subject, text: `nft ${version} ${lack.text}`, remedy: lack.remedy },
+    );
   }
   const forwarding = machine.read('/proc/sys/net/ipv4/ip_forward')?.trim();
   if (forwarding === '0') {
@@ -200,6 +196,34 @@ export function networkFindings(machine: Machine): Finding[] {
     });
   } else findings.push({ state: 'ok', subject, text: `name servers ${servers.join(', ')}` });
   return findings;
+}
+
+/** What the kernel's nftables lacks of that on which published ports and the way out stand; nobody but root is told. */
+function nftablesLack(machine: Machine): { readonly text: string; readonly remedy: string } | undefined {
+  const denied = (out: string): boolean => /not permitted|permission denied/i.test(out);
+  const listed = machine.run('nft', 'list', 'tables');
+  if (listed?.code !== 0 && !denied(listed?.out ?? '')) {
+    const remedy = 'modprobe nf_tables   # or boot a kernel built with CONFIG_NF_TABLES';
+    return { text: "cannot reach the kernel's tables", remedy };
+  }
+  const families = machine.exists('/proc/sys/net/ipv6') ? ['ip', 'ip6'] : ['ip'];
+  for (const family of families) {
+    // Only checked, by the kernel as well: nothing is added.
+    const tried = machine.run('nft', '--check', natProbe(family));
+    if (tried?.code === 0 || denied(tried?.out ?? '')) continue;
+    const version = family === 'ip' ? 'IPv4' : 'IPv6';
+    const options = `CONFIG_NF_TABLES_${version.toUpperCase()}, CONFIG_NFT_NAT, CONFIG_NFT_MASQ`;
+    return {
+      text: `finds no address translation for ${version} in this kernel: no published ports, no way out of containers`,
+      remedy: `boot a kernel built with ${options}`,
+    };
+  }
+  return undefined;
+}
+
+/** What a network's rules begin with. */
+export function natProbe(family: string): string {
+  return `table ${family} wharf-doctor { chain nat { type nat hook postrouting priority 100; masquerade; }; }`;
 }
 
 /** Whether the clock may be trusted: a wrong one breaks TLS and logins long before anybody thinks of it. */
