@@ -1,9 +1,9 @@
 import { createHash, hash, type Hash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Storage } from './contract.ts';
 import { shortName } from './layout.ts';
+import { removeTree } from './remove-tree.ts';
 import { decompress } from './tar/decompress.ts';
 import { GrowthLimit } from './tar/limits.ts';
 import { type ByteString, displayName, type TarEntry } from './tar/entry.ts';
@@ -14,9 +14,7 @@ import { Unpacker } from './tar/unpack.ts';
 export function scratchDirectory(storage: Storage): AsyncDisposable & { readonly path: string } {
   const path = join(storage.dataRoot, 'tmp', `scratch-${shortName()}`);
   mkdirSync(path, { mode: 0o700 });
-  // For lack of descriptors, which pass: again.
-  const remove = () => rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
-  return { path, [Symbol.asyncDispose]: remove };
+  return { path, [Symbol.asyncDispose]: () => removeTree(path) };
 }
 
 /**

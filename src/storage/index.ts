@@ -3,6 +3,7 @@ export { scratchDirectory, unpackArchive } from './archive.ts';
 export { diskUsageOf } from './disk-usage.ts';
 export { digestMismatch, layerInUse } from './errors.ts';
 export { openStorage } from './open.ts';
+export { removeTree } from './remove-tree.ts';
 export { decompress, withoutRareCompression } from './tar/decompress.ts';
 export { throughProgram } from './tar/program.ts';
 export { byteString, displayName, type EntryType, type TarEntry } from './tar/entry.ts';

@@ -9,6 +9,7 @@ import { diskUsageOf } from './disk-usage.ts';
 import { invalidVolume, volumeNotFound, volumeNotMapped, volumeStillMounted } from './errors.ts';
 import { type Layout, shortName } from './layout.ts';
 import type { MappedView } from './mapped-view.ts';
+import { removeTree } from './remove-tree.ts';
 import { usageOf } from './snapshots/changes.ts';
 import { copyTree } from './tar/copy.ts';
 import { bindPart, sweepParts } from './volume-parts.ts';
@@ -164,7 +165,7 @@ export class DirectoryVolumeStore implements VolumeStore {
     if (!NAME.test(name) || !existsSync(path)) return;
     const gone = join(this.#layout.tmp, `gone-${shortName()}`);
     renameSync(path, gone);
-    await rm(gone, { recursive: true, force: true });
+    await removeTree(gone);
   }
 
   /**

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { lackOfOpenFiles } from '../../core/open-files.ts';
 
 let known: string | undefined;
 
@@ -7,9 +8,9 @@ let known: string | undefined;
  * @param message as it would be told otherwise, with the errno in it
  */
 export function openFilesHint(message: string): string {
-  if (/\bENFILE\b|too many open files in system/i.test(message))
-    return ' (the whole machine has no more open files: raise fs.file-max with sysctl)';
-  if (!/\bEMFILE\b|too many open files/i.test(message)) return '';
+  const lack = lackOfOpenFiles(message);
+  if (lack === undefined) return '';
+  if (lack === 'machine') return ' (the whole machine has no more open files: raise fs.file-max with sysctl)';
   const limit = openFilesLimit();
   const which = limit === undefined ? 'its limit of open files' : `its limit of ${limit} open files`;
   return ` (the daemon is at ${which}: raise it with LimitNOFILE= in its unit, or at once with "prlimit --pid ${process.pid} --nofile=65536")`;

@@ -1,5 +1,6 @@
-import { rm } from 'node:fs/promises';
 import { messageOf } from '../../core/errors.ts';
+import { lackOfOpenFiles } from '../../core/open-files.ts';
+import { removeTree } from '../../storage/index.ts';
 import type { Context } from './context.ts';
 import { containerDirectory, publish } from './context.ts';
 import type { ContainerRecord } from './record.ts';
@@ -28,7 +29,7 @@ export async function removeLocked(
     for (const name of anonymous) await ctx.volumes.remove(name, true);
   } catch (error) {
     ctx.store.apply(id, { kind: 'removalFailed' });
-    if (wantsOpenFiles(error)) tryAgainLater(ctx, id, volumes);
+    if (lackOfOpenFiles(messageOf(error)) !== undefined) tryAgainLater(ctx, id, volumes);
     ctx.waiters.removed(id, { exitCode, error: messageOf(error) });
     throw error;
   }
@@ -48,10 +49,6 @@ export async function removeLocked(
 /** Open files are had again as soon as others close theirs. */
 const TRY_AGAIN_MS = 1000;
 
-function wantsOpenFiles(error: unknown): boolean {
-  return /\bE[MN]FILE\b|too many open files/i.test(messageOf(error));
-}
-
 function tryAgainLater(ctx: Context, id: string, volumes: boolean): void {
   const again = async (): Promise<void> => {
     const record = ctx.store.find(id);
@@ -67,15 +64,12 @@ function tryAgainLater(ctx: Context, id: string, volumes: boolean): void {
   }, TRY_AGAIN_MS).unref();
 }
 
-/** For lack of open files, which passes: again. */
-const AGAIN = { maxRetries: 5, retryDelay: 100 };
-
 async function removeFiles(ctx: Context, { id, mounts }: ContainerRecord): Promise<void> {
   const { snapshots } = ctx.options.storage;
   await Promise.all([
     snapshots.remove(id),
     ...mounts.flatMap((m) => (m.kind === 'image' ? [snapshots.remove(m.key)] : [])),
-    rm(containerDirectory(ctx, id), { recursive: true, force: true, ...AGAIN }),
+    removeTree(containerDirectory(ctx, id)),
     ctx.options.runtime.abandon(id),
   ]);
 }

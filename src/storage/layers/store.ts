@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
@@ -10,6 +9,7 @@ import { digestMismatch, layerInUse, layerNotFound } from '../errors.ts';
 import { diskUsageOf } from '../disk-usage.ts';
 import { type Layout, shortName } from '../layout.ts';
 import { syncFileSystem } from '../../linux/index.ts';
+import { removeTree } from '../remove-tree.ts';
 import { compressionOf } from '../tar/decompress.ts';
 import { byteString } from '../tar/entry.ts';
 import { packTree } from '../tar/pack.ts';
@@ -81,7 +81,7 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
   async stage(tar: AsyncIterable<Uint8Array>, options: Parameters<LayerStore['stage']>[1] = {}): Promise<StagedLayer> {
     const made = join(this.#layout.tmp, `layer-${shortName()}`);
     mkdirSync(made, { mode: 0o755 });
-    const discard = () => rm(made, { recursive: true, force: true });
+    const discard = () => removeTree(made);
     try {
       const { small, head, whole } = await begun(tar);
       const compression = compressionOf(head);
@@ -161,7 +161,7 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
         options.also,
       );
     } finally {
-      await rm(made, { recursive: true, force: true });
+      await removeTree(made);
     }
   }
 
@@ -221,7 +221,7 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
     this.#diskBytes.delete(record.directory);
     const gone = join(this.#layout.tmp, `gone-${shortName()}`);
     renameSync(join(this.#layout.layers, record.directory), gone);
-    await rm(gone, { recursive: true, force: true });
+    await removeTree(gone);
   }
 
   /** Removes directories that no record knows: what a crash left. */
@@ -229,7 +229,7 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
     const known = new Set(this.#records.entries().map(([, record]) => record.directory));
     known.add(basename(this.#layout.init));
     for (const directory of readdirSync(this.#layout.layers)) {
-      if (!known.has(directory)) await rm(join(this.#layout.layers, directory), { recursive: true, force: true });
+      if (!known.has(directory)) await removeTree(join(this.#layout.layers, directory));
     }
     for (const [chainId, record] of this.#records.entries()) {
       if (!existsSync(join(this.#layout.layers, record.directory, 'fs'))) this.#records.delete(chainId);

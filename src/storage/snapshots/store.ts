@@ -1,5 +1,4 @@
 import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ChainId } from '../../core/digest.ts';
@@ -13,6 +12,7 @@ import { LowerView } from '../layers/lower-view.ts';
 import type { DirectoryLayerStore } from '../layers/store.ts';
 import { type Layout, shortName } from '../layout.ts';
 import type { MappedView } from '../mapped-view.ts';
+import { removeTree } from '../remove-tree.ts';
 import { packTree } from '../tar/pack.ts';
 import { changesOf, tidyUpper, usageOf } from './changes.ts';
 import { mountOverlay, type OverlayMount } from './overlay.ts';
@@ -235,8 +235,7 @@ export class OverlaySnapshotStore implements SnapshotStore {
     if (!existsSync(path)) return;
     const gone = join(this.#layout.tmp, `gone-${shortName()}`);
     renameSync(path, gone);
-    // For lack of open files, which passes: again.
-    await rm(gone, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+    await removeTree(gone);
   }
 
   #require(key: string): SnapshotRecord {
