@@ -38,6 +38,7 @@ export interface Piece {
   readonly edges: number;
   /** Beyond what the process had when it began, at most. */
   readonly memoryMiB: number;
+  /** Without an input it is the fuzzer itself that failed, and `text` says how it ended. */
   readonly failure?: { readonly text: string; readonly input: Buffer | undefined };
 }
 export interface Fuzzer {
@@ -93,7 +94,7 @@ export async function openFuzzer(): Promise<Fuzzer> {
         `-artifact_prefix=${artifacts}/`,
         '-print_final_stats=1',
       ];
-      const { code, text } = await start(paths, flags, [paths.found]);
+      const { code, signal, text } = await start(paths, flags, [paths.found]);
       const begin = number(/INITED .* rss: (\d+)Mb/, text);
       const piece = {
         executions: number(/number_of_executed_units: (\d+)/, text),
@@ -104,7 +105,7 @@ export async function openFuzzer(): Promise<Fuzzer> {
       const [artifact] = readdirSync(artifacts);
       const input = artifact === undefined ? undefined : readFileSync(join(artifacts, artifact));
       if (code !== 0 || artifact !== undefined || piece.executions === 0)
-        return { ...piece, failure: { text: lastLines(text), input } };
+        return { ...piece, failure: { text: `${lastLines(text)}\nended with ${signal ?? `code ${code}`}`, input } };
       if (piece.memoryMiB <= MOST_MEMORY_MIB) return piece;
       return { ...piece, failure: { text: `took ${piece.memoryMiB} MiB`, input: undefined } };
     },
@@ -159,6 +160,7 @@ async function fetched(): Promise<string[]> {
   const jazzer = [
     process.execPath,
     `--max-old-space-size=${MOST_MEMORY_MIB}`,
+    '--expose-gc',
     join(home, 'node_modules/@jazzer.js/core/dist/cli.js'),
   ];
   const lib = join(home, 'lib');
@@ -183,12 +185,18 @@ function lastLines(text: string): string {
   return text.trimEnd().split('\n').slice(-30).join('\n');
 }
 
-function ended(command: string, args: readonly string[]): Promise<{ readonly code: number; readonly text: string }> {
-  const { promise, resolve, reject } = Promise.withResolvers<{ code: number; text: string }>();
+interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly text: string;
+}
+
+function ended(command: string, args: readonly string[]): Promise<Ended> {
+  const { promise, resolve, reject } = Promise.withResolvers<Ended>();
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (d: string) => (text += d));
   child.once('error', reject);
-  child.once('close', (code) => resolve({ code: code ?? 1, text }));
+  child.once('close', (code, signal) => resolve({ code, signal, text }));
   return promise;
 }

@@ -54,7 +54,9 @@ async function fuzzOne(engine: Fuzzer, name: string): Promise<void> {
         if (result.failure.input !== undefined) writeCorpus(name, [...readCorpus(name), result.failure.input]);
         console.log(result.failure.text);
         rmSync(work, { recursive: true, force: true });
-        fail(`${name}: an input failed (seed ${seed + round}); it is in the corpus now`);
+        const what =
+          result.failure.input === undefined ? 'the fuzzer itself failed' : 'an input failed; it is in the corpus now';
+        fail(`${name}: ${what} (seed ${seed + round})`);
       }
     }
     const kept = writeCorpus(name, await engine.minimised(paths));

@@ -15,6 +15,10 @@ export interface Target {
 /** Longer for one input is a hang. */
 const HANG_MS = 1000;
 
+/** What is garbage of so many inputs is taken away, where that may be asked for: memory that grows then is alive. */
+const INPUTS_BETWEEN_COLLECTIONS = 20_000;
+let inputs = 0;
+
 /** Gives the target one input. @throws {Error} if it fails otherwise than by a refusal, or takes too long */
 export function tryInput(target: Target, input: Buffer): void {
   // Time of this thread on a processor: others may have it in between.
@@ -27,4 +31,5 @@ export function tryInput(target: Target, input: Buffer): void {
   const used = process.threadCpuUsage(begin);
   const took = (used.user + used.system) / 1000;
   if (took > HANG_MS) throw new Error(`hang: took ${Math.round(took)} ms`);
+  if (++inputs % INPUTS_BETWEEN_COLLECTIONS === 0) globalThis.gc?.();
 }
