@@ -27,6 +27,24 @@ class Outside implements Disposable {
   }
 }
 
+/** A daemon, and beside it what no container may reach. */
+async function withOutside(body: (daemon: TestDaemon, outside: Outside) => Promise<void>): Promise<void> {
+  using outside = new Outside();
+  await withDaemon(async (daemon) => {
+    await importBusybox(daemon.socket);
+    await body(daemon, outside);
+    outside.assertUntouched();
+  });
+  outside.assertUntouched();
+}
+
+/** An empty directory to build from. */
+function contextOf(daemon: TestDaemon): string {
+  const context = join(daemon.directory, 'context');
+  mkdirSync(context);
+  return context;
+}
+
 const wharf = (daemon: TestDaemon, ...words: string[]): Promise<Outcome> =>
   run(wharfPath, words, { env: daemon.env, timeoutMs: 60_000 });
 
@@ -38,9 +56,7 @@ const swap = (name: string, outside: string): string[] => {
 };
 
 test('cp into and out of a container that swaps directories for links stays inside', { timeout: 200_000 }, async () => {
-  using outside = new Outside();
-  await withDaemon(async (daemon) => {
-    await importBusybox(daemon.socket);
+  await withOutside(async (daemon, outside) => {
     const id = await startContainer(daemon, swap('/swap', outside.path), {});
     const payload = join(daemon.directory, 'payload');
     const taken = join(daemon.directory, 'taken');
@@ -55,10 +71,8 @@ test('cp into and out of a container that swaps directories for links stays insi
       for (const said of [there, back]) assert.doesNotMatch(said.stderr, /\n\s+at /);
     }
     assert.ok(reached > 0, 'some came while it was a directory');
-    outside.assertUntouched();
     await api(daemon.socket, 'DELETE', `/containers/${id}?force=1`);
   });
-  outside.assertUntouched();
 });
 
 test('cp -L of a link that leads nowhere says so, and copies nothing', { timeout: 60_000 }, async () => {
@@ -83,11 +97,8 @@ test('cp -L of a link that leads nowhere says so, and copies nothing', { timeout
 test('the first filling of a volume, and parts of volumes, follow no link to the host', {
   timeout: 200_000,
 }, async () => {
-  using outside = new Outside();
-  await withDaemon(async (daemon) => {
-    await importBusybox(daemon.socket);
-    const context = join(daemon.directory, 'context');
-    mkdirSync(context);
+  await withOutside(async (daemon, outside) => {
+    const context = contextOf(daemon);
     const lines = [
       'FROM busybox',
       `RUN ln -s ${outside.path} /data && mkdir /more && ln -s ${outside.path}/secret /more/s`,
@@ -111,20 +122,15 @@ test('the first filling of a volume, and parts of volumes, follow no link to the
       );
       assert.ok(!said.includes(SECRET), said);
     }
-    outside.assertUntouched();
     await api(daemon.socket, 'DELETE', `/containers/${swapper}?force=1`);
   });
-  outside.assertUntouched();
 });
 
 test('no instruction of a Dockerfile gets out by a link of the image or of the context', {
   timeout: 200_000,
 }, async () => {
-  using outside = new Outside();
-  await withDaemon(async (daemon) => {
-    await importBusybox(daemon.socket);
-    const context = join(daemon.directory, 'context');
-    mkdirSync(context);
+  await withOutside(async (daemon, outside) => {
+    const context = contextOf(daemon);
     writeFileSync(join(context, 'file'), 'from the context');
     const base = `FROM busybox AS links\nRUN ln -s ${outside.path} /out && ln -s ../../../../../..${outside.path} /up && ln -s ${outside.path}/secret /leak\n`;
     const rows: [what: string, rest: string][] = [
@@ -154,7 +160,6 @@ test('no instruction of a Dockerfile gets out by a link of the image or of the c
       assert.ok(!stdout.includes(SECRET), `${what}: ${stdout}`);
     }
   });
-  outside.assertUntouched();
 });
 
 /** A link to the outside, and then a file through it. */
