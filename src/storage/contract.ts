@@ -192,8 +192,12 @@ export interface AwaitedFile {
  * steps. prepare -> mount -> write -> unmount -> commit or remove. Known to the database, so that a crash leaves nothing behind.
  */
 export interface SnapshotStore {
-  /** @throws {WharfError} `SNAPSHOT_EXISTS`, `LAYER_NOT_FOUND` */
-  prepare(key: string, parent: ChainId | null): Promise<void>;
+  /**
+   * `volatile`: what is written there need not survive the machine before it is committed. Programs' fsync does nothing in it, and
+   * unmounting it writes nothing back.
+   * @throws {WharfError} `SNAPSHOT_EXISTS`, `LAYER_NOT_FOUND`
+   */
+  prepare(key: string, parent: ChainId | null, options?: { readonly volatile: boolean }): Promise<void>;
   has(key: string): boolean;
   list(): readonly { readonly key: string; readonly parent: ChainId | null }[];
   /**

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { createReadStream, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { mount } from '../../src/linux/index.ts';
+import { mount, mountinfo } from '../../src/linux/index.ts';
 import { leftovers, mountsBelow, open, sh, temporaryRoot } from './storage-support.ts';
 
 test('changes are told as Docker tells them', { timeout: 60_000 }, async (t) => {
@@ -68,6 +68,22 @@ test('a snapshot is mounted once, keeps what is written, and leaves nothing when
   assert.deepEqual(mountsBelow(root), []);
   assert.deepEqual(leftovers(root), { tmp: [], layers: [], snapshots: [] });
   await assert.rejects(storage.snapshots.mount('c'), { code: 'SNAPSHOT_NOT_FOUND' });
+});
+
+test('what is volatile can be mounted again, and is a layer like any other', { timeout: 60_000 }, async (t) => {
+  const root = temporaryRoot(t);
+  await using storage = await open(root);
+  await storage.snapshots.prepare('v', null, { volatile: true });
+  const merged = await storage.snapshots.mount('v');
+  const { superOptions } = mountinfo().find(({ mountpoint }) => mountpoint === merged) ?? {};
+  assert.match(superOptions ?? '', /(^|,)volatile(,|$)/);
+  writeFileSync(join(merged, 'f'), 'kept', { flush: true });
+  await storage.snapshots.unmount('v');
+  assert.equal(readFileSync(join(await storage.snapshots.mount('v'), 'f'), 'utf8'), 'kept');
+  const layer = await storage.snapshots.commit('v');
+  assert.ok(layer);
+  const [directory = ''] = storage.layers.lowerDirs(layer.chainId);
+  assert.equal(readFileSync(join(directory, 'f'), 'utf8'), 'kept');
 });
 
 const HOLDER = `

@@ -26,7 +26,7 @@ export interface Scratch extends AsyncDisposable {
 export async function openScratch(snapshots: SnapshotStore, parent: ChainId | null): Promise<Scratch> {
   await using undo = new AsyncDisposableStack();
   const key = newBuildId();
-  await snapshots.prepare(key, parent);
+  await snapshots.prepare(key, parent, { volatile: true });
   undo.defer(() => snapshots.remove(key));
   const root = await snapshots.mount(key);
   const kept = undo.move();

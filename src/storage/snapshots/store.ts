@@ -21,6 +21,7 @@ interface SnapshotRecord {
   readonly parent: ChainId | null;
   /** Its directory below `snapshots/`. */
   readonly directory: string;
+  readonly volatile?: boolean;
 }
 
 /** Snapshots as overlay mounts. Which are mounted is the kernel's to know: a daemon killed and started again finds them there. */
@@ -45,12 +46,12 @@ export class OverlaySnapshotStore implements SnapshotStore {
     this.#records = records(db);
   }
 
-  async prepare(key: string, parent: ChainId | null): Promise<void> {
+  async prepare(key: string, parent: ChainId | null, { volatile } = { volatile: false }): Promise<void> {
     const directory = shortName();
     this.#db.transaction(() => {
       if (this.#records.get(key)) throw snapshotExists({ key });
       if (parent !== null && !this.#layers.find(parent)) throw layerNotFound({ chainId: parent });
-      this.#records.put(key, { parent, directory });
+      this.#records.put(key, { parent, directory, ...(volatile && { volatile }) });
     });
     try {
       const path = join(this.#layout.snapshots, directory);
@@ -93,6 +94,7 @@ export class OverlaySnapshotStore implements SnapshotStore {
       upper,
       work,
       target: merged,
+      volatile: this.#require(key).volatile === true,
     };
     if (mapped) this.#mountMapped(overlay);
     else mountOverlay(overlay);
