@@ -76,7 +76,7 @@ test('what is volatile can be mounted again, and is a layer like any other', { t
   await storage.snapshots.prepare('v', null, { volatile: true });
   const merged = await storage.snapshots.mount('v');
   const { superOptions } = mountinfo().find(({ mountpoint }) => mountpoint === merged) ?? {};
-  assert.match(superOptions ?? '', /(^|,)volatile(,|$)/);
+  assert.match(superOptions ?? '', /[,=]volatile/);
   writeFileSync(join(merged, 'f'), 'kept', { flush: true });
   await storage.snapshots.unmount('v');
   assert.equal(readFileSync(join(await storage.snapshots.mount('v'), 'f'), 'utf8'), 'kept');
