@@ -1,15 +1,18 @@
 import { spawn } from 'node:child_process';
 import {
+  closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
   writeFileSync,
 } from 'node:fs';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -72,17 +75,21 @@ export async function bundle(target: string, outfile: string): Promise<void> {
 export async function openFuzzer(): Promise<Fuzzer> {
   const [command = '', ...before] = await fetched();
   const start = (paths: Paths, flags: readonly string[], inputs: readonly string[]) =>
-    ended(command, [
-      ...before,
-      paths.program,
-      ...inputs,
-      '--sync',
-      // These parsers open no files: a path that leads upwards is an input like others.
-      '--disableBugDetectors=path-traversal',
-      `--timeout=${ENDLESS_SECONDS * 1000}`,
-      '--',
-      ...flags,
-    ]);
+    ended(
+      command,
+      [
+        ...before,
+        paths.program,
+        ...inputs,
+        '--sync',
+        // These parsers open no files: a path that leads upwards is an input like others.
+        '--disableBugDetectors=path-traversal',
+        `--timeout=${ENDLESS_SECONDS * 1000}`,
+        '--',
+        ...flags,
+      ],
+      `${paths.found}-log`,
+    );
   return {
     async run(paths, limits) {
       const artifacts = mkdtempSync(`${paths.found}-failed-`);
@@ -191,12 +198,14 @@ interface Ended {
   readonly text: string;
 }
 
-function ended(command: string, args: readonly string[]): Promise<Ended> {
-  const { promise, resolve, reject } = Promise.withResolvers<Ended>();
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let text = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (d: string) => (text += d));
-  child.once('error', reject);
-  child.once('close', (code, signal) => resolve({ code, signal, text }));
-  return promise;
+/** What it prints goes to a file: Node makes pipes non-blocking, and the fuzzer passes over what does not fit into one. */
+async function ended(command: string, args: readonly string[], log: string): Promise<Ended> {
+  const fd = openSync(log, 'w');
+  try {
+    const child = spawn(command, args, { stdio: ['ignore', fd, fd] });
+    const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+    return { code, signal, text: readFileSync(log, 'utf8') };
+  } finally {
+    closeSync(fd);
+  }
 }
