@@ -4,7 +4,7 @@ import { importBusybox } from '../e2e/support/busybox.ts';
 import { withDaemon } from '../e2e/support/daemon.ts';
 import { run } from '../e2e/support/run.ts';
 import { withStockEngine } from '../e2e/support/stock-engine.ts';
-import { notMapped } from '../e2e/support/userns.ts';
+import { isMapped, stockUsernsFlags } from '../e2e/support/userns.ts';
 
 /**
  * What a container may do, told from inside: capabilities, seccomp, masked and read-only paths, devices, limits, and the answers
@@ -73,24 +73,34 @@ const POSTURES: readonly (readonly string[])[] = [
   ['--network', 'none', '--ipc', 'private', '--oom-score-adj', '500'],
 ];
 
-const options = { timeout: 300_000, ...notMapped('the stock engine maps no users; userns-compare has one that does') };
+/**
+ * With mapped users some is refused, in the same words, and these lines are others: devices are bound, by crun with flags that
+ * forbid more; the message queues belong to the container's root; its groups may ping; whose keys are seen is the runtime's.
+ */
+const OTHER_WHEN_MAPPED =
+  /^mount \/dev\/(full|null|random|tty|urandom|zero) |^dev .* mqueue$|^\d+\t\d+$|^masked \/proc\/keys /;
 
-test('what a container may do is what it may do with Docker', options, async (t) => {
-  await withStockEngine('26.1', async (stock) => {
-    await withDaemon(async (daemon) => {
-      for (const socket of [stock.socket, daemon.socket]) await importBusybox(socket);
-      for (const flags of POSTURES) {
-        await t.test(`run ${flags.join(' ')}`, async () => {
-          const probe = async (host: string) => {
-            const args = ['run', '--rm', ...flags, 'busybox', 'sh', '-c', PROBE];
-            const done = await run('docker', args, { env: { ...process.env, DOCKER_HOST: host } });
-            assert.equal(done.code, 0, `${host}: ${done.stderr}`);
-            return done.stdout.split('\n');
-          };
-          const [expected, actual] = await Promise.all([probe(stock.host), probe(daemon.host)]);
-          assert.deepEqual(actual, expected);
-        });
-      }
-    });
-  });
+test('what a container may do is what it may do with Docker', { timeout: 300_000 }, async (t) => {
+  await withStockEngine(
+    '26.1',
+    async (stock) => {
+      await withDaemon(async (daemon) => {
+        for (const socket of [stock.socket, daemon.socket]) await importBusybox(socket);
+        for (const flags of POSTURES) {
+          await t.test(`run ${flags.join(' ')}`, async () => {
+            const probe = async (host: string) => {
+              const args = ['run', '--rm', ...flags, 'busybox', 'sh', '-c', PROBE];
+              const done = await run('docker', args, { env: { ...process.env, DOCKER_HOST: host } });
+              if (isMapped && done.code !== 0) return done.stderr.split('\n');
+              assert.equal(done.code, 0, `${host}: ${done.stderr}`);
+              return done.stdout.split('\n').filter((line) => !isMapped || !OTHER_WHEN_MAPPED.test(line));
+            };
+            const [expected, actual] = await Promise.all([probe(stock.host), probe(daemon.host)]);
+            assert.deepEqual(actual, expected);
+          });
+        }
+      });
+    },
+    stockUsernsFlags,
+  );
 });

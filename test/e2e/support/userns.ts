@@ -22,10 +22,8 @@ export function usernsMaps(directory: string): IdMaps | undefined {
   return usernsRemap(setting);
 }
 
-/** For tests of what cannot be where users are mapped: they are skipped then, and say why. */
-export function notMapped(why: string): { readonly skip: string | false } {
-  return { skip: setting === '' ? false : `with userns-remap: ${why}` };
-}
-
 /** Whether this run maps users: what has IDs beyond the 65536 that are mapped then belongs to nobody. */
 export const isMapped: boolean = setting !== '';
+
+/** The same for a stock engine that is compared with. */
+export const stockUsernsFlags: Readonly<Record<string, string>> = isMapped ? { 'userns-remap': setting } : {};
