@@ -1,4 +1,4 @@
-import { defineError, errnoOf, WharfError } from '../core/errors.ts';
+import { defineError, errnoOf, messageOf, WharfError } from '../core/errors.ts';
 import type { ErrorContext, Position } from '../core/errors.ts';
 
 /** Something wrong in the Dockerfile's text; Docker's wording, with the line. */
@@ -46,7 +46,7 @@ export const stepFailed = defineError('BUILD_STEP_FAILED', 'internal', (f: { mes
 export const expansionFailed = defineError(
   'EXPANSION_FAILED',
   'invalid',
-  (f: { word: string; reason: string }) => `failed to process "${f.word}": ${f.reason}`,
+  (f: { word: string; reason: string }) => `failed to process ${JSON.stringify(f.word)}: ${f.reason}`,
 );
 
 /** A RUN whose command ended with another exit code than 0. */
@@ -88,6 +88,9 @@ export function located(e: unknown, at: Position): unknown {
     const message = "no space left on device: the engine's disk is full";
     return stepFailed({ message }, { at, cause: e, hint: '"builder prune" and "image prune" give some back' });
   }
+  // What the system says of a file: the line that wanted it is known only here.
+  if (!(e instanceof WharfError) && errnoOf(e) !== undefined)
+    return stepFailed({ message: messageOf(e) }, { at, cause: e });
   if (!(e instanceof WharfError) || e.context.at !== undefined) return e;
   if (e instanceof CommandFailed) return e;
   return new WharfError(e.code, e.kind, e.message, { ...e.context, at, cause: e });

@@ -21,6 +21,8 @@ export interface Position {
   readonly file: string;
   readonly line: number;
   readonly column: number;
+  /** Where it ends, if that is another line. */
+  readonly lastLine?: number | undefined;
 }
 
 export interface ErrorContext {

@@ -10,7 +10,7 @@ export function buildError(e: unknown, filename: string, dockerfile: string): Rp
   const at = e instanceof WharfError ? e.context.at : undefined;
   const details: RpcError['details'] = [];
   if (at !== undefined) {
-    const range = { start: { line: at.line }, end: { line: at.line } };
+    const range = { start: { line: at.line }, end: { line: at.lastLine ?? at.line } };
     const source = { info: { filename, data: Buffer.from(dockerfile).toString('base64') }, ranges: [range] };
     details.push({ typeUrl: SOURCE, value: Buffer.from(JSON.stringify(source)) });
   }

@@ -7,6 +7,8 @@ import type { Pair } from './words.ts';
 export interface Located {
   readonly line: number;
   readonly column: number;
+  /** Its last line, with the bodies of here-documents. */
+  readonly lastLine: number;
   readonly source: string;
 }
 
@@ -64,6 +66,7 @@ interface Kinds {
   healthcheck: HealthcheckSpec;
   shell: { readonly shell: readonly string[] };
   stopsignal: { readonly signal: string };
+  /** The text with the bodies of its here-documents. */
   onbuild: { readonly trigger: string };
 }
 

@@ -63,3 +63,15 @@ const WRONG: readonly (readonly [text: string, message: string])[] = [
 for (const [text, message] of WRONG) {
   test(`refuses: ${message}`, () => assert.throws(() => lexDockerfile(text, 'Dockerfile'), { message }));
 }
+
+test('bodies keep their carriage returns, their ends need none', () => {
+  const { instructions } = lexDockerfile('FROM a\r\nCOPY <<X /x\r\none\r\nX\r\nRUN <<Y\r\ntwo\r\nY\r', 'Dockerfile');
+  assert.deepEqual(
+    instructions.map(({ source, heredocs, lastLine }) => [source, heredocs[0]?.body, lastLine]),
+    [
+      ['FROM a', undefined, 1],
+      ['COPY <<X /x', 'one\r\n', 4],
+      ['RUN <<Y', 'two\r\n', 7],
+    ],
+  );
+});

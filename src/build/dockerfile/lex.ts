@@ -40,11 +40,9 @@ const HEREDOC_KEYWORD = /^(?:onbuild\s+)?(?:run|copy|add)\b/i;
  * @throws {WharfError} `DOCKERFILE_UNUSABLE` if there is no instruction, `DOCKERFILE_PARSE_ERROR` at an unterminated heredoc
  */
 export function lexDockerfile(text: string, file: string): LexedDockerfile {
-  const lines = text
-    .replace(/^\uFEFF/, '')
-    .replaceAll('\r\n', '\n')
-    .split('\n');
-  if (lines.at(-1) === '') lines.pop();
+  const written = text.replace(/^\uFEFF/, '').split('\n');
+  if (written.at(-1) === '') written.pop();
+  const lines = written.map((line) => line.replace(/\r$/, ''));
   if (lines.length === 0) throw dockerfileUnusable({ message: `the Dockerfile (${file}) cannot be empty` });
   const directives = readDirectives(lines, file);
   const instructions: RawInstruction[] = [];
@@ -72,9 +70,14 @@ export function lexDockerfile(text: string, file: string): LexedDockerfile {
     }
     const announced = HEREDOC_KEYWORD.test(joined) ? announcedHeredocs(joined, directives.escape) : [];
     const heredocs = announced.map((heredoc) => {
-      const body = takeBody(heredoc, lines, next);
+      const body = takeBody(heredoc, written, next);
       if (body === undefined) {
-        const at = { file, line: start + 1, column: first.length - first.trimStart().length + 1 };
+        const at = {
+          file,
+          line: start + 1,
+          column: first.length - first.trimStart().length + 1,
+          lastLine: lines.length,
+        };
         throw dockerfileError({ line: start + 1, message: 'unterminated heredoc' }, { at });
       }
       next = body.next;
@@ -117,7 +120,8 @@ function takeBody(
   let text = '';
   for (let i = from; i < lines.length; i++) {
     const line = lines[i] ?? '';
-    if ((heredoc.chomp ? line.replace(/^\t+/, '') : line) === heredoc.name) return { text, next: i + 1 };
+    const end = line.replace(/\r$/, '');
+    if ((heredoc.chomp ? end.replace(/^\t+/, '') : end) === heredoc.name) return { text, next: i + 1 };
     text += `${line}\n`;
   }
   return undefined;

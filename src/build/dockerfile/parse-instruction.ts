@@ -130,13 +130,14 @@ const TABLE: { readonly [K in InstructionKind]: Row<K> } = {
   },
   onbuild: {
     flags: NONE,
-    parse: ({ at, rest }) => {
+    parse: ({ raw, at, rest }) => {
       const trigger = /^\S*/.exec(required('ONBUILD', rest))?.[0].toUpperCase();
       if (trigger === 'ONBUILD') throw new Malformed("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
       if (trigger === 'FROM' || trigger === 'MAINTAINER') {
         throw new Malformed(`${trigger} isn't allowed as an ONBUILD trigger`);
       }
-      return { kind: 'onbuild', trigger: rest, ...at };
+      const bodies = raw.heredocs.map(({ body, name }) => `\n${body}${name}`);
+      return { kind: 'onbuild', trigger: rest + bodies.join(''), ...at };
     },
   },
 };
@@ -151,13 +152,13 @@ export function parseInstruction(raw: RawInstruction, escape: EscapeCharacter): 
   if (!isKind(kind)) {
     const near = nearest(keyword, Object.keys(TABLE));
     throw new Malformed(
-      `unknown instruction: ${keyword}${near === undefined ? '' : ` (did you mean ${near.toUpperCase()}?)`}`,
+      `unknown instruction: ${raw.keyword}${near === undefined ? '' : ` (did you mean ${near.toUpperCase()}?)`}`,
     );
   }
   const row = TABLE[kind];
   const { flags, rest } = takeFlags(raw.rest, escape);
   checkFlags(flags, row.flags);
-  const at = { line: raw.line, column: raw.column, source: raw.source };
+  const at = { line: raw.line, column: raw.column, lastLine: raw.lastLine, source: raw.source };
   return row.parse({ raw, at, rest, escape }, new Flags(flags));
 }
 
@@ -223,7 +224,7 @@ function parseRun({ raw, at, rest }: Text, flags: Flags): Instruction<'run'> {
   const security = flags.one('security') ?? 'sandbox';
   if (security === 'insecure') throw new Malformed('security.insecure is not allowed: RUN always runs in a sandbox');
   if (security !== 'sandbox') throw new Malformed(`security ${JSON.stringify(security)} is not valid`);
-  const mounts = flags.all('mount').map(parseRunMount);
+  const mounts = flags.all('mount').map((text) => parseRunMount(text));
   return { kind: 'run', command: commandOf(required('RUN', rest)), heredocs: raw.heredocs, mounts, network, ...at };
 }
 

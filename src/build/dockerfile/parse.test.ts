@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Instruction } from './instructions.ts';
-import { parseDockerfile } from './parse.ts';
+import { parseDockerfile, refuseRepeatedNames } from './parse.ts';
 
-function step(line: string): Omit<Instruction, 'line' | 'column' | 'source'> {
+function step(line: string): Omit<Instruction, 'line' | 'column' | 'lastLine' | 'source'> {
   const found = parseDockerfile(`FROM a\n${line}\n`, 'Dockerfile').stages[0]?.steps[0];
   assert.ok(found);
-  const { line: _line, column: _column, source: _source, ...rest } = found;
+  const { line: _line, column: _column, lastLine: _lastLine, source: _source, ...rest } = found;
   return rest;
 }
 
@@ -170,7 +170,21 @@ const WRONG: readonly (readonly [line: string, message: string])[] = [
   ['FROM a AS 1x', `invalid name for build stage: "1x", name can't start with a number or contain symbols`],
   ['RUN --mount=type=foo,target=/x y', 'unsupported mount type "foo"'],
   ['RUN --mount=target=/ y', 'invalid mount target "/"'],
-  ['RUN --mount=typ=bind,target=/x y', `unexpected key 'typ' in 'typ=bind'; did you mean "type"?`],
+  ['RUN --mount=typ=bind,target=/x y', `unexpected key 'typ' in 'typ=bind' (did you mean type?)`],
+  ['RUN --mount=type=bind,foo,target=/x y', "invalid field 'foo' must be a key=value pair"],
+  ['RUN --mount=type=cahce,target=/x y', 'unsupported mount type "cahce" (did you mean cache?)'],
+  ['RUN --mount=type=tmpfs,target=/x,uid=1 y', 'uid not allowed for "tmpfs" type mounts'],
+  ['RUN --mount=target=/x,mode=0755 y', 'mode not allowed for "bind" type mounts'],
+  ['RUN --mount=target=/x,required y', "unexpected key 'required' for mount type 'bind'"],
+  ['RUN --mount=target=/x,size=1 y', "unexpected key 'size' for mount type 'bind'"],
+  ['RUN --mount=type=tmpfs,target=/x,size=1q y', 'invalid value for size: 1q'],
+  ['RUN --mount=target=/x,sharing=locked y', 'invalid cache sharing set for bind mount'],
+  ['RUN --mount=type=cache,target=/x,sharing=locke y', 'unsupported sharing value "locke" (did you mean locked?)'],
+  ['RUN --mount=type=cache,target=/x,mode=9 y', 'invalid value 9 for mode'],
+  ['RUN --mount=type=cache,target=/x,uid=me y', 'invalid value me for uid'],
+  ['RUN --mount=type=secret,id=a,src=b y', "both source and id can't be set"],
+  ['RUN --mount=type=secret y', 'invalid secret mount. one of source, target required'],
+  ['RUN --mount=type=cache,target=/x,env=Y y', "unexpected key 'env' for mount type 'cache'"],
   ['RUN --network=foo x', 'invalid network mode "foo"'],
 ];
 for (const [line, message] of WRONG) {
@@ -179,7 +193,7 @@ for (const [line, message] of WRONG) {
       () => parseDockerfile(`FROM a\n\n  ${line}`, 'Dockerfile'),
       (e: Error & { context?: unknown }) => {
         assert.equal(e.message, `dockerfile parse error on line 3: ${message}`);
-        assert.deepEqual(e.context, { at: { file: 'Dockerfile', line: 3, column: 3 } });
+        assert.deepEqual(e.context, { at: { file: 'Dockerfile', line: 3, column: 3, lastLine: 3 } });
         return true;
       },
     );
@@ -203,6 +217,16 @@ test('instructions before the first FROM: only ARG', () => {
   );
 });
 
-test('two stages of one name are refused', () => {
-  assert.throws(() => parseDockerfile('FROM a AS x\nFROM b AS X', 'Dockerfile'), /duplicate name x/);
+test('two stages of one name are refused where they are not known', () => {
+  const file = parseDockerfile('FROM a AS x\nFROM b AS X', 'Dockerfile');
+  assert.throws(() => refuseRepeatedNames(file), /^WharfError: dockerfile parse error on line 2: duplicate name x/);
+  refuseRepeatedNames(parseDockerfile('FROM a AS x\nFROM b AS y', 'Dockerfile'));
+});
+
+test('a trigger keeps the bodies of its here-documents', () => {
+  const text = 'FROM a\nONBUILD COPY <<A <<-B /d/\none\nA\n\ttwo\n\tB\n';
+  assert.deepEqual(step(text.slice('FROM a\n'.length)), {
+    kind: 'onbuild',
+    trigger: 'COPY <<A <<-B /d/\none\nA\n\ttwo\nB',
+  });
 });

@@ -1,3 +1,4 @@
+import type { Position } from '../../core/errors.ts';
 import { dockerfileError, dockerfileUnusable } from '../errors.ts';
 import type { EscapeCharacter } from './directives.ts';
 import type { Dockerfile, Instruction, Stage } from './instructions.ts';
@@ -27,12 +28,15 @@ export function parseDockerfile(text: string, file: string): Dockerfile {
       throw parseError('no build stage in current context', raw, file);
     }
   }
-  const repeated = stages.find((s, i) => s.name !== undefined && stages.slice(0, i).some((o) => o.name === s.name));
-  if (repeated !== undefined) {
-    throw parseError(`duplicate name ${repeated.name}, stage names should be unique`, repeated.from, file);
-  }
   if (stages.length === 0) throw dockerfileUnusable({ message: 'no build stage in current context' });
   return { file, escape: directives.escape, check: directives.check, globalArgs, stages, lines, emptyContinuations };
+}
+
+/** The classic builder knows no two stages of one name. @throws {WharfError} `DOCKERFILE_PARSE_ERROR` */
+export function refuseRepeatedNames({ file, stages }: Dockerfile): void {
+  const repeated = stages.find((s, i) => s.name !== undefined && stages.slice(0, i).some((o) => o.name === s.name));
+  if (repeated === undefined) return;
+  throw parseError(`duplicate name ${repeated.name}, stage names should be unique`, repeated.from, file);
 }
 
 /**
@@ -43,7 +47,7 @@ export function parseTrigger(text: string, from: Instruction<'from'>, file: stri
   const lexed = lexDockerfile(text, file);
   const raw = lexed.instructions[0];
   if (raw === undefined) throw dockerfileUnusable({ message: 'file with no instructions' });
-  return parseAt({ ...raw, line: from.line, column: from.column }, '\\', file);
+  return parseAt({ ...raw, line: from.line, column: from.column, lastLine: from.lastLine }, '\\', file);
 }
 
 function parseAt(raw: RawInstruction, escape: EscapeCharacter, file: string): Instruction {
@@ -55,6 +59,7 @@ function parseAt(raw: RawInstruction, escape: EscapeCharacter, file: string): In
   }
 }
 
-function parseError(message: string, at: { readonly line: number; readonly column: number }, file: string): Error {
-  return dockerfileError({ line: at.line, message }, { at: { file, line: at.line, column: at.column } });
+function parseError(message: string, at: Omit<Position, 'file'>, file: string): Error {
+  const { line, column, lastLine } = at;
+  return dockerfileError({ line, message }, { at: { file, line, column, lastLine } });
 }

@@ -8,6 +8,8 @@ const VARS: Readonly<Record<string, string>> = {
   path: '/usr/local/lib/a.tar.gz',
   _1: 'u',
   W: 'w',
+  star: 'f*o*',
+  uni: '日本',
 };
 const lookup = (name: string) => VARS[name];
 
@@ -46,6 +48,20 @@ const CASES: readonly (readonly [word: string, want: string])[] = [
   ['${path/\\//-}', '-usr/local/lib/a.tar.gz'],
   ['${path//\\//-}', '-usr-local-lib-a.tar.gz'],
   ['${x/a?/A$W}', 'vAwue'],
+  ['${star#f\\*}', 'o*'],
+  ['${star//\\*/S}', 'fSoS'],
+  ['${star%\\*}', 'f*o'],
+  ['${x%%*}', ''],
+  ['${x%*}', 'value'],
+  ['${x##*}', ''],
+  ['${x//*/z}', 'z'],
+  ['${x#v*u}', 'e'],
+  ['${x##*l}', 'ue'],
+  ['${x%l*}', 'va'],
+  ['${x//a*u/-}', 'v-e'],
+  ['${x/*/}', ''],
+  ['${uni#?}', '本'],
+  ['${uni/本/x}', '日x'],
   ['${x/[v]/q}', 'value'],
   ["'$x'", '$x'],
   ['"$x y"', 'value y'],
@@ -69,7 +85,12 @@ const WRONG: readonly (readonly [word: string, message: string])[] = [
   ['${x:*y}', 'failed to process "${x:*y}": unsupported modifier (:*) in substitution'],
   ['${x^}', 'failed to process "${x^}": unsupported modifier (^) in substitution'],
   ["'abc", `failed to process "'abc": unexpected end of statement while looking for matching single-quote`],
-  ['"abc', `failed to process ""abc": unexpected end of statement while looking for matching double-quote`],
+  ['"abc', `failed to process "\\"abc": unexpected end of statement while looking for matching double-quote`],
+  [
+    '${x#\\v}',
+    String.raw`failed to process "${'$'}{x#\\v}": invalid pattern (\v) in substitution: invalid escape '\v'`,
+  ],
+  ['${x/a}', 'failed to process "${x/a}": syntax error: missing \'/\' in ${}'],
   ['${nope?}', 'failed to process "${nope?}": nope: is not allowed to be unset'],
   ['${empty:?}', 'failed to process "${empty:?}": empty: is not allowed to be empty'],
   ['${nope:?give one}', 'failed to process "${nope:?give one}": nope: give one'],
@@ -84,5 +105,14 @@ test('a backtick as escape leaves backslashes alone', () => {
 });
 
 test('the body of a here-document keeps its quotes', () => {
-  assert.equal(expandText(`"$x" 'it' \\$x \\n`, lookup, '\\'), `"value" 'it' $x \\n`);
+  assert.equal(expandText(`"$x" 'it' \\$x \\n \\\\ \\"`, lookup), `"value" 'it' $x n \\ "`);
+});
+
+test('stars take no longer than looking through the value', () => {
+  const value = 'a'.repeat(60_000);
+  const text = `\${v#${'*a'.repeat(200)}b}\${v%b${'a*'.repeat(200)}}\${v//${'a*'.repeat(50)}b/x}`;
+  assert.equal(
+    expandWord(text, () => value, '\\'),
+    value.repeat(3),
+  );
 });

@@ -1,6 +1,6 @@
 import { expansionFailed } from '../errors.ts';
 import type { EscapeCharacter } from '../dockerfile/directives.ts';
-import { dropPrefix, dropSuffix, replaceMatches } from './glob.ts';
+import { dropPrefix, dropSuffix, InvalidPattern, replaceMatches } from './glob.ts';
 
 /** Value of a variable; `undefined`: not set. */
 export type Lookup = (name: string) => string | undefined;
@@ -14,11 +14,12 @@ export function expandWord(word: string, lookup: Lookup, escape: EscapeCharacter
 }
 
 /**
- * Expands the body of a here-document: variables and escapes; quotes are ordinary characters.
+ * Expands the body of a here-document: variables and escapes; quotes are ordinary characters. A backslash escapes, whatever the
+ * file's own escape is, and goes from before any character, as with BuildKit.
  * @throws {WharfError} `EXPANSION_FAILED`
  */
-export function expandText(text: string, lookup: Lookup, escape: EscapeCharacter): string {
-  return new Expansion(text, lookup, escape, false).run();
+export function expandText(text: string, lookup: Lookup): string {
+  return new Expansion(text, lookup, '\\', false).run();
 }
 
 class Expansion {
@@ -47,16 +48,17 @@ class Expansion {
     return this.#word[this.#at] ?? '';
   }
 
-  /** Up to an unquoted `stop`, which is consumed; an empty `stop` means the end. */
-  #until(stop: string): string {
+  /**
+   * Up to an unquoted `stop`, which is consumed; an empty `stop` means the end.
+   * @param raw escapes stay: a pattern has its own use for them
+   */
+  #until(stop: string, raw = false): string {
     let out = '';
     for (;;) {
       const c = this.#peek();
       if (c === '') {
         if (stop === '') return out;
-        throw this.#fail(
-          stop === '}' ? "syntax error: missing '}'" : `syntax error: missing '${stop}' in substitution`,
-        );
+        throw this.#fail(stop === '}' ? "syntax error: missing '}'" : `syntax error: missing '${stop}' in \${}`);
       }
       if (c === stop) {
         this.#at++;
@@ -68,12 +70,9 @@ class Expansion {
       else if (c === this.#escape) {
         this.#at++;
         const next = this.#peek();
-        // Bodies keep what is no escape of theirs: only `$` and the escape itself can be escaped there.
-        if (!this.#quotes && next !== '$' && next !== this.#escape) out += c;
-        else if (next !== '') {
-          out += next;
-          this.#at++;
-        }
+        if (raw) out += c;
+        out += next;
+        this.#at += next.length;
       } else {
         out += c;
         this.#at++;
@@ -146,16 +145,16 @@ class Expansion {
       case '%': {
         const longest = this.#peek() === operator;
         if (longest) this.#at++;
-        const pattern = this.#until('}');
+        const pattern = this.#until('}', true);
         const drop = operator === '#' ? dropPrefix : dropSuffix;
-        return drop(value ?? '', pattern, longest);
+        return this.#matching(pattern, () => drop(value ?? '', pattern, longest));
       }
       case '/': {
         const all = this.#peek() === '/';
         if (all) this.#at++;
-        const pattern = this.#until('/');
+        const pattern = this.#until('/', true);
         const replacement = this.#until('}');
-        return replaceMatches(value ?? '', pattern, replacement, all);
+        return this.#matching(pattern, () => replaceMatches(value ?? '', pattern, replacement, all));
       }
       default:
         throw this.#fail(`unsupported modifier (${operator}) in substitution`);
@@ -175,6 +174,15 @@ class Expansion {
     if (known !== undefined) return known;
     const why = value === undefined ? 'is not allowed to be unset' : 'is not allowed to be empty';
     throw this.#fail(`${name}: ${word === '' ? why : word}`);
+  }
+
+  #matching(pattern: string, match: () => string): string {
+    try {
+      return match();
+    } catch (e) {
+      if (!(e instanceof InvalidPattern)) throw e;
+      throw this.#fail(`invalid pattern (${pattern}) in substitution: ${e.message}`);
+    }
   }
 
   #name(): string {

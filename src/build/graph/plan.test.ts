@@ -49,6 +49,21 @@ test('a stage named like an image that it starts from is that image', () => {
   assert.deepEqual(shape(plan('FROM golang AS golang\nFROM scratch')), [[1, { kind: 'scratch' }, 2]]);
 });
 
+test('of stages of one name the last one before is meant', () => {
+  const text = 'FROM a AS x\nFROM b AS x\nFROM x\nCOPY --from=x y z\nFROM c AS x';
+  assert.deepEqual(
+    shape(plan(text, '2')).map(([i, base]) => [i, base]),
+    [
+      [1, { kind: 'image', reference: 'b' }],
+      [2, { kind: 'stage', index: 1 }],
+    ],
+  );
+  assert.deepEqual(
+    shape(plan(text, 'x')).map(([i]) => i),
+    [3],
+  );
+});
+
 test('mounts make dependencies', () => {
   const p = plan('FROM a AS one\nFROM b\nRUN --mount=from=one,target=/x y');
   assert.deepEqual(
@@ -60,6 +75,7 @@ test('mounts make dependencies', () => {
 const WRONG: readonly (readonly [text: string, target: string, message: string])[] = [
   ['FROM a', 'nope', 'target stage "nope" could not be found'],
   ['FROM a\nFROM $X', '', 'dockerfile parse error on line 2: base name ($X) should not be blank'],
+  ['FROM a AS me\nCOPY --from=me x y', '', 'circular dependency detected on stage: me'],
   ['FROM a\nCOPY --from=0 x y', '', 'invalid from flag value 0: refers to current build stage'],
   ['FROM a\nCOPY --from=5 x y', '', 'invalid stage index 5'],
   [
@@ -96,7 +112,7 @@ test('proxies need no ARG and are not in scope', () => {
   const scope = new StageArgs(globalScope(file, args), args);
   assert.deepEqual(
     [scope.inScope([]), scope.proxies([]), scope.lookup([])('http_proxy')],
-    [[], ['HTTP_PROXY=http://p', 'http_proxy=http://p'], 'http://p'],
+    [[], ['HTTP_PROXY=http://p', 'http_proxy=http://p'], undefined],
   );
   assert.deepEqual(unusedBuildArgs(file, args.buildArgs, new Set()), []);
 });

@@ -73,7 +73,7 @@ export function planBuild(
 
 function findTarget(file: Dockerfile, target: string): Stage {
   const last = file.stages.at(-1);
-  const named = file.stages.find((s) => s.name === target.toLowerCase());
+  const named = file.stages.findLast((s) => s.name === target.toLowerCase());
   const numbered = /^\d+$/.test(target) ? file.stages[Number(target)] : undefined;
   const found = target === '' ? last : (named ?? numbered);
   if (found === undefined) {
@@ -105,12 +105,10 @@ function resolveFrom(
   const named = contexts.get(image.toLowerCase());
   if (named?.kind === 'directory') throw fail(`the build context ${image} is a directory: FROM needs an image`);
   if (named !== undefined) return { base: named, platform };
-  const earlier = file.stages.slice(0, stage.index).find((s) => s.name === image.toLowerCase());
+  // Of those of one name the last one before it is meant.
+  const earlier = file.stages.slice(0, stage.index).findLast((s) => s.name === image.toLowerCase());
   if (earlier !== undefined) return { base: { kind: 'stage', index: earlier.index }, platform };
   if (image === 'scratch') return { base: { kind: 'scratch' }, platform };
-  if (image.toLowerCase() === stage.name && file.stages.filter((s) => s.name === stage.name).length > 1) {
-    throw fail(`circular dependency detected on stage: ${stage.name}`);
-  }
   return { base: { kind: 'image', reference: image }, platform };
 }
 
@@ -128,10 +126,12 @@ export function resolveSource(
   const given = contexts.get(from.toLowerCase());
   if (given !== undefined) return given;
   const fail = (message: string) =>
-    stepFailed({ message }, { at: { file: file.file, line: step.line, column: step.column } });
-  const named = file.stages.find((s) => s.name === from.toLowerCase());
+    stepFailed({ message }, { at: { file: file.file, line: step.line, column: step.column, lastLine: step.lastLine } });
+  const isMeant = (s: Stage) => s.name === from.toLowerCase();
+  const named = file.stages.slice(0, current).findLast(isMeant) ?? file.stages.slice(current).find(isMeant);
   const index = named?.index ?? (/^\d+$/.test(from) ? Number(from) : undefined);
   if (index === undefined) return { kind: 'image', reference: from };
+  if (index === current && named !== undefined) throw fail(`circular dependency detected on stage: ${from}`);
   if (index === current) throw fail(`invalid from flag value ${from}: refers to current build stage`);
   if (index >= file.stages.length) throw fail(`invalid stage index ${from}`);
   if (index > current) {

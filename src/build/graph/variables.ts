@@ -6,7 +6,7 @@ import type { Lookup } from '../expand/expand.ts';
 import { expandWord } from '../expand/expand.ts';
 
 const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'ALL_PROXY'];
-/** Build arguments that need no ARG. They reach RUN, but neither the cache key nor the history. */
+/** Build arguments that need no ARG to reach RUN; they are part of neither the cache key nor the history. Words need an ARG. */
 export const PREDEFINED: ReadonlySet<string> = new Set([...PROXIES, ...PROXIES.map((name) => name.toLowerCase())]);
 
 /** `TARGETPLATFORM` and its kin. */
@@ -64,10 +64,7 @@ export class StageArgs {
   /** What words of this stage see: the environment first, then the arguments. */
   lookup(env: readonly string[]): Lookup {
     const byName = new Map(env.map((pair) => splitPair(pair)));
-    return (name) =>
-      byName.get(name) ??
-      this.#values.get(name) ??
-      (PREDEFINED.has(name) ? (this.#given.buildArgs[name] ?? undefined) : undefined);
+    return (name) => byName.get(name) ?? this.#values.get(name);
   }
 
   /** The scope after an ARG, and the values it set, for the history. */

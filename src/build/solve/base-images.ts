@@ -10,6 +10,9 @@ import type { Lane } from './output.ts';
 
 const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 
+const ARCHITECTURES =
+  /^(386|amd64|x86_64|arm|arm64|aarch64|armhf|armel|loong64|mips|mips64|mips64le|mipsle|ppc64|ppc64le|riscv64|s390x|wasm)$/;
+
 /** `linux/arm64/v8`, or a system or an architecture alone. @throws {WharfError} `BUILD_STEP_FAILED` */
 export function parsePlatform(text: string, host: Platform): Platform {
   if (text.includes(',')) {
@@ -17,8 +20,13 @@ export function parsePlatform(text: string, host: Platform): Platform {
     throw stepFailed({ message: `building for several platforms at once (${text}) is not supported: ${how}` });
   }
   const [os = '', architecture, variant, ...more] = text.toLowerCase().split('/');
+  const fail = (why: string) =>
+    stepFailed({ message: `failed to parse platform ${text}: ${JSON.stringify(text)}: ${why}: invalid argument` });
   if (os === '' || more.length > 0 || !/^[a-z0-9_.-]+(\/[a-z0-9_.-]+)*$/.test(text.toLowerCase())) {
-    throw stepFailed({ message: `failed to parse platform ${text}: invalid platform` });
+    throw fail('cannot parse platform specifier');
+  }
+  if (architecture === undefined && os !== 'linux' && !ARCHITECTURES.test(os)) {
+    throw fail('unknown operating system or architecture');
   }
   const names: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64' };
   const known = (name: string) => names[name] ?? name;

@@ -7,7 +7,7 @@ import type { ProgressMessage } from '../../core/wire/resources.ts';
 import { openContext } from '../context/open-context.ts';
 import type { BuildRequest } from '../contract.ts';
 import type { Instruction } from '../dockerfile/instructions.ts';
-import { parseDockerfile } from '../dockerfile/parse.ts';
+import { parseDockerfile, refuseRepeatedNames } from '../dockerfile/parse.ts';
 import { describeOutline } from '../describe/outline.ts';
 import { DescribedSource } from '../describe/source.ts';
 import { describeTargets } from '../describe/targets.ts';
@@ -44,6 +44,7 @@ export async function build(
   await using undo = new AsyncDisposableStack();
   const context = undo.use(await openContext(request, parts, signal));
   const file = parseDockerfile(context.dockerfile, request.dockerfile);
+  if (request.extras?.style !== 'buildkit') refuseRepeatedNames(file);
   const given = {
     buildArgs: request.buildArgs,
     platform: platformArgs(hostPlatform(), platform, request.target),
@@ -150,7 +151,7 @@ function labelStep(labels: Readonly<Record<string, string>>): Instruction[] {
   if (pairs.length === 0) return [];
   const quoted = pairs.map(([name, value]) => ({ name: quote(name), value: quote(value) }));
   const source = `LABEL ${pairs.map(([name, value]) => `${name}=${value}`).join(' ')}`;
-  return [{ kind: 'label', pairs: quoted, line: 0, column: 0, source }];
+  return [{ kind: 'label', pairs: quoted, line: 0, column: 0, lastLine: 0, source }];
 }
 
 /** A word that expansion gives back as it is. */

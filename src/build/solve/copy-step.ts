@@ -39,13 +39,14 @@ export function copyWork(
   const sources = step.sources.map(expand);
   const destination = destinationOf(expand(step.destination), runConfigOf(state).WorkingDir || '/');
   const chown = step.chown === undefined ? undefined : expand(step.chown);
-  const mode = step.chmod === undefined ? undefined : modeOf(expand(step.chmod));
+  const chmod = step.chmod === undefined ? undefined : expand(step.chmod);
+  const mode = chmod === undefined ? undefined : modeOf(chmod);
   const checksum = step.checksum === undefined ? undefined : expand(step.checksum);
   const source =
     step.from === undefined ? undefined : resolveSource(session.file, stageIndex, step.from, step, session.contexts);
   const rules = parseIgnore(step.exclude.join('\n'));
   const excludes = rules.empty ? undefined : (path: string) => rules.excludes(path);
-  const shape = [keyword, destination, chown, step.chmod, step.exclude, step.unpack, step.parents];
+  const shape = [keyword, destination, chown, chmod, step.exclude, step.unpack, step.parents];
 
   let tree: Promise<SourceTree> | undefined;
   const treeOf = () => (source === undefined ? undefined : (tree ??= session.tree(source, step, lane)));
@@ -83,7 +84,7 @@ export function copyWork(
     }
     for (const heredoc of step.heredocs) {
       const body = bodyOf(heredoc);
-      const text = heredoc.expand ? expandText(body, lookup, escape) : body;
+      const text = heredoc.expand ? expandText(body, lookup) : body;
       all.push(await selectText(heredoc.name, text, await session.scratchDirectory()));
     }
     return all;
@@ -91,7 +92,7 @@ export function copyWork(
 
   let chosen: readonly Selected[] = [];
   const { style } = session;
-  const words = [keyword, ...flagsOf(step, chown), ...sources, ...step.heredocs.map(({ name }) => `<<${name}`)];
+  const words = [keyword, ...flagsOf(step, chown, chmod), ...sources, ...step.heredocs.map(({ name }) => `<<${name}`)];
   const historyOf = (all: readonly Selected[]) =>
     style === 'buildkit'
       ? `${[...words, expand(step.destination)].join(' ')} # buildkit`
@@ -102,7 +103,7 @@ export function copyWork(
     ingredients: () => ({
       destination,
       owner: chown ?? '',
-      mode: step.chmod ?? '',
+      mode: chmod ?? '',
       ...fileIngredients(new Map(chosen.flatMap(namedFiles))),
     }),
     createdBy: () => createdBy,
@@ -139,7 +140,11 @@ export function copyWork(
 }
 
 /** The flags that BuildKit's history names. */
-function flagsOf({ parents, chmod }: Instruction<'copy' | 'add'>, chown: string | undefined): string[] {
+function flagsOf(
+  { parents }: Instruction<'copy' | 'add'>,
+  chown: string | undefined,
+  chmod: string | undefined,
+): string[] {
   return [
     ...(parents ? ['--parents'] : []),
     ...(chown === undefined ? [] : [`--chown=${chown}`]),

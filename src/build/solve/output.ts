@@ -50,13 +50,22 @@ export class OrderedOutput {
   }
 }
 
+/** What crun says in the command's place. */
+const NOT_STARTED = /\{"msg":"exec container process(?: \([^)]*\))? `([^`"]*)`: ([^"]*)","level":"error"[^}]*\}\n?/;
+
 /** The two outputs of a command as text: characters cut in two by the pipe are put together. */
 export class CommandOutput {
   readonly #lane: Pick<Lane, 'output'>;
+  #notStarted = false;
   readonly #decoders = [new StringDecoder('utf8'), new StringDecoder('utf8')] as const;
 
   constructor(lane: Pick<Lane, 'output'>) {
     this.#lane = lane;
+  }
+
+  /** The runtime said that the program is none: its interpreter is missing, or the like. */
+  get notStarted(): boolean {
+    return this.#notStarted;
   }
 
   write(stream: 'stdout' | 'stderr', chunk: Buffer): void {
@@ -69,6 +78,10 @@ export class CommandOutput {
   }
 
   #tell(stream: 'stdout' | 'stderr', text: string): void {
-    if (text !== '') this.#lane.output(stream, text);
+    if (text === '') return;
+    const [whole, program, why] = (stream === 'stderr' && NOT_STARTED.exec(text)) || [];
+    if (program === undefined || why === undefined) return this.#lane.output(stream, text);
+    this.#notStarted = true;
+    this.#lane.output(stream, text.replace(whole ?? '', `exec ${program}: ${why.toLowerCase()}\n`));
   }
 }

@@ -106,17 +106,32 @@ export function ownerOf(
   if (numeric.test(user) && (group === undefined || numeric.test(group))) {
     return { uid: Number(user), gid: Number(group ?? user) };
   }
+  const find = (name: string) => resolveUser(root, name, []);
+  if (style === 'buildkit') {
+    // Who is not known is root there; a group that is not known is that of the user.
+    const known = attempt(() => find(user));
+    const ofGroup = group === undefined ? undefined : attempt(() => find(`0:${group}`));
+    const own = group === undefined && numeric.test(user) ? Number(user) : (known?.gid ?? 0);
+    return { uid: known?.uid ?? 0, gid: ofGroup?.gid ?? own };
+  }
   try {
-    const resolved = resolveUser(root, chown, []);
+    const resolved = find(chown);
     return { uid: resolved.uid, gid: group === undefined && numeric.test(user) ? Number(user) : resolved.gid };
   } catch (cause) {
-    if (style === 'buildkit') return { uid: 0, gid: 0 };
     throw stepFailed(
       {
         message: `unable to convert uid/gid chown string to host mapping: can't find uid for user ${chown}: no such user: ${user}`,
       },
       { cause },
     );
+  }
+}
+
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
   }
 }
 

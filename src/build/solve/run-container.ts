@@ -24,6 +24,8 @@ export interface RunRequest {
   readonly mounts: readonly MountInput[];
   /** `default`, `none`, `host`, `container:ID` or a network's name. */
   readonly networkMode: string;
+  /** `undefined`: a name of its own, which is told in `HOSTNAME` and /etc/hostname. */
+  readonly hostname: string | undefined;
   readonly extraHosts: readonly string[];
   readonly shmSizeBytes: number | undefined;
   readonly limits: RunLimits | undefined;
@@ -65,13 +67,15 @@ export async function runContainer(
   await mkdir(bundleDir, { recursive: true, mode: 0o711 });
   undo.defer(() => rm(bundleDir, { recursive: true, force: true }));
 
-  const hostname = request.networkMode === 'host' ? machineName() : id.slice(-32, -20);
+  const isNamed = request.hostname !== undefined && request.networkMode !== 'host';
+  const hostname = request.networkMode === 'host' ? machineName() : (request.hostname ?? id.slice(-32, -20));
   const network = await around.networks.take(request.networkMode);
   undo.defer(() => network.close());
   const { userNamespace } = network;
   const mapped = userNamespace !== undefined;
   const rootfs = await storage.snapshots.mount(id, { mapped });
-  const files = filesOf(request, hostname, network);
+  const { hostname: nameFile, ...others } = filesOf(request, hostname, network);
+  const files = isNamed ? others : { hostname: nameFile, ...others };
   const etc: MountInput[] = [];
   for (const [name, text] of Object.entries(files)) {
     await writeFile(join(bundleDir, name), text, { mode: 0o644 });
@@ -84,7 +88,7 @@ export async function runContainer(
     rootfs,
     readonlyRootfs: false,
     args: request.argv,
-    env: [`HOSTNAME=${hostname}`, ...request.env],
+    env: isNamed ? request.env : [`HOSTNAME=${hostname}`, ...request.env],
     cwd: request.cwd,
     user: resolveUser(rootfs, request.user, []),
     hostname,
@@ -158,7 +162,7 @@ function filesOf(
   { extraHosts }: RunRequest,
   hostname: string,
   { address, resolvConf, hosts }: CommandNetwork,
-): Readonly<Record<string, string>> {
+): Readonly<Record<'resolv.conf' | 'hostname' | 'hosts', string>> {
   return {
     'resolv.conf': resolvConf,
     hostname: `${hostname}\n`,

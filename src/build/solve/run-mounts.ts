@@ -3,7 +3,8 @@ import { join, posix } from 'node:path';
 import { rootOf, toHost } from '../../core/id-map.ts';
 import type { MountInput } from '../../runtime/index.ts';
 import type { Instruction } from '../dockerfile/instructions.ts';
-import type { RunMount } from '../dockerfile/run-mount.ts';
+import { parseRunMount, type RunMount } from '../dockerfile/run-mount.ts';
+import { Malformed } from '../dockerfile/words.ts';
 import { stepFailed } from '../errors.ts';
 import { expandWord } from '../expand/expand.ts';
 import type { Lookup } from '../expand/expand.ts';
@@ -41,20 +42,22 @@ export async function findMounts(
   const expand = (word: string) => expandWord(word, at.lookup, session.file.escape);
   const { ask } = session.request.extras ?? {};
   const found: FoundMount[] = [];
-  for (const mount of step.mounts) {
-    const target = mount.target === undefined ? '' : posix.resolve(at.workdir, expand(mount.target));
+  for (const { text } of step.mounts) {
+    const mount = read(text, expand);
+    const target = mount.target === undefined ? '' : posix.resolve(at.workdir, mount.target);
+    if (target === '/') throw stepFailed({ message: 'invalid mount target "/"' });
     if (mount.type === 'secret') {
-      const id = expand(mount.id);
+      const { id } = mount;
       const value = session.secrets[id] ?? (await ask?.secret(id));
       if (mount.required && value === undefined) {
-        const how = `give it with --secret id=${id},src=FILE (a classic build of the docker CLI cannot send secrets)`;
-        throw stepFailed({ message: `secret ${id}: not found: ${how}` });
+        const message = `secret ${id}: not found: ${howToGive(session, `--secret id=${id},src=FILE`, 'send secrets')}`;
+        throw stepFailed({ message });
       }
-      found.push({ mount: { ...mount, id }, target, path: '', value, key: ['secret', target, mount.env, id] });
+      found.push({ mount, target, path: '', value, key: ['secret', target, mount.env, id] });
     } else if (mount.type === 'ssh') {
       const socket = session.request.extras?.sshSockets?.[mount.id] ?? (await ask?.agent(mount.id));
       if (mount.required && socket === undefined) {
-        const how = `give it with --ssh ${mount.id} (a classic build of the docker CLI cannot forward agents)`;
+        const how = howToGive(session, `--ssh ${mount.id}`, 'forward agents');
         throw stepFailed({ message: `unset ssh forward key ${mount.id}: ${how}` });
       }
       const place = target || `/run/buildkit/ssh_agent.${found.filter((f) => f.mount.type === 'ssh').length}`;
@@ -62,14 +65,13 @@ export async function findMounts(
     } else if (mount.type === 'tmpfs') {
       found.push({ mount, target, path: '', key: ['tmpfs', target, mount.sizeBytes] });
     } else if (mount.type === 'cache') {
-      const id = expand(mount.id);
       const start =
         mount.from === undefined
           ? undefined
           : resolveSource(session.file, at.stageIndex, mount.from, step, session.contexts);
       const tree = start === undefined ? undefined : await opened(await session.tree(start, step, lane));
-      const files = tree === undefined ? undefined : { tree, inside: tree.files.resolve(clamp(expand(mount.source))) };
-      found.push({ mount: { ...mount, id }, target, path: '', files, key: ['cache', target, mount.readOnly] });
+      const files = tree === undefined ? undefined : { tree, inside: tree.files.resolve(clamp(mount.source)) };
+      found.push({ mount, target, path: '', files, key: ['cache', target, mount.readOnly] });
     } else {
       const source =
         mount.from === undefined
@@ -77,7 +79,7 @@ export async function findMounts(
           : resolveSource(session.file, at.stageIndex, mount.from, step, session.contexts);
       const tree = source === undefined ? undefined : await opened(await session.tree(source, step, lane));
       const from = tree ?? { files: session.context.files, image: false, top: null };
-      const written = expand(mount.source);
+      const written = mount.source;
       const inside = from.files.resolve(clamp(written));
       if (from.files.stat(inside) === undefined) {
         throw stepFailed({ message: `failed to mount ${written} at ${target}: file does not exist` });
@@ -88,6 +90,21 @@ export async function findMounts(
     }
   }
   return found;
+}
+
+/** The mount with its variables' values. @throws {WharfError} `BUILD_STEP_FAILED` */
+function read(text: string, expand: (word: string) => string): RunMount {
+  try {
+    return parseRunMount(text, expand);
+  } catch (e) {
+    if (e instanceof Malformed) throw stepFailed({ message: e.message }, { cause: e });
+    throw e;
+  }
+}
+
+function howToGive({ style }: Session, flag: string, what: string): string {
+  const classic = style === 'classic' ? ` (a classic build of the docker CLI cannot ${what})` : '';
+  return `give it with ${flag}${classic}`;
 }
 
 async function opened(tree: SourceTree): Promise<OpenTree> {

@@ -5,7 +5,8 @@ import type { MountInput } from '../../runtime/index.ts';
 import type { Instruction } from '../dockerfile/instructions.ts';
 import type { Layer } from '../../storage/index.ts';
 import { bodyOf, parseHeredocWord } from '../dockerfile/heredoc.ts';
-import { CommandFailed } from '../errors.ts';
+import { messageOf, WharfError } from '../../core/errors.ts';
+import { CommandFailed, stepFailed } from '../errors.ts';
 import type { Lookup } from '../expand/expand.ts';
 import { makeDirectories, resolveInRoot } from '../files/in-root.ts';
 import { argvOf, DEFAULT_PATH, shellOf } from './config.ts';
@@ -22,6 +23,10 @@ import type { StageState } from './state.ts';
 import { advance, runConfigOf, topOf } from './state.ts';
 import type { FileWork } from './step-effect.ts';
 import { missingMountPoints, removeMountPoints } from './mount-points.ts';
+
+/** What a shell gives for a program that is not there. */
+const NOT_FOUND = 127;
+const SANDBOX = 'buildkitsandbox';
 
 interface Script {
   readonly argv: readonly string[];
@@ -48,6 +53,9 @@ export function runWork(
   const shown = style === 'buildkit' && script.file !== undefined ? [...shellOf(config), ...script.argv] : script.argv;
   const createdBy = runHistory(style, shown, style === 'buildkit' ? state.args.declared(ownEnv) : args);
   const networkMode = step.network === 'default' ? session.request.networkMode || 'default' : step.network;
+  // The same one for everybody: what a command writes is not to depend on where it runs.
+  const named = session.request.buildArgs['BUILDKIT_SANDBOX_HOSTNAME'] ?? undefined;
+  const hostname = style === 'buildkit' ? (named ?? SANDBOX) : undefined;
   let found: Promise<FoundMount[]> | undefined;
   let mountKeys: (readonly unknown[])[] = [];
   const mounts = () => (found ??= findMounts(step, { stageIndex, workdir, lookup }, session, lane));
@@ -66,7 +74,17 @@ export function runWork(
     }),
     async *keys() {
       mountKeys = (await mounts()).map((m) => m.key);
-      yield ['RUN', script.argv, script.file?.text, env, workdir, config.User ?? '', networkMode, mountKeys];
+      yield [
+        'RUN',
+        script.argv,
+        script.file?.text,
+        env,
+        workdir,
+        config.User ?? '',
+        networkMode,
+        mountKeys,
+        ...(named === undefined ? [] : [named]),
+      ];
     },
     async run() {
       const { storage } = session.parts.engine.parts;
@@ -89,18 +107,22 @@ export function runWork(
         user: config.User ?? '',
         mounts: inputs,
         networkMode,
+        hostname,
         extraHosts: session.request.extraHosts,
         shmSizeBytes: session.request.shmSizeBytes,
         limits: session.request.limits,
       };
       const output = new CommandOutput(lane);
+      const command = shown.join(' ');
       const around = { ...session, moreToCome: isFollowed(step, stageIndex, session) };
-      const exitCode = await session.limited(() =>
-        runContainer(request, output, session.parts, around, session.signal),
+      const code = await session.limited(() =>
+        runContainer(request, output, session.parts, around, session.signal).catch((e: unknown) => {
+          throw style === 'buildkit' ? notStarted(e, command) : e;
+        }),
       );
+      const exitCode = output.notStarted ? NOT_FOUND : code;
       if (exitCode !== 0) {
-        const shown = step.command.form === 'exec' ? script.argv.join(' ') : argvOf(step.command, config).join(' ');
-        const failure = new CommandFailed(shown, exitCode, { at: positionOf(session, step) });
+        const failure = new CommandFailed(command, exitCode, { at: positionOf(session, step) });
         if (session.request.extras?.keepFailed === true) {
           removeMountPoints(scratch.root, made);
           failure.image = await imageOf(await scratch.commit({}), state, session);
@@ -113,6 +135,16 @@ export function runWork(
       return { layer, createdBy };
     },
   };
+}
+
+/** A program that is not there or cannot be run, without what the runtime says around it. */
+function notStarted(e: unknown, command: string): unknown {
+  const why = /(exec: ".*": .*?)(?:: unknown)?$/s.exec(messageOf(e))?.[1];
+  if (why === undefined || !(e instanceof WharfError)) return e;
+  return stepFailed(
+    { message: `process ${JSON.stringify(command)} did not complete successfully: ${why}` },
+    { cause: e },
+  );
 }
 
 /** Whether another command comes after it in its stage. */
@@ -144,10 +176,13 @@ function scriptOf(step: Instruction<'run'>, state: StageState): Script {
     return { argv: argvOf(step.command, config), file: undefined };
   const { text } = step.command;
   if (parseHeredocWord(text) === undefined) {
-    const whole = step.heredocs.reduce((sum, { body, name }) => `${sum}\n${body}${name}`, text);
+    const whole = step.heredocs
+      .reduce((sum, { body, name }) => `${sum}\n${body}${name}`, text)
+      .replaceAll('\r\n', '\n');
     return { argv: [...shellOf(config), whole], file: undefined };
   }
-  const body = bodyOf(first);
+  // An interpreter would take carriage returns for part of the commands.
+  const body = bodyOf(first).replaceAll('\r\n', '\n');
   if (!body.startsWith('#!')) return { argv: [...shellOf(config), body], file: undefined };
   const path = `/dev/pipes/${first.name.replaceAll('/', '_')}`;
   return { argv: [path], file: { path, text: body } };

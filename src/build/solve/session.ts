@@ -1,4 +1,5 @@
 import type { ChainId } from '../../core/digest.ts';
+import type { Position } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Platform } from '../../core/platform.ts';
 import type { Image } from '../../engine/index.ts';
@@ -83,8 +84,8 @@ export interface Session {
   limited<T>(work: () => Promise<T>): Promise<T>;
 }
 
-export function positionOf(session: Session, step: { readonly line: number; readonly column: number }) {
-  return { file: session.file.file, line: step.line, column: step.column };
+export function positionOf({ file }: Session, { line, column, lastLine }: Omit<Position, 'file'>): Position {
+  return { file: file.file, line, column, lastLine };
 }
 
 /** How the files of a step become a layer. */

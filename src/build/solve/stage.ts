@@ -100,10 +100,21 @@ function stepNames(stage: Stage, plan: BuildPlan): { next(step: Instruction): st
   let at = 0;
   return {
     next(step) {
-      const text = step.source.replace(/\s+/g, ' ');
-      return MAKES_FILES.has(step.kind) ? `[${prefix}${++at}/${total}] ${text}` : `[${prefix.trim() || '-'}] ${text}`;
+      const text = shownOf(step);
+      if (!MAKES_FILES.has(step.kind)) return `[${prefix.trim() || '-'}] ${text}`;
+      return `[${prefix}${String(++at).padStart(String(total).length)}/${total}] ${text}`;
     },
   };
+}
+
+/** An instruction as displays name it; a script in a here-document by its first line. */
+function shownOf(step: Instruction): string {
+  const text = step.source.replace(/^\S+/, (keyword) => keyword.toUpperCase());
+  const script = step.kind === 'run' && step.command.form === 'shell' ? step.heredocs[0] : undefined;
+  if (script === undefined || step.kind !== 'run' || step.command.form !== 'shell') return text;
+  if (step.command.text !== script.word) return text;
+  const [first = '', ...more] = script.body.trim().split(/\r?\n/);
+  return `${text} (${first}${more.length > 0 ? '...' : ''})`;
 }
 
 function whyOfBase({ base }: PlannedStage): string {
@@ -343,7 +354,7 @@ async function at(
     const e = firstFailure(thrown, session.log);
     const outcome = session.signal.aborted || cacheLost.is(e) ? 'canceled' : 'failed';
     if (outcome === 'failed') {
-      const lines = excerpt(session.file, step.line);
+      const lines = excerpt(session.file, step);
       lane.say(`${session.file.file}:${step.line} | >>> ${session.file.lines[step.line - 1]?.trim() ?? ''}\n`);
       report.end({ outcome, why: '', error: messageOf(e) });
       session.reporter.tell({
