@@ -23,6 +23,7 @@ export interface EngineOptions {
   readonly networks: Networks;
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];
+  readonly transfers?: Transfers | undefined;
   readonly liveRestore: boolean;
   readonly defaultBridge?: DefaultBridge | undefined;
   /** Options of new networks that do not set them themselves, by driver. */
@@ -73,6 +74,14 @@ export interface ContainerDefaults {
   readonly dns: readonly string[];
   readonly dnsOptions: readonly string[];
   readonly dnsSearch: readonly string[];
+  /** Control group that those of containers and builds are made below; `''`: one of the engine's own. */
+  readonly cgroupParent: string;
+}
+
+/** How many layers of one image come, or go, at a time. */
+export interface Transfers {
+  readonly downloads: number;
+  readonly uploads: number;
 }
 
 /** What can be changed while the engine is open. */
@@ -101,6 +110,8 @@ export interface Engine extends AsyncDisposable {
     readonly networks: Networks;
     /** See `EngineOptions`. */
     readonly idMaps: IdMaps | undefined;
+    /** Control group below which everything goes that names none. */
+    cgroupParent(): string;
   };
   /** Takes new settings; containers that are there keep theirs. `settings` is what the event tells of it. */
   reconfigure(change: Reconfiguration, settings: Readonly<Record<string, string>>): void;

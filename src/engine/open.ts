@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { messageOf } from '../core/errors.ts';
 import type { ExitRecord } from '../runtime/index.ts';
 import type { Context, EngineSettings } from './containers/context.ts';
-import { publish } from './containers/context.ts';
+import { cgroupParentOf, publish } from './containers/context.ts';
 import { handleExit, publishEnd } from './containers/exit.ts';
 import { DEFAULTS } from './containers/host-config.ts';
 import { HealthMonitor } from './containers/health-monitor.ts';
@@ -17,7 +17,7 @@ import { killNow, stop } from './containers/stop.ts';
 import { ContainerStore } from './containers/store.ts';
 import { Waiters } from './containers/waiters.ts';
 import { within } from './containers/within.ts';
-import type { Engine, EngineOptions } from './contract.ts';
+import type { Engine, EngineOptions, Transfers } from './contract.ts';
 import { createEvents, REMEMBERED } from './events/events.ts';
 import { openJournal } from './events/journal.ts';
 import { missedEvents } from './events/missed.ts';
@@ -33,6 +33,9 @@ import { createVolumes } from './volumes/volumes.ts';
 
 /** Docker's time for all containers to stop when the daemon does. */
 const SHUTDOWN_SECONDS = 15;
+
+/** Pulling more keeps no more cores busy; sending compresses, which takes one core each. */
+const TRANSFERS: Transfers = { downloads: 3, uploads: 3 };
 
 /** Opens the engine on its parts and brings the records in line with the kernel. */
 export async function openEngine(given: EngineOptions): Promise<Engine> {
@@ -69,6 +72,7 @@ export async function openEngine(given: EngineOptions): Promise<Engine> {
     log,
     insecureRegistries,
     registryMirrors,
+    transfers: options.transfers ?? TRANSFERS,
   });
   const execs = new ExecTable(() => ctx);
   const health = new HealthMonitor(() => ctx, execs);
@@ -180,7 +184,7 @@ export async function openEngine(given: EngineOptions): Promise<Engine> {
     events,
     networks: createNetworkService(ctx),
     system,
-    parts: { storage, runtime, networks, idMaps: options.idMaps },
+    parts: { storage, runtime, networks, idMaps: options.idMaps, cgroupParent: () => cgroupParentOf(options) },
     reconfigure(change, settings) {
       options.labels = [...change.labels];
       options.liveRestore = change.liveRestore;

@@ -41,6 +41,7 @@ async function openBench(storage: Storage): Promise<Bench> {
     log: silentLogger,
     insecureRegistries: [],
     registryMirrors: [],
+    transfers: { downloads: 3, uploads: 3 },
   });
   return { images, events, users };
 }

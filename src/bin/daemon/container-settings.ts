@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '../../core/errors.ts';
 import type { Ulimit } from '../../core/wire/container.ts';
+import { isOddCgroupParent } from '../../core/ulimits.ts';
 import { badOption } from './errors.ts';
 import { oneOf, type SettingSource } from './setting-source.ts';
 import type { Settings } from './settings.ts';
@@ -109,7 +110,23 @@ export const CONTAINER_SOURCES: readonly SettingSource<keyof Settings>[] = [
     argument: 'domain',
     help: 'search domain of containers',
   },
+  {
+    setting: 'cgroupParent',
+    flag: 'cgroup-parent',
+    key: 'cgroup-parent',
+    kind: 'text',
+    argument: 'path',
+    help: "control group that containers' are made below (default: one of the daemon's own)",
+    convert: cgroupParent,
+  },
 ];
+
+function cgroupParent(value: unknown): string {
+  if (typeof value === 'string' && !isOddCgroupParent(value)) return value;
+  throw badOption({
+    message: `invalid cgroup-parent ${JSON.stringify(value)}: the path of a control group is expected`,
+  });
+}
 
 /** The profile itself, once it can be read. */
 function seccompProfile(value: unknown): string {

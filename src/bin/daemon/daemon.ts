@@ -82,6 +82,7 @@ export async function startDaemon(settings: Settings, program: string, log: Logg
       networks,
       insecureRegistries: settings.insecureRegistries,
       registryMirrors: settings.registryMirrors,
+      transfers: { downloads: settings.maxConcurrentDownloads, uploads: settings.maxConcurrentUploads },
       liveRestore: settings.liveRestore,
       defaultBridge: defaultBridgeOf(settings),
       networkOptions: settings.defaultNetworkOptions,

@@ -17,7 +17,6 @@ const FIREWALL: DockerOnly = {
 };
 const NO_SWARM: DockerOnly = { why: 'there is no swarm' };
 const NO_CONTAINERD: DockerOnly = { why: 'there is no containerd', isMeant: always };
-const NO_TRANSFER_LIMIT: DockerOnly = { why: 'the engine decides how much is transferred at once' };
 const REALTIME: DockerOnly = { why: 'real-time scheduling is set for each container' };
 const STORAGE_OPTIONS: DockerOnly = {
   why: 'overlayfs has no options here',
@@ -34,7 +33,6 @@ const DOCKER_ONLY: Readonly<Record<string, DockerOnly>> = {
   bridge: { why: "the default bridge is of the daemon's own making", isMeant: (value) => value === '' },
   builder: { why: 'the build cache is bounded by `wharf builder prune`' },
   'cdi-spec-dirs': { why: 'there are no CDI devices' },
-  'cgroup-parent': { why: 'name it for each container (--cgroup-parent)' },
   containerd: NO_CONTAINERD,
   'containerd-namespace': NO_CONTAINERD,
   'containerd-plugins-namespace': NO_CONTAINERD,
@@ -54,9 +52,7 @@ const DOCKER_ONLY: Readonly<Record<string, DockerOnly>> = {
   'ip-forward-no-drop': { why: "the host's FORWARD policy is never altered", isMeant: always },
   ip6tables: FIREWALL,
   iptables: FIREWALL,
-  'max-concurrent-downloads': NO_TRANSFER_LIMIT,
-  'max-concurrent-uploads': NO_TRANSFER_LIMIT,
-  'max-download-attempts': NO_TRANSFER_LIMIT,
+  'max-download-attempts': { why: 'downloads that are cut off go on where they were, five times' },
   'metrics-addr': { why: 'there are no metrics' },
   'network-control-plane-mtu': NO_SWARM,
   'node-generic-resources': NO_SWARM,

@@ -143,12 +143,16 @@ test("networks, proxies and what is dockerd's alone, from flags and in the forms
     features: { buildkit: true },
     'exec-opts': ['native.cgroupdriver=systemd'],
     'max-concurrent-downloads': 10,
+    'max-concurrent-uploads': 0,
+    'cgroup-parent': 'customers/7',
+    'metrics-addr': '127.0.0.1:9323',
   };
   const file = readSettings(['--config-file', configFile(t, JSON.stringify(content))]);
   assert.deepEqual([file.icc, file.bip, file.mtu, file.httpProxy], [false, '10.9.0.1/24', 1400, 'http://p:1']);
   assert.deepEqual(file.defaultNetworkOptions, flags.defaultNetworkOptions);
   assert.deepEqual(
     file.ignored.map((text) => text.split(':')[0]),
-    ['exec-opts', 'max-concurrent-downloads'],
+    ['exec-opts', 'metrics-addr'],
   );
+  assert.deepEqual([file.maxConcurrentDownloads, file.maxConcurrentUploads, file.cgroupParent], [10, 3, 'customers/7']);
 });

@@ -2,7 +2,7 @@ import { CONTAINER_SOURCES } from './container-settings.ts';
 import { badOption } from './errors.ts';
 import { NETWORK_SOURCES } from './network-settings.ts';
 import { oneOf, type SettingSource, wholeNumber } from './setting-source.ts';
-import { type AddressPool, LOG_FORMATS, LOG_LEVELS, type Settings } from './settings.ts';
+import { type AddressPool, DEFAULTS, LOG_FORMATS, LOG_LEVELS, type Settings } from './settings.ts';
 import { parseMirror } from '../../registry/index.ts';
 import { TLS_SOURCES } from './tls-settings.ts';
 
@@ -76,6 +76,8 @@ export const SOURCES: readonly SettingSource<keyof Settings>[] = [
     help: 'where to look first for images of docker.io, or of another registry',
     convert: mirrors,
   },
+  transfers('maxConcurrentDownloads', 'max-concurrent-downloads', 'layers of one image that are pulled at a time'),
+  transfers('maxConcurrentUploads', 'max-concurrent-uploads', 'layers of one image that are pushed at a time'),
   {
     setting: 'addressPools',
     flag: 'default-address-pool',
@@ -154,6 +156,21 @@ function proxy(
   return { setting, flag: name, key: name, kind: 'text', argument: setting === 'noProxy' ? 'hosts' : 'url', help };
 }
 
+/** As with dockerd, 0 stands for the default. */
+function transfers(
+  setting: 'maxConcurrentDownloads' | 'maxConcurrentUploads',
+  name: string,
+  what: string,
+): SettingSource<keyof Settings> {
+  const convert = (value: unknown) => {
+    const number = wholeNumber(name)(value);
+    if (number < 0) throw badOption({ message: `invalid ${name} ${number}: it cannot be negative` });
+    return number || DEFAULTS[setting];
+  };
+  const help = `${what} (default: ${DEFAULTS[setting]})`;
+  return { setting, flag: name, key: name, kind: 'text', argument: 'number', help, convert };
+}
+
 /** `name=path` each, or Docker's form of the file: `{"name": {"path": "/usr/bin/x"}}`. */
 function runtimes(value: unknown): Record<string, string> {
   const pairs = Array.isArray(value)
@@ -171,13 +188,13 @@ function runtimes(value: unknown): Record<string, string> {
   return Object.fromEntries(pairs as [string, string][]);
 }
 
-/** `base=10.0.0.0/8,size=24` each, or Docker's form of the file: `[{"base": "10.0.0.0/8", "size": 24}]`. */
 /** As they were given, once all of them can be read. */
 function mirrors(value: unknown): unknown {
   for (const text of Array.isArray(value) ? value : [value]) parseMirror(String(text));
   return value;
 }
 
+/** `base=10.0.0.0/8,size=24` each, or Docker's form of the file: `[{"base": "10.0.0.0/8", "size": 24}]`. */
 function addressPools(value: unknown): AddressPool[] {
   return (Array.isArray(value) ? value : [value]).map((item: unknown) => {
     const fields: Readonly<Record<string, unknown>> =

@@ -30,6 +30,9 @@ export interface Settings extends NetworkSettings {
   readonly dns: readonly string[];
   readonly dnsOptions: readonly string[];
   readonly dnsSearch: readonly string[];
+  readonly cgroupParent: string;
+  readonly maxConcurrentDownloads: number;
+  readonly maxConcurrentUploads: number;
   /** Negative: for ever. */
   readonly shutdownTimeoutSeconds: number;
   /** For what the daemon fetches; the environment's unless given. */
@@ -93,6 +96,9 @@ export const DEFAULTS: Settings = {
   dns: [],
   dnsOptions: [],
   dnsSearch: [],
+  cgroupParent: '',
+  maxConcurrentDownloads: 3,
+  maxConcurrentUploads: 3,
   shutdownTimeoutSeconds: 15,
   httpProxy: undefined,
   httpsProxy: undefined,

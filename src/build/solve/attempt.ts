@@ -23,7 +23,7 @@ import { OrderedOutput } from './output.ts';
 import { RemoteLayers } from './remote-layers.ts';
 import type { Reporter } from './reporter.ts';
 import type { Session, SourceTree } from './session.ts';
-import { Slots } from './slots.ts';
+import { Slots } from '../../core/slots.ts';
 import { openSourceView } from './source-view.ts';
 import { runStage } from './stage.ts';
 import type { StageState } from './state.ts';
@@ -124,7 +124,7 @@ export async function attempt(
     },
     image(reference, wanted, from, lane) {
       const asked = wanted || request.platform;
-      const to = { engine: parts.run.engine, request, file: file.file, lane };
+      const to = { engine: parts.run.engine, request, file, lane };
       return once(images, `${reference} ${asked}`, () => findBaseImage(reference, asked, from, to, all));
     },
     tree: (source, step, lane) =>

@@ -59,9 +59,9 @@ export async function runContainer(
   around: RunSurroundings,
   signal: AbortSignal,
 ): Promise<number> {
-  const { runtime, storage, idMaps } = parts.engine.parts;
+  const { runtime, storage, idMaps, cgroupParent } = parts.engine.parts;
   const { id, limits } = request;
-  const parent = (limits?.cgroupParent || `wharf-${parts.instance}`).replace(/^\/+/, '');
+  const parent = (limits?.cgroupParent || cgroupParent()).replace(/^\/+/, '');
   await using undo = new AsyncDisposableStack();
   const bundleDir = join(parts.execRoot, 'build', id);
   await mkdir(bundleDir, { recursive: true, mode: 0o711 });

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as later } from 'node:timers/promises';
 import type { ImageRunConfig } from '../../core/oci.ts';
 import { parsePlatform } from './base-images.ts';
 import { checkSignal, exposePorts, setEntrypoint, setEnv, workdirOf } from './config.ts';
@@ -8,7 +7,6 @@ import { goDuration, quotedList, runHistory } from './history.ts';
 import { CommandOutput, OrderedOutput } from './output.ts';
 import { destinationOf, modeOf } from './place-files.ts';
 import { hasWildcard } from './select-sources.ts';
-import { Slots } from './slots.ts';
 
 test('lanes are told in order; the first that has not ended is passed on at once', () => {
   const told: string[] = [];
@@ -105,18 +103,4 @@ test('history texts', () => {
   assert.equal(runHistory('buildkit', ['/bin/sh', '-c', 'x'], ['A=1']), 'RUN |1 A=1 /bin/sh -c x # buildkit');
   assert.equal(quotedList(['a', 'b "c"']), '["a" "b \\"c\\""]');
   assert.deepEqual([0, 5e8, 5e9, 90e9, 3661e9].map(goDuration), ['0s', '500ms', '5s', '1m30s', '1h1m1s']);
-});
-
-test('slots let only so many in, and go on after a failure', async () => {
-  const slots = new Slots(2);
-  let inside = 0;
-  let most = 0;
-  const work = async (fails: boolean) => {
-    most = Math.max(most, ++inside);
-    await later(1);
-    inside--;
-    if (fails) throw new Error('failed');
-  };
-  const all = await Promise.allSettled([1, 2, 3, 4, 5].map((n) => slots.run(() => work(n === 2))));
-  assert.deepEqual([most, all.filter((r) => r.status === 'rejected').length], [2, 1]);
 });

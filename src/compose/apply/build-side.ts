@@ -27,7 +27,8 @@ export async function sideInputs(project: Project, name: string, build: Build): 
   const contexts = Object.entries(build.additional_contexts ?? {});
   const ssh = build.ssh ?? [];
   const stages = build.no_cache_filter ?? [];
-  if (secrets.length + contexts.length + ssh.length + stages.length === 0) return undefined;
+  const allow = build.entitlements ?? [];
+  if (secrets.length + contexts.length + ssh.length + stages.length + allow.length === 0) return undefined;
   const tar = pack();
   const bytes = collect(tar);
   for (const reference of secrets)
@@ -50,7 +51,7 @@ export async function sideInputs(project: Project, name: string, build: Build): 
   const whole = await bytes;
   return {
     sent: { name: SIDE, directories: {}, beforeTar: () => [whole.subarray(0, whole.length - 1024)] },
-    extras: { namedContexts: named, sshSockets: sockets(name, ssh), noCacheStages: stages },
+    extras: { namedContexts: named, sshSockets: sockets(name, ssh), noCacheStages: stages, allow },
   };
 }
 

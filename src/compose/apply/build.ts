@@ -15,7 +15,7 @@ import { fetchContext, isRemoteContext } from './build-remote.ts';
 import { sideInputs } from './build-side.ts';
 import { failOn } from './fail-on.ts';
 import { walk } from './graph.ts';
-import { slots } from './slots.ts';
+import { Slots } from '../../core/slots.ts';
 
 export interface BuildOptions {
   readonly noCache?: boolean;
@@ -40,11 +40,11 @@ export async function buildServices(
 ): Promise<void> {
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
-  const limit = slots(availableParallelism());
+  const places = new Slots(availableParallelism());
   const graph = new Map(names.map((name) => [name, buildsOn(project.services[name]?.build)]));
   const width = Math.max(0, ...names.map((n) => n.length));
   await walk(graph, names, 'dependencies-first', (name) =>
-    limit(async () => {
+    places.run(async () => {
       either.throwIfAborted();
       const service = project.services[name];
       if (!service) throw new Error(`no service ${name}`);

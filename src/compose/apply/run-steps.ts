@@ -1,18 +1,17 @@
 import { unreachable } from '../../core/errors.ts';
-import type { Limit } from './slots.ts';
-import { slots } from './slots.ts';
+import { Slots } from '../../core/slots.ts';
 import type { ForEachStep, Step } from '../plan/step.ts';
 
 /**
  * Does all steps, each as soon as those that it comes after are done; steps that depend on nothing run together.
- * `limit` says how many at a time.
+ * `places` says how many at a time.
  * After a failure no further step begins; those under way are waited for, then the first failure is thrown.
  */
 export async function runSteps(
   steps: readonly Step[],
   hands: ForEachStep<Promise<void>>,
   signal: AbortSignal,
-  limit: Limit = slots(0),
+  places = new Slots(Infinity),
 ): Promise<void> {
   const byId = new Map(steps.map((step) => [step.id, step]));
   const running = new Map<string, Promise<boolean>>();
@@ -32,7 +31,7 @@ export async function runSteps(
     try {
       signal.throwIfAborted();
       // Waiting for a service is no work: it takes no place from those who do some.
-      await (step.kind === 'await' ? dispatch(step, hands) : limit(() => dispatch(step, hands)));
+      await (step.kind === 'await' ? dispatch(step, hands) : places.run(() => dispatch(step, hands)));
       return true;
     } catch (e) {
       failures.push(e);

@@ -1,3 +1,4 @@
+import { Slots } from '../../core/slots.ts';
 import type { Client } from '../../client/index.ts';
 import type { Project } from '../model/project.ts';
 import type { Progress } from '../output/progress.ts';
@@ -7,7 +8,6 @@ import type { ImageOptions } from './images.ts';
 import { ensureImages } from './images.ts';
 import { runSteps } from './run-steps.ts';
 import { preflight } from './preflight.ts';
-import { slots } from './slots.ts';
 import { planUp } from '../plan/plan-up.ts';
 import type { UpOptions } from '../plan/plan-up.ts';
 import { refuseUnsupported } from '../plan/unsupported.ts';
@@ -66,8 +66,9 @@ export async function up(
     signal,
     hookOutput: request.hookOutput,
   });
-  const limit = slots(request.parallel ?? 0);
-  await runSteps(plan.prepare, doing, signal, limit);
+  const { parallel = 0 } = request;
+  const places = new Slots(parallel > 0 ? parallel : Infinity);
+  await runSteps(plan.prepare, doing, signal, places);
   await request.beforeStart?.();
-  await runSteps(plan.start, doing, signal, limit);
+  await runSteps(plan.start, doing, signal, places);
 }

@@ -17,6 +17,11 @@ export type EngineSettings = Omit<EngineOptions, 'defaults' | 'labels' | 'liveRe
   defaults: ContainerDefaults;
 };
 
+/** Control group below which everything goes that names none. */
+export function cgroupParentOf({ defaults, instance }: EngineSettings): string {
+  return defaults.cgroupParent || `/wharf-${instance}`;
+}
+
 /** What the operations on containers share. One for each open engine. */
 export interface Context {
   readonly options: EngineSettings;

@@ -18,6 +18,7 @@ export const DEFAULTS: ContainerDefaults = {
   dns: [],
   dnsOptions: [],
   dnsSearch: [],
+  cgroupParent: '',
 };
 
 /**

@@ -17,7 +17,7 @@ import {
 } from '../../runtime/index.ts';
 import { StartError, stateConflict } from '../errors.ts';
 import type { Context } from './context.ts';
-import { containerDirectory, logPath, publish } from './context.ts';
+import { cgroupParentOf, containerDirectory, logPath, publish } from './context.ts';
 import { namingDirectory } from './directory-failure.ts';
 import type { Connected, Joined } from './endpoints.ts';
 import {
@@ -266,7 +266,7 @@ function specFor(ctx: Context, record: ContainerRecord, facts: SpecFacts): OciSp
   const network: NamespaceInput = isHostNetwork
     ? 'host'
     : { path: facts.peerPid === undefined ? (facts.sandbox ?? '') : `/proc/${facts.peerPid}/ns/net` };
-  const parent = host.CgroupParent || `/wharf-${ctx.options.instance}`;
+  const parent = host.CgroupParent || cgroupParentOf(ctx.options);
   return buildSpec(
     specInput(
       record,

@@ -2,15 +2,12 @@ import { type ChainId, chainIds, type DiffId } from '../../core/digest.ts';
 import { shortId } from '../../core/ids.ts';
 import type { Descriptor } from '../../core/oci.ts';
 import type { Reference } from '../../core/reference.ts';
+import { Slots } from '../../core/slots.ts';
 import type { RegistryClient } from '../../registry/index.ts';
 import type { StagedLayer } from '../../storage/index.ts';
 import { KnownBlobs } from './known-blobs.ts';
-import { Slots } from './slots.ts';
 import type { Bringing, Crew } from './arrivals.ts';
 import { counted, type OnMessage, type ImageParts } from './transfer.ts';
-
-/** Layers of one image that are on their way at once. */
-const AT_ONCE = 3;
 
 /** A layer of the image, and where it goes. */
 interface Wanted {
@@ -52,7 +49,7 @@ export async function fetchLayers(
     parts,
     client,
     crew,
-    slots: new Slots(AT_ONCE),
+    slots: new Slots(parts.transfers.downloads),
     ends: [],
     onMessage,
     failed: aborter.signal,

@@ -5,7 +5,7 @@ import { familiar, parseReference, type Reference } from '../../core/reference.t
 import type { ImageDeleteItem, ImageManifestSummary } from '../../core/wire/resources.ts';
 import { connectRegistry } from '../../registry/index.ts';
 import type { Storage } from '../../storage/index.ts';
-import type { Containers, Events, Image, Images } from '../contract.ts';
+import type { Containers, Events, Image, Images, Transfers } from '../contract.ts';
 import { Arrivals } from './arrivals.ts';
 import { Catalog } from './catalog.ts';
 import { commitContainer, type CommittedContainer } from './commit.ts';
@@ -36,6 +36,7 @@ export interface ImagesDeps {
   readonly log: Logger;
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];
+  readonly transfers: Transfers;
 }
 
 /** Opens the images of a data root, and removes layers that no image and no container has. */
@@ -64,6 +65,7 @@ class ImageService implements Images {
       holds,
       arrivals: new Arrivals(),
       log,
+      transfers: deps.transfers,
       publish,
       release: async (chain) => void (await removeLayers(this.#remove, chain)),
       register: (text, chain) => catalog.add(text, { chain }),

@@ -2,6 +2,7 @@ import { sha256 } from '../../core/digest.ts';
 import { shortId } from '../../core/ids.ts';
 import { type Descriptor, type Manifest, MEDIA_TYPES } from '../../core/oci.ts';
 import { familiar, familiarName, parseReference, type Reference } from '../../core/reference.ts';
+import { Slots } from '../../core/slots.ts';
 import type { RegistryAuth } from '../../core/wire/resources.ts';
 import {
   connectRegistry,
@@ -13,11 +14,7 @@ import type { Layer } from '../../storage/index.ts';
 import type { Image } from '../contract.ts';
 import { notPushed } from './errors.ts';
 import { pushLayer } from './push-layer.ts';
-import { Slots } from './slots.ts';
 import type { OnMessage, ImageParts } from './transfer.ts';
-
-/** Layers are sent side by side, as compression takes one core each. */
-const AT_ONCE = 3;
 
 /** `docker push` of one tag, or of all tags of the repository if none is given. @throws {WharfError} `PUSH_FAILED`, `REGISTRY_UNREACHABLE` */
 export async function pushImage(
@@ -69,7 +66,7 @@ async function pushOne(
   const known = parts.catalog.manifests.whole(image.id, stack);
   for (const { diffId } of stack) onMessage({ id: shortId(diffId), status: 'Preparing' });
   try {
-    const slots = new Slots(AT_ONCE);
+    const slots = new Slots(parts.transfers.uploads);
     const aborter = new AbortController();
     const both = AbortSignal.any([signal, aborter.signal]);
     const send = (layer: Layer, i: number): Promise<Descriptor> =>

@@ -3,7 +3,7 @@ import type { Logger } from '../../core/log.ts';
 import type { Reference } from '../../core/reference.ts';
 import type { ProgressMessage } from '../../core/wire/resources.ts';
 import type { Storage } from '../../storage/index.ts';
-import type { Events, Image } from '../contract.ts';
+import type { Events, Image, Transfers } from '../contract.ts';
 import type { Arrivals } from './arrivals.ts';
 import type { Catalog } from './catalog.ts';
 import type { Holds } from './holds.ts';
@@ -15,6 +15,7 @@ export interface ImageParts {
   readonly holds: Holds;
   readonly arrivals: Arrivals;
   readonly log: Logger;
+  readonly transfers: Transfers;
   readonly publish: Events['publish'];
   /** Removes layers that were brought for an image that will not be, as far as nobody else needs them. */
   readonly release: (chain: readonly ChainId[]) => Promise<void>;

@@ -1,10 +1,16 @@
-/** Lets only so many things happen at once; the others wait in the order in which they came. */
+/** Lets so many things happen at once; the others wait, in the order in which they came. */
 export class Slots {
-  #free: number;
   readonly #waiting: (() => void)[] = [];
+  #free: number;
 
+  /** @param count `Infinity`: nothing waits */
   constructor(count: number) {
     this.#free = count;
+  }
+
+  /** Whether the next one would have to wait. */
+  get full(): boolean {
+    return this.#free === 0;
   }
 
   async run<T>(work: () => Promise<T>): Promise<T> {
