@@ -83,6 +83,10 @@ export interface BuildExtras {
   readonly checkOnly?: boolean;
   /** With `checkOnly`: what is told instead of findings. */
   readonly describe?: 'outline' | 'targets' | undefined;
+  /** What commands are allowed beyond the usual: `network.host`. */
+  readonly allow?: readonly string[];
+  /** What the Dockerfile is called in messages, if its name in the context is none that the person who builds knows. */
+  readonly dockerfileName?: string | undefined;
   /** What tells this project from others, so that reasons are about it alone: the path of its directory, say. */
   readonly project?: string | undefined;
   /** Stages, by name or number, whose steps are not taken from the cache. */
@@ -125,6 +129,8 @@ export interface AskedClient {
   /** The path of a socket behind which an SSH agent stands. */
   agent(id: string): Promise<string | undefined>;
   credentials(registry: string): Promise<RegistryAuth | undefined>;
+  /** Names in a directory of its context, also of what is not sent. */
+  contextNames?(directory: string): Promise<readonly string[]>;
 }
 
 /** Directories of caches that a client has. */

@@ -33,11 +33,14 @@ export function parseBuildExtras(header: string | readonly string[] | undefined)
   }
   const project = fields.get('project');
   const describe = fields.get('describe');
+  const dockerfileName = fields.get('dockerfileName');
   const directories = fields.get('directories');
   return {
     // Who sends this header expects what `docker build` makes today.
     style: 'buildkit',
     project: typeof project === 'string' ? project : undefined,
+    dockerfileName: typeof dockerfileName === 'string' ? dockerfileName : undefined,
+    allow: Object.values(texts('allow')),
     events: flag('events'),
     checkOnly: flag('checkOnly'),
     cacheFrom: specsOf(fields.get('cacheFrom'), 'cacheFrom'),

@@ -46,7 +46,7 @@ export class BuildHistory {
           startedAt: startedAt.toISOString(),
           ms: Date.now() - startedAt.getTime(),
           status,
-          dockerfile: request.dockerfile,
+          dockerfile: request.extras?.dockerfileName ?? request.dockerfile,
           target: request.target,
           tags: request.tags,
           image,

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ProgressMessage, RegistryAuth } from '../../core/wire/resources.ts';
 import type { BuildEvent, BuildOutline, BuildTargets, BuildWarning } from '../../core/wire/build.ts';
@@ -20,7 +20,7 @@ import { askCredentials, askSecret, pullUpload } from './session/ask.ts';
 import { type TarPart, tarOf } from './session/context-tar.ts';
 import { localCaches } from './session/content-store.ts';
 import { syncDirectory } from './session/directory-sync.ts';
-import { syncFiles } from './session/file-sync.ts';
+import { openTransfer, syncFiles } from './session/file-sync.ts';
 import type { Session, Sessions } from './session/sessions.ts';
 import { forwardAgent, hasAgent } from './session/ssh-agent.ts';
 import { StepVertices } from './step-vertices.ts';
@@ -98,10 +98,11 @@ export async function runDockerfile(
       ref: job.ref,
       style: 'buildkit',
       events: true,
+      allow: job.allow,
       checkOnly,
       describe: options.describe,
       noCacheStages: request.noCacheStages,
-      ask: askedClient(session, undo, all),
+      ask: askedClient(session, options, undo, all),
       namedContexts: named,
       sideDirectory: SIDE,
       keepInCache: !exportsImage(job),
@@ -184,7 +185,21 @@ function tryToParse(text: string, filename: string): Dockerfile | undefined {
 }
 
 /** Asks the client for what a step turns out to need, once for each. */
-function askedClient(session: Session, undo: AsyncDisposableStack, signal: AbortSignal): AskedClient {
+function askedClient(
+  session: Session,
+  { contextUrl, contextDirectory }: FrontendOptions,
+  undo: AsyncDisposableStack,
+  signal: AbortSignal,
+): AskedClient {
+  const namesIn = async (directory: string): Promise<string[]> => {
+    if (contextUrl !== undefined) return [];
+    const follow = [posix.join(directory, '*')];
+    using transfer = openTransfer(session, { directory: contextDirectory, follow }, signal, () => undefined);
+    const paths = (await transfer.stats()).map(({ path }) => path);
+    return paths
+      .filter((path) => posix.dirname(`/${path}`) === posix.join('/', directory))
+      .map((path) => posix.basename(path));
+  };
   const secrets = new Map<string, Promise<Uint8Array | undefined>>();
   const agents = new Map<string, Promise<string | undefined>>();
   const credentials = new Map<string, Promise<RegistryAuth | undefined>>();
@@ -204,6 +219,7 @@ function askedClient(session: Session, undo: AsyncDisposableStack, signal: Abort
   return {
     secret: (id) => once(secrets, id, () => askSecret(session, id, signal)),
     agent: (id) => once(agents, id, () => agent(id)),
+    contextNames: (directory) => namesIn(directory).catch(() => []),
     credentials: (registry) => once(credentials, registry, () => askCredentials(session, registry, signal)),
   };
 }

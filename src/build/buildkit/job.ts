@@ -19,6 +19,8 @@ export interface Job {
   readonly cacheTo: readonly CacheSpec[];
   /** `--cache-to type=inline`. */
   readonly inlineCache: boolean;
+  /** What the client allows beyond the usual. */
+  readonly allow: readonly string[];
   /** The last cache that was written into a directory of the client's: it makes it known there. */
   cacheManifest: { readonly mediaType: string; readonly digest: string; readonly size: number } | undefined;
   readonly progress: ProgressLog;
@@ -36,7 +38,7 @@ export class Jobs {
   readonly #arrived = new EventTarget();
 
   /** @throws {RpcError} if there is a build of that name */
-  add(facts: Pick<Job, 'ref' | 'session' | 'exporters' | 'cacheTo' | 'inlineCache' | 'signal'>): Job {
+  add(facts: Pick<Job, 'ref' | 'session' | 'exporters' | 'cacheTo' | 'inlineCache' | 'allow' | 'signal'>): Job {
     if (this.#jobs.has(facts.ref)) throw new RpcError(CODE.alreadyExists, `build ${facts.ref} already exists`);
     const job: Job = {
       ...facts,

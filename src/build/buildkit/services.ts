@@ -111,7 +111,7 @@ export class BuildKit implements BuildKitServices {
     const caches = request.cache?.exports ?? [];
     const cacheTo = caches.filter(({ type }) => type !== 'inline');
     const inlineCache = cacheTo.length < caches.length;
-    const job = this.#jobs.add({ ref, session, exporters, cacheTo, inlineCache, signal });
+    const job = this.#jobs.add({ ref, session, exporters, cacheTo, inlineCache, allow: request.entitlements, signal });
     try {
       const image =
         frontend === '' ? await imageReturned(job) : (await this.#build(job, frontend, frontendAttrs)).image;

@@ -52,6 +52,7 @@ export class TracedBuilds {
       exporters,
       cacheTo: [],
       inlineCache: false,
+      allow: [],
       signal: all,
     });
     const telling = (async () => {

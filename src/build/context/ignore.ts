@@ -2,6 +2,9 @@ import { posix } from 'node:path';
 import { badContext } from '../errors.ts';
 
 interface Rule {
+  /** From 1. */
+  readonly line: number;
+  readonly text: string;
   readonly negated: boolean;
   readonly pattern: RegExp;
   /** Of each part of the path it names; `null` from a `**` on. */
@@ -22,6 +25,8 @@ export interface IgnoreRules {
   readonly root: Verdict;
   /** @param path relative to the context, with `/` between its parts */
   excludes(path: string): boolean;
+  /** The line that excludes a path; `undefined`: it is not excluded. */
+  excluding(path: string): { readonly line: number; readonly text: string } | undefined;
   /** The verdict on `path`, given that on its parent directory. */
   below(parent: Verdict, path: string): Verdict;
   /** Whether a `!` pattern may take something back in below an excluded directory: if not, it need not be read. */
@@ -33,9 +38,8 @@ export function parseIgnore(text: string): IgnoreRules {
   const rules = text
     .replace(/^\uFEFF/, '')
     .split('\n')
-    .filter((line) => !line.startsWith('#'))
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
+    .map((line, i) => ({ text: line.startsWith('#') ? '' : line.trim(), line: i + 1 }))
+    .filter(({ text }) => text !== '')
     .map(toRule);
   const takesBack = rules.filter((rule) => rule.negated);
   const root: Verdict = { excluded: false, matched: rules.map(() => false) };
@@ -48,17 +52,21 @@ export function parseIgnore(text: string): IgnoreRules {
     });
     return { excluded, matched };
   };
+  const verdictOn = (path: string): Verdict => {
+    let verdict = root;
+    for (let end = path.indexOf('/'); end >= 0; end = path.indexOf('/', end + 1)) {
+      verdict = below(verdict, path.slice(0, end));
+    }
+    return below(verdict, path);
+  };
   return {
     empty: rules.length === 0,
     root,
     below,
-    excludes(path) {
-      if (rules.length === 0) return false;
-      let verdict = root;
-      for (let end = path.indexOf('/'); end >= 0; end = path.indexOf('/', end + 1)) {
-        verdict = below(verdict, path.slice(0, end));
-      }
-      return below(verdict, path).excluded;
+    excludes: (path) => rules.length > 0 && verdictOn(path).excluded,
+    excluding(path) {
+      const { excluded, matched } = verdictOn(path);
+      return excluded ? rules[matched.lastIndexOf(true)] : undefined;
     },
     mayTakeBackBelow(directory) {
       const names = directory.split('/');
@@ -74,13 +82,13 @@ export function parseIgnore(text: string): IgnoreRules {
   };
 }
 
-function toRule(line: string): Rule {
-  const negated = line.startsWith('!');
-  const text = negated ? line.slice(1).trim() : line;
-  if (text === '') throw badContext({ reason: `illegal exclusion pattern: ${JSON.stringify(line)}` });
+function toRule({ text: written, line }: Pick<Rule, 'text' | 'line'>): Rule {
+  const negated = written.startsWith('!');
+  const text = negated ? written.slice(1).trim() : written;
+  if (text === '') throw badContext({ reason: `illegal exclusion pattern: ${JSON.stringify(written)}` });
   const clean = posix.normalize(text).replace(/\/+$/, '').replace(/^\/+/, '') || '.';
   const parts = negated ? clean.split('/').map((part) => (part.includes('**') ? null : partToRegExp(part))) : [];
-  return { negated, pattern: patternToRegExp(clean), parts };
+  return { line, text: written, negated, pattern: patternToRegExp(clean), parts };
 }
 
 /** A part that is no pattern by itself (a `[` that holds a slash) may be anything. */

@@ -73,7 +73,7 @@ const TABLE: { readonly [K in InstructionKind]: Row<K> } = {
       return { kind: 'arg', args, ...at };
     },
   },
-  run: { flags: { mount: 'many', network: 'once', security: 'once' }, parse: parseRun },
+  run: { flags: { mount: 'many', network: 'once', security: 'once', device: 'many' }, parse: parseRun },
   cmd: { flags: NONE, parse: ({ at, rest }) => ({ kind: 'cmd', command: commandOf(required('CMD', rest)), ...at }) },
   entrypoint: {
     flags: NONE,
@@ -224,6 +224,8 @@ function parseRun({ raw, at, rest }: Text, flags: Flags): Instruction<'run'> {
   const security = flags.one('security') ?? 'sandbox';
   if (security === 'insecure') throw new Malformed('security.insecure is not allowed: RUN always runs in a sandbox');
   if (security !== 'sandbox') throw new Malformed(`security ${JSON.stringify(security)} is not valid`);
+  const [device] = flags.all('device');
+  if (device !== undefined) throw new Malformed(`--device=${device} is not supported: RUN has no devices of the host`);
   const mounts = flags.all('mount').map((text) => parseRunMount(text));
   return { kind: 'run', command: commandOf(required('RUN', rest)), heredocs: raw.heredocs, mounts, network, ...at };
 }

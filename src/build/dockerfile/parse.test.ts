@@ -185,6 +185,9 @@ const WRONG: readonly (readonly [line: string, message: string])[] = [
   ['RUN --mount=type=secret,id=a,src=b y', "both source and id can't be set"],
   ['RUN --mount=type=secret y', 'invalid secret mount. one of source, target required'],
   ['RUN --mount=type=cache,target=/x,env=Y y', "unexpected key 'env' for mount type 'cache'"],
+  ['RUN --device=vendor.com/gpu=0 x', '--device=vendor.com/gpu=0 is not supported: RUN has no devices of the host'],
+  ['RUN --security=insecure x', 'security.insecure is not allowed: RUN always runs in a sandbox'],
+  ['RUN --security=none x', 'security "none" is not valid'],
   ['RUN --network=foo x', 'invalid network mode "foo"'],
 ];
 for (const [line, message] of WRONG) {

@@ -1,10 +1,11 @@
 import { messageOf, WharfError } from '../../core/errors.ts';
+import { nearest } from '../../core/nearest.ts';
 import type { Platform } from '../../core/platform.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../core/reference.ts';
 import type { RegistryAuth } from '../../core/wire/resources.ts';
 import type { Engine, Image } from '../../engine/index.ts';
 import type { BuildRequest } from '../contract.ts';
-import type { Instruction } from '../dockerfile/instructions.ts';
+import type { Dockerfile, Instruction } from '../dockerfile/instructions.ts';
 import { stepFailed } from '../errors.ts';
 import type { Lane } from './output.ts';
 
@@ -42,7 +43,7 @@ export async function findBaseImage(
   reference: string,
   platform: string,
   from: Instruction,
-  to: { readonly engine: Engine; readonly request: BuildRequest; readonly file: string; readonly lane: Lane },
+  to: { readonly engine: Engine; readonly request: BuildRequest; readonly file: Dockerfile; readonly lane: Lane },
   signal: AbortSignal,
 ): Promise<Image> {
   const { engine, request, file } = to;
@@ -61,8 +62,17 @@ export async function findBaseImage(
     return engine.images.get(reference);
   } catch (e) {
     signal.throwIfAborted();
-    const at = { file, line: from.line, column: from.column + Math.max(0, from.source.indexOf(reference)) };
-    const message = `${messageOf(e)} (${file}:${at.line}:${at.column})`;
+    const column = from.column + Math.max(0, from.source.indexOf(reference));
+    const at = { file: file.file, line: from.line, column, lastLine: from.lastLine };
+    const near = nearest(
+      reference,
+      file.stages.flatMap(({ name, from: other }) => (name === undefined || other.line >= from.line ? [] : [name])),
+    );
+    const hint = near === undefined ? '' : ` (did you mean ${near}?)`;
+    const message =
+      request.extras?.style === 'buildkit'
+        ? `${reference}: failed to resolve source metadata: ${messageOf(e)}${hint}`
+        : `${messageOf(e)} (${at.file}:${at.line}:${at.column})${hint}`;
     if (e instanceof WharfError) throw new WharfError(e.code, e.kind, message, { ...e.context, at, cause: e });
     throw stepFailed({ message }, { at, cause: e });
   }

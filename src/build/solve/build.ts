@@ -43,7 +43,8 @@ export async function build(
   const platform = request.platform === '' ? hostPlatform() : parsePlatform(request.platform, hostPlatform());
   await using undo = new AsyncDisposableStack();
   const context = undo.use(await openContext(request, parts, signal));
-  const file = parseDockerfile(context.dockerfile, request.dockerfile);
+  const filename = request.extras?.dockerfileName ?? request.dockerfile;
+  const file = parseDockerfile(context.dockerfile, filename);
   if (request.extras?.style !== 'buildkit') refuseRepeatedNames(file);
   const given = {
     buildArgs: request.buildArgs,
@@ -60,7 +61,7 @@ export async function build(
   const checks = { given, ignored: context.ignored, environmentOf };
   const described = request.extras?.describe;
   if (described !== undefined) {
-    const source = new DescribedSource(context.dockerfile, request.dockerfile);
+    const source = new DescribedSource(context.dockerfile, filename);
     if (described === 'targets') reporter.tell({ kind: 'targets', targets: describeTargets(file, source) });
     else {
       const plan = planBuild(file, request.target, globals, labels.length, contexts);
@@ -81,7 +82,7 @@ export async function build(
   for (const warning of warnings) reporter.tell({ kind: 'warning', ...warning });
   refuseIfAsked(file, warnings);
 
-  reporter.tell({ kind: 'plan', file: request.dockerfile, steps: plan.totalSteps });
+  reporter.tell({ kind: 'plan', file: filename, steps: plan.totalSteps });
   const { engine } = parts.run;
   const say = (text: string): void => onMessage({ stream: text });
   const sources = await openCaches(request, { engine, context, reporter, say, undo }, signal);

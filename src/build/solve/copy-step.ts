@@ -10,6 +10,7 @@ import { resolveSource } from '../graph/plan.ts';
 import { download } from './download.ts';
 import { fetchGitSource, isGitSource } from './git-source.ts';
 import { nop } from './history.ts';
+import { type MissingIn, missingSource } from './missing-source.ts';
 import type { Lane } from './output.ts';
 import { destinationOf, modeOf, ownerOf, placeFiles } from './place-files.ts';
 import type { Selected } from './select-sources.ts';
@@ -53,6 +54,12 @@ export function copyWork(
   let found: Promise<Selected[]> | undefined;
   const selected = () => (found ??= select());
 
+  function missing(path: string, where: MissingIn): Promise<Error> {
+    const place = where.isContext ? 'file not found in build context or excluded by .dockerignore: ' : '';
+    const classic = `${keyword} failed: ${place}stat ${path.replace(/^\//, '')}: file does not exist`;
+    return missingSource(path, where, session, classic);
+  }
+
   async function select(): Promise<Selected[]> {
     const files = (await (await treeOf())?.files()) ?? session.context.files;
     const all: Selected[] = [];
@@ -78,6 +85,7 @@ export function copyWork(
             unpack: step.unpack,
             parents: step.parents,
             orNothing: style === 'buildkit',
+            missing: (path) => missing(path, { tree: files, isContext: fromContext }),
           })),
         );
       }

@@ -13,6 +13,7 @@ import type { FileTree } from '../files/file-tree.ts';
 import { clamp } from '../files/in-root.ts';
 import { resolveSource } from '../graph/plan.ts';
 import type { Lane } from './output.ts';
+import { missingSource } from './missing-source.ts';
 import type { Session, SourceTree } from './session.ts';
 
 /** A source that has been opened. */
@@ -82,7 +83,13 @@ export async function findMounts(
       const written = mount.source;
       const inside = from.files.resolve(clamp(written));
       if (from.files.stat(inside) === undefined) {
-        throw stepFailed({ message: `failed to mount ${written} at ${target}: file does not exist` });
+        const where = { tree: from.files, isContext: tree === undefined };
+        throw await missingSource(
+          written,
+          where,
+          session,
+          `failed to mount ${written} at ${target}: file does not exist`,
+        );
       }
       const content = from.image ? [from.top, inside] : await from.files.of(inside);
       const files = { tree: from, inside };

@@ -52,6 +52,7 @@ export function runWork(
   const { style } = session;
   const shown = style === 'buildkit' && script.file !== undefined ? [...shellOf(config), ...script.argv] : script.argv;
   const createdBy = runHistory(style, shown, style === 'buildkit' ? state.args.declared(ownEnv) : args);
+  if (step.network === 'host') checkHostNetwork(session);
   const networkMode = step.network === 'default' ? session.request.networkMode || 'default' : step.network;
   // The same one for everybody: what a command writes is not to depend on where it runs.
   const named = session.request.buildArgs['BUILDKIT_SANDBOX_HOSTNAME'] ?? undefined;
@@ -135,6 +136,12 @@ export function runWork(
       return { layer, createdBy };
     },
   };
+}
+
+/** The network of the host is for those who build to give, not for a Dockerfile to take. @throws {WharfError} `BUILD_STEP_FAILED` */
+function checkHostNetwork({ request }: Session): void {
+  if (request.networkMode === 'host' || request.extras?.allow?.includes('network.host')) return;
+  throw stepFailed({ message: 'network.host is not allowed: allow it with --allow network.host' });
 }
 
 /** A program that is not there or cannot be run, without what the runtime says around it. */

@@ -33,6 +33,8 @@ export interface SelectOptions {
   readonly unpack: boolean | undefined;
   /** Keeps the directories above each source, from a `/./` in it on. */
   readonly parents: boolean;
+  /** The error for a path that is not there. */
+  readonly missing: (source: string) => Promise<Error>;
   /** A pattern may match nothing. */
   readonly orNothing: boolean;
 }
@@ -52,10 +54,7 @@ export async function selectSource(source: string, options: SelectOptions): Prom
     const [first, ...below] = await tree.entries(tree.resolve(path), options.excludes);
     if (first === undefined) {
       if (wild) continue;
-      const where = options.fromContext ? 'file not found in build context or excluded by .dockerignore: ' : '';
-      throw stepFailed({
-        message: `${keyword} failed: ${where}stat ${source.replace(/^\//, '')}: file does not exist`,
-      });
+      throw await options.missing(source);
     }
     found.push({
       tree,

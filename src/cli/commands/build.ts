@@ -20,6 +20,7 @@ import { swapBytes, ulimits } from '../spec/limits.ts';
 import { pairs } from '../spec/pairs.ts';
 
 const options = {
+  allow: flag.list('--allow', 'Allow extra privileged entitlement (e.g., "network.host")'),
   addHost: flag.list('--add-host', 'Add a custom host-to-IP mapping (format: "host:ip")'),
   buildArg: flag.list('--build-arg', 'Set build-time variables'),
   buildContext: flag.list('--build-context', 'Additional build contexts (e.g., name=path)'),
@@ -105,6 +106,8 @@ export const build = command({
         project: `${hostname()}:${resolve(context.cwd, args[0] ?? '')}`,
         checkOnly: !builds,
         describe: call.method,
+        allow: given.allow,
+        dockerfileName: source.shown === '-' ? 'Dockerfile' : source.shown,
         cacheFrom: caches.from,
         cacheTo: caches.to,
         keepInCache: temporary,

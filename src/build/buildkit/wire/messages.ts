@@ -44,6 +44,7 @@ export const ControlSolveRequest = new MessageType({
   frontend: text(6),
   frontendAttrs: map(text(7)),
   cache: sub(8, new MessageType({ exports: many(sub(4, new MessageType({ type: text(1), attrs: map(text(2)) }))) })),
+  entitlements: many(text(9)),
   exporters: many(sub(13, Exporter)),
 });
 export const ControlSolveResponse = new MessageType({ exporterResponse: map(text(1)) });
