@@ -85,7 +85,7 @@ export class ProgressLog {
   }
 
   warn(vertex: string, warning: BuildWarning, source: { readonly filename: string; readonly data: Buffer }): void {
-    const { rule, message, description, url, line, column } = warning;
+    const { rule, message, description, url, line, column, lastLine = line } = warning;
     const at = { line, character: Math.max(0, column - 1) };
     const one = {
       vertex,
@@ -94,7 +94,7 @@ export class ProgressLog {
       detail: [Buffer.from(description)],
       url,
       info: { ...source, language: 'Dockerfile' },
-      ranges: [{ start: at, end: at }],
+      ranges: [{ start: at, end: lastLine === line ? at : { line: lastLine, character: 0 } }],
     };
     this.#say({ warnings: [one] });
   }

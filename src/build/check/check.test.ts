@@ -4,11 +4,16 @@ import { parseIgnore } from '../context/ignore.ts';
 import { parseDockerfile } from '../dockerfile/parse.ts';
 import { checkDockerfile, refuseIfAsked } from './check.ts';
 
-const given = { buildArgs: {}, platform: { TARGETPLATFORM: 'linux/amd64' } };
+const given = { buildArgs: {}, platform: { TARGETPLATFORM: 'linux/amd64', BUILDPLATFORM: 'linux/amd64' } };
 
 function findings(text: string, ignore = ''): string[] {
   const file = parseDockerfile(text, 'Dockerfile');
-  const input = { given, ignored: parseIgnore(ignore), environmentOf: () => ['HOME=/root'] };
+  const input = {
+    given,
+    ignored: parseIgnore(ignore),
+    environmentOf: () => ['HOME=/root'],
+    platformOf: (reference: string) => (reference === 'elsewhere' ? 'linux/arm64' : undefined),
+  };
   return checkDockerfile(file, input).map((w) => `${w.rule} ${w.line}:${w.column} ${w.message}`);
 }
 
@@ -73,6 +78,34 @@ for (const [text, want] of [
     'FROM a\nEXPOSE 1:2',
     ["ExposeInvalidFormat 2:8 EXPOSE instruction should not define an IP address or host-port mapping, found '1:2'"],
   ],
+  [
+    'FROM a AS b\nFROM c AS B',
+    [
+      "StageNameCasing 2:11 Stage name 'B' should be lowercase",
+      'DuplicateStageName 2:11 Duplicate stage name "b", stage names should be unique',
+    ],
+  ],
+  ['FROM a AS x\nFROM b AS y', []],
+  [
+    'FROM a\nWORKDIR b\nWORKDIR c',
+    ['WorkdirRelativePath 2:9 Relative workdir "b" can have unexpected results if the base image changes'],
+  ],
+  ['FROM a\nLABEL p=$HTTP_PROXY', ["UndefinedVar 2:10 Usage of undefined variable '$HTTP_PROXY'"]],
+  ['# x about y\nARG z\nFROM a', []],
+  [
+    '# check=experimental=all\n\n# x about y\nARG z\n# w is w\nARG w\n# no\nFROM a AS b\n\n# no\n\nFROM c AS d',
+    [
+      'InvalidDefinitionDescription 4:1 Comment for ARG should follow the format: `# z <description>`',
+      'InvalidDefinitionDescription 8:1 Comment for FROM should follow the format: `# b <description>`',
+    ],
+  ],
+  [
+    'FROM elsewhere',
+    [
+      'InvalidBaseImagePlatform 1:6 Base image elsewhere was pulled with platform "linux/arm64", expected "linux/amd64" for current build',
+    ],
+  ],
+  ['FROM --platform=$BUILDPLATFORM elsewhere', []],
   ['FROM a\n# check=skip=JSONArgsRecommended\nCMD b', []],
   ['# check=skip=MaintainerDeprecated,JSONArgsRecommended\nFROM a\nMAINTAINER b\nCMD c', []],
   ['# check=skip=all\nFROM a as B', []],
@@ -89,6 +122,23 @@ test('a file that .dockerignore leaves out', () => {
 test('check=error=true makes findings fatal; unknown options are refused', () => {
   const file = parseDockerfile('# check=error=true\nFROM a\nCMD b', 'Dockerfile');
   const warnings = checkDockerfile(file, { given, ignored: parseIgnore('') });
-  assert.throws(() => refuseIfAsked(file, warnings), /lint violation found for rules: JSONArgsRecommended/);
+  assert.throws(() => refuseIfAsked(file, warnings, given), /lint violation found for rules: JSONArgsRecommended/);
   assert.throws(() => findings('# check=nope=1\nFROM a'), /invalid check option "nope"/);
+});
+
+test('what a build argument says of the checks goes before the file', () => {
+  const file = parseDockerfile('# check=skip=all\nFROM a\nCMD b', 'Dockerfile');
+  const asked = { ...given, buildArgs: { BUILDKIT_DOCKERFILE_CHECK: 'error=true' } };
+  const warnings = checkDockerfile(file, { given: asked, ignored: parseIgnore('') });
+  assert.equal(warnings.length, 1);
+  assert.throws(() => refuseIfAsked(file, warnings, asked), /lint violation found for rules: JSONArgsRecommended/);
+});
+
+test('a finding knows where its instruction ends', () => {
+  const file = parseDockerfile('FROM a\nCMD b \\\n  c\n', 'Dockerfile');
+  const found = checkDockerfile(file, { given, ignored: parseIgnore('') });
+  assert.deepEqual(
+    found.map(({ line, lastLine }) => [line, lastLine]),
+    [[2, 3]],
+  );
 });

@@ -2,10 +2,10 @@ import { nearest } from '../../core/nearest.ts';
 import type { Dockerfile, Instruction, Stage } from '../dockerfile/instructions.ts';
 import { expandWord } from '../expand/expand.ts';
 import type { GivenArgs } from '../graph/variables.ts';
-import type { Finding } from './finding.ts';
+import type { CheckInput, Finding } from './finding.ts';
 
 /** Rules about the file as a whole, and about FROM lines. */
-export function checkFile(file: Dockerfile, given: GivenArgs): Finding[] {
+export function checkFile(file: Dockerfile, { given, platformOf }: CheckInput): Finding[] {
   return [
     ...casing(file),
     ...file.emptyContinuations.map((line) => ({
@@ -14,7 +14,11 @@ export function checkFile(file: Dockerfile, given: GivenArgs): Finding[] {
       line,
       column: 1,
     })),
-    ...file.stages.flatMap((stage) => checkFrom(stage, file, given)),
+    ...file.stages.flatMap((stage) => [
+      ...checkFrom(stage, file, given),
+      ...checkPlatform(stage, file, given, platformOf),
+    ]),
+    ...descriptions(file),
   ];
 }
 
@@ -33,7 +37,47 @@ function casing(file: Dockerfile): Finding[] {
   });
 }
 
-function checkFrom({ from }: Stage, file: Dockerfile, given: GivenArgs): Finding[] {
+/** Comments right above a definition that describe something else. */
+function descriptions(file: Dockerfile): Finding[] {
+  const definitions = [
+    ...file.stages.flatMap(({ from, name }) => (name === undefined ? [] : [{ step: from, names: [name] }])),
+    ...[...file.globalArgs, ...file.stages.flatMap((s) => s.steps)].flatMap((step) =>
+      step.kind === 'arg' ? [{ step, names: step.args.map(({ name }) => name) }] : [],
+    ),
+  ];
+  return definitions.flatMap(({ step, names }): Finding[] => {
+    const comment = /^\s*#\s*(.*?)\s*$/.exec(file.lines[step.line - 2] ?? '')?.[1] ?? '';
+    if (step.line < 2 || comment === '' || /^(syntax|escape|check)\s*=/i.test(comment)) return [];
+    if (names.includes(comment.split(' ', 1)[0] ?? '')) return [];
+    const example = names.length === 1 ? names[0] : '<arg_key>';
+    const message = `Comment for ${step.kind.toUpperCase()} should follow the format: \`# ${example} <description>\``;
+    return [{ rule: 'InvalidDefinitionDescription', message, line: step.line, column: step.column }];
+  });
+}
+
+/** A base that is here, but was made for another platform than the stage is. */
+function checkPlatform(
+  { from }: Stage,
+  file: Dockerfile,
+  given: GivenArgs,
+  platformOf: CheckInput['platformOf'],
+): Finding[] {
+  const expected = from.platform === undefined ? given.platform['TARGETPLATFORM'] : undefined;
+  if (from.image.includes('$') || file.stages.some(({ name }) => name === from.image.toLowerCase())) return [];
+  const actual = platformOf?.(from.image);
+  if (expected === undefined || actual === undefined || sameMachine(actual, expected)) return [];
+  const message = `Base image ${from.image} was pulled with platform ${JSON.stringify(actual)}, expected ${JSON.stringify(expected)} for current build`;
+  const column = from.column + Math.max(0, from.source.indexOf(from.image));
+  return [{ rule: 'InvalidBaseImagePlatform', message, line: from.line, column }];
+}
+
+/** The same system and architecture; what variants run on what is for the pull to know. */
+function sameMachine(a: string, b: string): boolean {
+  const machine = (platform: string) => platform.split('/', 2).join('/');
+  return machine(a) === machine(b);
+}
+
+function checkFrom({ from, index }: Stage, file: Dockerfile, given: GivenArgs): Finding[] {
   const found: Finding[] = [];
   const tell = (rule: Finding['rule'], message: string, part = '') => {
     found.push({ rule, message, line: from.line, column: from.column + Math.max(0, from.source.indexOf(part)) });
@@ -46,6 +90,9 @@ function checkFrom({ from }: Stage, file: Dockerfile, given: GivenArgs): Finding
   }
   if (from.name === 'scratch' || from.name === 'context') {
     tell('ReservedStageName', `Stage name should not use the same name as reserved stage "${from.name}"`, name);
+  }
+  if (file.stages.some((other) => other.index < index && other.name === from.name && from.name !== undefined)) {
+    tell('DuplicateStageName', `Duplicate stage name ${JSON.stringify(from.name)}, stage names should be unique`, name);
   }
   if (from.platform !== undefined) {
     if (/^\$\{?TARGETPLATFORM\}?$/.test(from.platform)) {

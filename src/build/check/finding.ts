@@ -8,6 +8,8 @@ export interface CheckInput {
   readonly ignored: IgnoreRules;
   /** The environment of an image that is here; `undefined`: not known. */
   readonly environmentOf?: ((reference: string) => readonly string[] | undefined) | undefined;
+  /** What an image that is here was made for, `linux/amd64`; `undefined`: not known. */
+  readonly platformOf?: ((reference: string) => string | undefined) | undefined;
 }
 
 /** A finding, before it is filled up with what the rule's name says. */

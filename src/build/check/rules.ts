@@ -4,6 +4,7 @@ export const RULES = {
   FromAsCasing: "The 'as' keyword should match the case of the 'from' keyword",
   ConsistentInstructionCasing: 'All commands within the Dockerfile should use the same casing (either upper or lower)',
   NoEmptyContinuation: 'Empty continuation lines will become errors in a future release',
+  DuplicateStageName: 'Stage names should be unique',
   ReservedStageName: 'Reserved words should not be used as stage names',
   JSONArgsRecommended:
     'JSON arguments recommended for ENTRYPOINT/CMD to prevent unintended behavior related to OS signals',
@@ -20,12 +21,18 @@ export const RULES = {
   SecretsUsedInArgOrEnv: 'Sensitive data should not be used in the ARG or ENV commands',
   InvalidDefaultArgInFrom: 'Default value for global ARG results in an empty or invalid base image name',
   CopyIgnoredFile: 'Attempting to Copy file that is excluded by .dockerignore',
+  InvalidDefinitionDescription:
+    'Comment for build stage or argument should follow the format: `# <arg/stage name> <description>`. If this is not intended to be a description comment, add an empty line or comment between the instruction and the comment.',
+  InvalidBaseImagePlatform: 'Base image platform does not match expected target platform',
   ExposeProtoCasing: 'Protocol in EXPOSE instruction should be lowercase',
   ExposeInvalidFormat:
     'IP address and host-port mapping should not be used in EXPOSE instruction. This will become an error in a future release',
 } as const;
 
 export type RuleName = keyof typeof RULES;
+
+/** Rules that are checked only where `experimental=` names them. */
+export const EXPERIMENTAL: ReadonlySet<RuleName> = new Set(['InvalidDefinitionDescription']);
 
 /** `JSONArgsRecommended` as its page is called: `json-args-recommended`. */
 export function pageOf(rule: RuleName): string {

@@ -1,5 +1,4 @@
 import type { Dockerfile, Instruction, Stage } from '../dockerfile/instructions.ts';
-import { PREDEFINED } from '../graph/variables.ts';
 import type { CheckInput, Finding } from './finding.ts';
 import { plainVariables, suggestion } from './file-rules.ts';
 
@@ -47,7 +46,7 @@ function checkStage(stage: Stage, start: Known, input: CheckInput, found: Findin
   for (const step of stage.steps) {
     if (variables !== undefined) {
       for (const name of wordsOf(step).flatMap(plainVariables)) {
-        if (variables.has(name) || PREDEFINED.has(name)) continue;
+        if (variables.has(name)) continue;
         const message = `Usage of undefined variable '$${name}'${suggestion(name, variables).replace('mean ', 'mean $')}`;
         tell('UndefinedVar', message, step, name);
       }
@@ -60,11 +59,12 @@ function checkStage(stage: Stage, start: Known, input: CheckInput, found: Findin
         tell('MaintainerDeprecated', 'Maintainer instruction is deprecated in favor of using label', step);
         break;
       case 'workdir':
-        if (/^(\/|\$|"\/|[A-Za-z]:)/.test(step.path)) absolute = true;
-        else if (!absolute) {
+        // Only of the first one: when that is absolute, so are those that are relative to it.
+        if (!absolute && !/^(\/|\$|"\/|[A-Za-z]:)/.test(step.path)) {
           const message = `Relative workdir ${JSON.stringify(step.path)} can have unexpected results if the base image changes`;
           tell('WorkdirRelativePath', message, step, step.path);
         }
+        absolute = true;
         break;
       case 'env':
       case 'arg': {
@@ -97,7 +97,7 @@ function checkStage(stage: Stage, start: Known, input: CheckInput, found: Findin
             if (path === '' || path === '.' || !input.ignored.excludes(path)) continue;
             tell(
               'CopyIgnoredFile',
-              `Attempting to Copy file "${source}" that is excluded by .dockerignore`,
+              `Attempting to ${step.kind === 'add' ? 'Add' : 'Copy'} file "${source}" that is excluded by .dockerignore`,
               step,
               source,
             );

@@ -1,6 +1,6 @@
 import { messageOf } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
-import { hostPlatform } from '../../core/platform.ts';
+import { formatPlatform, hostPlatform } from '../../core/platform.ts';
 import type { Reference } from '../../core/reference.ts';
 import { familiar, invalidReference, parseReference, withDefaultTag } from '../../core/reference.ts';
 import type { ProgressMessage } from '../../core/wire/resources.ts';
@@ -58,7 +58,11 @@ export async function build(
     const image = parts.run.engine.images.find(reference);
     return image === undefined ? undefined : (image.config.config?.Env ?? []);
   };
-  const checks = { given, ignored: context.ignored, environmentOf };
+  const platformOf = (reference: string) => {
+    const image = isReference(reference) ? parts.run.engine.images.find(reference) : undefined;
+    return image === undefined ? undefined : formatPlatform(image.config);
+  };
+  const checks = { given, ignored: context.ignored, environmentOf, platformOf };
   const described = request.extras?.describe;
   if (described !== undefined) {
     const source = new DescribedSource(context.dockerfile, filename);
@@ -80,7 +84,7 @@ export async function build(
   const plan = planBuild(file, request.target, globals, labels.length, contexts);
   const warnings = checkDockerfile(file, checks);
   for (const warning of warnings) reporter.tell({ kind: 'warning', ...warning });
-  refuseIfAsked(file, warnings);
+  refuseIfAsked(file, warnings, given);
 
   reporter.tell({ kind: 'plan', file: filename, steps: plan.totalSteps });
   const { engine } = parts.run;

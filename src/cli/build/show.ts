@@ -185,10 +185,11 @@ function explanation(seen: ShownSteps): string {
 export function checkReport(warnings: readonly BuildWarning[], file: string, lines: readonly string[]): string {
   if (warnings.length === 0) return 'Check complete, no warnings found.\n';
   const blocks = warnings.map((w) => {
+    const { lastLine = w.line } = w;
     const from = Math.max(1, w.line - 2);
-    const shown = lines.slice(from - 1, w.line + 2).map((text, i) => {
+    const shown = lines.slice(from - 1, lastLine + 2).map((text, i) => {
       const n = from + i;
-      return `${String(n).padStart(4)} | ${n === w.line ? '>>>' : '   '} ${text}`.trimEnd();
+      return `${String(n).padStart(4)} | ${n >= w.line && n <= lastLine ? '>>>' : '   '} ${text}`.trimEnd();
     });
     const rule = '-'.repeat(20);
     return `\nWARNING: ${w.rule} - ${w.url}\n${w.message}\n\n${file}:${w.line}:${w.column}\n${[rule, ...shown, rule].join('\n')}\n`;

@@ -6,8 +6,8 @@ export function checkResult(
   dockerfile: { readonly filename: string; readonly text: string },
 ): unknown {
   return {
-    warnings: warnings.map(({ rule, description, url, message, line }) => {
-      const ranges = [{ start: { line }, end: { line } }];
+    warnings: warnings.map(({ rule, description, url, message, line, lastLine = line }) => {
+      const ranges = [{ start: { line }, end: { line: lastLine } }];
       return { ruleName: rule, description, url, detail: message, location: { sourceIndex: 0, ranges } };
     }),
     sources: [{ filename: dockerfile.filename, data: Buffer.from(dockerfile.text).toString('base64') }],

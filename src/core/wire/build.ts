@@ -64,6 +64,8 @@ export interface BuildWarning {
   readonly url: string;
   readonly line: number;
   readonly column: number;
+  /** Where the instruction ends, if that is another line. */
+  readonly lastLine?: number | undefined;
 }
 
 /** One layer that the cache remembers, or one cache mount; in the words of `GET /system/df`. */
