@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get, request } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { installNpmPackages } from './lib/npm-packages.mjs';
 import { pinnedNode, root } from './lib/node.mjs';
 import { run } from './lib/run.mjs';
@@ -165,7 +166,8 @@ async function stopEngine(pid) {
   };
   if (!isOurs()) return;
   process.kill(pid, 'SIGTERM');
-  await run('tail', ['--pid', String(pid), '-f', '/dev/null']);
+  // Where nobody collects the ended (a container without --init) it stays, but is the daemon no more.
+  while (isOurs()) await delay(50);
 }
 
 function logPath() {
