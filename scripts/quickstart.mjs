@@ -1,7 +1,16 @@
 // From a fresh clone to an application that answers: npm run quickstart. All of it away again: npm run quickstart:down.
 // WHARF_HOST picks an engine that runs already; WHARF_DATA_ROOT and WHARF_EXEC_ROOT move the one that is started here.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { get, request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -148,8 +157,7 @@ async function down() {
   step('Engine');
   const { pid } = JSON.parse(readFileSync(notes, 'utf8'));
   await stopEngine(pid);
-  rmSync(dataRoot, { recursive: true, force: true });
-  rmSync(execRoot, { recursive: true, force: true });
+  for (const directory of [dataRoot, execRoot]) removeDirectory(directory);
   done(`stopped; ${dataRoot} removed`);
   if (existsSync('/var/cache/wharf'))
     note('kept for the next time: the base images in /var/cache/wharf (rm -r it if you like)');
@@ -168,6 +176,17 @@ async function stopEngine(pid) {
   process.kill(pid, 'SIGTERM');
   // Where nobody collects the ended (a container without --init) it stays, but is the daemon no more.
   while (isOurs()) await delay(50);
+}
+
+/** Of one that a disk is mounted at the directory itself stays. */
+function removeDirectory(path) {
+  if (!existsSync(path)) return;
+  for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true, force: true });
+  try {
+    rmdirSync(path);
+  } catch (e) {
+    if (e.code !== 'EBUSY') throw e;
+  }
 }
 
 function logPath() {
