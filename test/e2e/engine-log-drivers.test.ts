@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,6 +25,8 @@ test('syslog: a real syslogd, tags, facilities, logs beside it, refusals', { tim
     await importBusybox(daemon.socket);
     const shared = join(daemon.directory, 'shared');
     mkdirSync(shared);
+    // With mapped users a container's root is somebody else there.
+    chmodSync(shared, 0o777);
     // busybox's syslogd follows a link at /dev/log.
     const serve = 'ln -s /shared/log /dev/log; exec syslogd -n -O /shared/messages';
     const server = await docker(daemon, 'run', '-d', '-v', `${shared}:/shared`, 'busybox', 'sh', '-c', serve);
