@@ -16,7 +16,9 @@ const SUITES = {
   clients: { patterns: ['test/clients/**/*.test.ts'], concurrency: 1 },
   // What holds for containers holds with mapped users as well: a part of the suite once more.
   mapped: {
-    patterns: ['engine-life', 'volumes-binds', 'crash', 'compose-keys'].map((name) => `test/e2e/${name}.test.ts`),
+    patterns: ['engine-life', 'volumes-binds', 'crash', 'compose-keys', 'build-language', 'compose-run'].map(
+      (name) => `test/e2e/${name}.test.ts`,
+    ),
     concurrency: 1,
     env: { WHARF_TEST_USERNS: 'default' },
   },
