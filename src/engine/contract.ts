@@ -112,6 +112,8 @@ export interface Engine extends AsyncDisposable {
     readonly idMaps: IdMaps | undefined;
     /** Control group below which everything goes that names none. */
     cgroupParent(): string;
+    /** What `host-gateway` stands for in extra hosts: addresses of the host as containers see it. */
+    hostGateways(): readonly string[];
   };
   /** Takes new settings; containers that are there keep theirs. `settings` is what the event tells of it. */
   reconfigure(change: Reconfiguration, settings: Readonly<Record<string, string>>): void;

@@ -3,6 +3,7 @@ import { messageOf } from '../core/errors.ts';
 import type { ExitRecord } from '../runtime/index.ts';
 import type { Context, EngineSettings } from './containers/context.ts';
 import { cgroupParentOf, publish } from './containers/context.ts';
+import { hostGateways } from './containers/endpoints.ts';
 import { handleExit, publishEnd } from './containers/exit.ts';
 import { DEFAULTS } from './containers/host-config.ts';
 import { HealthMonitor } from './containers/health-monitor.ts';
@@ -184,7 +185,14 @@ export async function openEngine(given: EngineOptions): Promise<Engine> {
     events,
     networks: createNetworkService(ctx),
     system,
-    parts: { storage, runtime, networks, idMaps: options.idMaps, cgroupParent: () => cgroupParentOf(options) },
+    parts: {
+      storage,
+      runtime,
+      networks,
+      idMaps: options.idMaps,
+      cgroupParent: () => cgroupParentOf(options),
+      hostGateways: () => hostGateways(ctx),
+    },
     reconfigure(change, settings) {
       options.labels = [...change.labels];
       options.liveRestore = change.liveRestore;

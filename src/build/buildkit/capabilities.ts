@@ -62,7 +62,7 @@ export const graphCapabilities = enabled(GRAPH);
  * The one worker that there is. Clients take one with a snapshotter for one that can write caches, archives and to registries
  * by itself; results for the engine they ask for as `moby`, with or without.
  */
-export function workerOf(id: string, hostname: string) {
+export function workerOf(id: string, hostname: string, hostGateways: readonly string[]) {
   const { architecture, os, variant = '' } = hostPlatform();
   return {
     id,
@@ -70,6 +70,10 @@ export function workerOf(id: string, hostname: string) {
       'org.mobyproject.buildkit.worker.executor': 'oci',
       'org.mobyproject.buildkit.worker.hostname': hostname,
       'org.mobyproject.buildkit.worker.snapshotter': 'overlayfs',
+      // Clients put it into `--add-host` themselves.
+      ...(hostGateways[0] === undefined
+        ? {}
+        : { 'org.mobyproject.buildkit.worker.moby.host-gateway-ip': hostGateways[0] }),
     },
     platforms: [{ architecture, os, variant }],
     buildkitVersion,

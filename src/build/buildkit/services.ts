@@ -51,10 +51,10 @@ export class BuildKit implements BuildKitServices {
     this.#options = options;
     this.#sessions = new Sessions(options.log);
     this.#traced = new TracedBuilds({ ...options, sessions: this.#sessions, jobs: this.#jobs });
-    const worker = workerOf(options.instance, hostname());
+    const worker = () => workerOf(options.instance, hostname(), options.engine.parts.hostGateways());
     this.#methods = {
       [`${CONTROL}/Info`]: unary(wire.Empty, wire.InfoResponse, () => ({ buildkitVersion })),
-      [`${CONTROL}/ListWorkers`]: unary(wire.Empty, wire.ListWorkersResponse, () => ({ record: [worker] })),
+      [`${CONTROL}/ListWorkers`]: unary(wire.Empty, wire.ListWorkersResponse, () => ({ record: [worker()] })),
       [`${CONTROL}/Solve`]: unary(wire.ControlSolveRequest, wire.ControlSolveResponse, (q, call) =>
         this.#solve(q, call),
       ),
@@ -64,7 +64,7 @@ export class BuildKit implements BuildKitServices {
       [`${GATEWAY}/Ping`]: unary(wire.Empty, wire.PongResponse, () => ({
         frontendApiCaps: frontendCapabilities,
         llbCaps: graphCapabilities,
-        workers: [worker],
+        workers: [worker()],
       })),
       [`${GATEWAY}/Solve`]: unary(wire.GatewaySolveRequest, wire.GatewaySolveResponse, (q, call) =>
         this.#gatewaySolve(q, call),

@@ -74,7 +74,7 @@ export async function runContainer(
   const { userNamespace } = network;
   const mapped = userNamespace !== undefined;
   const rootfs = await storage.snapshots.mount(id, { mapped });
-  const { hostname: nameFile, ...others } = filesOf(request, hostname, network);
+  const { hostname: nameFile, ...others } = filesOf(request, hostname, network, parts.engine.parts.hostGateways());
   const files = isNamed ? others : { hostname: nameFile, ...others };
   const etc: MountInput[] = [];
   for (const [name, text] of Object.entries(files)) {
@@ -162,18 +162,20 @@ function filesOf(
   { extraHosts }: RunRequest,
   hostname: string,
   { address, resolvConf, hosts }: CommandNetwork,
+  gateways: readonly string[],
 ): Readonly<Record<'resolv.conf' | 'hostname' | 'hosts', string>> {
+  const extra = extraLines(extraHosts, gateways);
   return {
     'resolv.conf': resolvConf,
     hostname: `${hostname}\n`,
     hosts:
       hosts === undefined
-        ? hostsText(extraHosts, address === undefined ? [] : [`${address}\t${hostname}`])
-        : hosts + extraLines(extraHosts).join(''),
+        ? hostsText(address === undefined ? [] : [`${address}\t${hostname}`], extra)
+        : hosts + extra.join(''),
   };
 }
 
-function hostsText(extra: readonly string[], own: readonly string[]): string {
+function hostsText(own: readonly string[], extra: readonly string[]): string {
   const base = [
     '127.0.0.1\tlocalhost',
     '::1\tlocalhost ip6-localhost ip6-loopback',
@@ -182,13 +184,14 @@ function hostsText(extra: readonly string[], own: readonly string[]): string {
     'ff02::1\tip6-allnodes',
     'ff02::2\tip6-allrouters',
   ];
-  return [...base, ...own].map((line) => `${line}\n`).join('') + extraLines(extra).join('');
+  return [...base, ...own].map((line) => `${line}\n`).join('') + extra.join('');
 }
 
-function extraLines(extra: readonly string[]): string[] {
-  return extra.map((entry) => {
+function extraLines(extra: readonly string[], gateways: readonly string[]): string[] {
+  return extra.flatMap((entry) => {
     const at = entry.search(/[:=]/);
-    return `${entry.slice(at + 1)}\t${entry.slice(0, at)}\n`;
+    const address = entry.slice(at + 1);
+    return (address === 'host-gateway' ? gateways : [address]).map((one) => `${one}\t${entry.slice(0, at)}\n`);
   });
 }
 
