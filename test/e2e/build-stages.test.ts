@@ -136,10 +136,12 @@ test('stages, failures and interrupted builds', { timeout: 300_000 }, async (t) 
           Dockerfile:
             'FROM busybox\nRUN ip -o -4 addr show eth0; cat /etc/hosts\nRUN --network=none ip -o link | wc -l\n',
         },
-        { extraHosts: ['db:10.1.2.3'] },
+        { extraHosts: ['db:10.1.2.3', 'host.docker.internal:host-gateway'] },
       );
       assert.match(text, /inet \d+\.\d+\.\d+\.\d+\/\d+/);
       assert.match(text, /10\.1\.2\.3\tdb\n/);
+      const [gateway] = lab.engine.parts.hostGateways();
+      assert.ok(text.includes(`${gateway}\thost.docker.internal\n`), text);
       assert.match(text, /\n1\n ---> Removed/);
     });
   });
