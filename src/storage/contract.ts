@@ -181,6 +181,9 @@ export interface Filling {
 
 export interface AwaitedFile {
   readonly mtimeNs: bigint;
+  readonly sizeBytes: number;
+  /** SHA-256 of what it will hold in hexadecimal, if it is known. */
+  readonly digest: string | undefined;
   /** Opens what the file will hold. */
   open(): number;
   /** Closes that. @throws if it was changed while it was read */

@@ -27,6 +27,11 @@ export interface CopyOptions {
   readonly signal: AbortSignal;
 }
 
+function contentOf({ fact }: Entry): string {
+  const [, , , content] = JSON.parse(fact) as Fact;
+  return content;
+}
+
 /** Copies trees, keeping modes, times, extended attributes, and hard links among all that one instance copies. */
 export class TreeCopier {
   readonly #options: CopyOptions;
@@ -82,7 +87,7 @@ export class TreeCopier {
             const to = isNew ? this.#upperOf(place) : place;
             const job = { source: tree.sourceOf(entry), to, ...this.#attributes(entry) };
             if (late?.takes(job, stat.nlink)) {
-              late.make({ ...job, to: this.#upperOf(place) }, to, () => tree.changed(path));
+              late.make({ ...job, to: this.#upperOf(place) }, to, () => tree.changed(path), contentOf(entry));
             } else {
               jobs.push(job);
               paths.set(job, path);

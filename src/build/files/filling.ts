@@ -31,8 +31,9 @@ export class LateFiles implements Filling {
    * Makes a file without its content.
    * @param at where to make it, if not at `job.to`: the same place as the mount shows it
    * @param changed the error if it turns out not to be what it was
+   * @param digest SHA-256 of its content in hexadecimal
    */
-  make(job: CopyJob, at: string, changed: () => ContextChanged): void {
+  make(job: CopyJob, at: string, changed: () => ContextChanged, digest: string): void {
     const fd = openSync(at, 'wx', 0o600);
     try {
       fchownSync(fd, job.uid, job.gid);
@@ -45,6 +46,8 @@ export class LateFiles implements Filling {
     this.#changed.set(job, changed);
     this.files.set(job.to.slice(this.#root.length + 1), {
       mtimeNs: job.mtimeNs,
+      sizeBytes: Number(job.source.stat.size),
+      digest,
       open: () => {
         const opened = openUnchanged(job.source);
         if (opened === undefined) throw changed();

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
-import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import { setImmediate as yieldToOthers, setTimeout } from 'node:timers/promises';
 import { chainIds, type ChainId, type DiffId, digestFromHex, sha256 } from '../../core/digest.ts';
 import type { Database, Filling, KeptBlob, Layer, LayerFile, LayerStore, StagedLayer } from '../contract.ts';
 import { digestMismatch, layerInUse, layerNotFound } from '../errors.ts';
@@ -15,6 +15,7 @@ import { byteString } from '../tar/entry.ts';
 import { packTree } from '../tar/pack.ts';
 import { layerContents } from './contents.ts';
 import { adoptFromBelow } from './implied.ts';
+import { type DigestedTar, KnownTars } from './known-tars.ts';
 import { LowerView } from './lower-view.ts';
 import { remakeTar, type TarRecipe } from './remake.ts';
 import { LayerUnpacker, type Unpacked, type UnpackTarget } from './unpack-layer.ts';
@@ -23,6 +24,8 @@ import { compressInThread, unpackInThread } from './thread-work.ts';
 
 /** Compressed bytes that are unpacked at once, in this thread. */
 const SMALL = 256 * 1024;
+/** While a layer's files are being written, what is there goes to the disk so often. */
+const SYNC_EVERY_MS = 40;
 /** Name of the kept blob beside `fs`. */
 const BLOB = 'blob';
 
@@ -45,6 +48,7 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
   readonly #layout: Layout;
   readonly #db: Database;
   readonly #records: ReturnType<typeof records>;
+  readonly #tars: KnownTars;
   readonly #pool = new ThreadPool();
   /** By directory. Layers do not change. */
   readonly #diskBytes = new Map<string, number>();
@@ -53,6 +57,7 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
     this.#layout = layout;
     this.#db = db;
     this.#records = records(db);
+    this.#tars = new KnownTars(db);
   }
 
   find(chainId: ChainId): Layer | undefined {
@@ -141,11 +146,10 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
     const clamp = options.clampSeconds === undefined ? {} : { clampSeconds: options.clampSeconds };
     const { filling } = options;
     const awaited = filling && new Map([...filling.files].map(([name, file]) => [byteString(name), file]));
-    const filled = (async () => {
-      await filling?.fill();
-      await syncFileSystem(tree);
-    })();
-    const digesting = digestTar(packTree(tree, { whiteouts: 'overlay', passing: true, awaited, ...clamp }));
+    const filled = filledAndSynced(tree, filling);
+    const digesting = this.#tars.digestOf({ tree, filling, ...options }, () =>
+      digestTar(packTree(tree, { whiteouts: 'overlay', passing: true, awaited, ...clamp })),
+    );
     // Also if one fails: nobody is to write to the directory any more when it is removed.
     await Promise.allSettled([filled, digesting]);
     await filled;
@@ -226,6 +230,7 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
 
   /** Removes directories that no record knows: what a crash left. */
   async sweep(): Promise<void> {
+    this.#tars.trim();
     const known = new Set(this.#records.entries().map(([, record]) => record.directory));
     known.add(basename(this.#layout.init));
     for (const directory of readdirSync(this.#layout.layers)) {
@@ -319,6 +324,22 @@ async function begun(
   return { small: ended, head: Buffer.concat(head.map((piece) => piece.subarray(0, 6)).slice(0, 6)), whole: whole() };
 }
 
+/**
+ * Writes the content that is still to come, and brings all of the tree to the disk, which works meanwhile: else much would be left
+ * for the end.
+ */
+async function filledAndSynced(tree: string, filling: Filling | undefined): Promise<void> {
+  let isFilled = filling === undefined;
+  const filled = filling?.fill().finally(() => (isFilled = true));
+  const ended = filled?.catch(() => undefined);
+  while (!isFilled) {
+    await Promise.race([ended, setTimeout(SYNC_EVERY_MS, undefined, { ref: false })]);
+    if (!isFilled) await syncFileSystem(tree);
+  }
+  await filled;
+  await syncFileSystem(tree);
+}
+
 /** Of layers that came whole already. */
 async function unpackHere(
   target: UnpackTarget,
@@ -333,7 +354,7 @@ async function unpackHere(
   return unpacker.finish();
 }
 
-async function digestTar(tar: Iterable<Buffer>): Promise<{ diffId: DiffId; tarBytes: number }> {
+async function digestTar(tar: Iterable<Buffer>): Promise<DigestedTar> {
   const hash = createHash('sha256');
   let tarBytes = 0;
   let since = 0;

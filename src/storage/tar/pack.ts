@@ -34,6 +34,8 @@ export interface PackOptions {
   readonly passing?: boolean;
   /** Files whose content is still being written, by name: what they will have is read from elsewhere. */
   readonly awaited?: ReadonlyMap<string, AwaitedFile> | undefined;
+  /** The digests of awaited files stand for their content: what comes tells one tar from another, but is none. */
+  readonly outline?: boolean;
   /** Also the root itself, as `./`. */
   readonly root?: boolean;
   /** Every piece of the tar may be overwritten when the next one is asked for: less garbage, for those who are done with it. */
@@ -95,7 +97,9 @@ export function* packTree(root: string, options: PackOptions): Generator<Buffer,
       const now = awaited === undefined ? stat : { ...stat, mtimeNs: awaited.mtimeNs };
       const entry = describe(path, `${prefix}${name}`, type, now, options);
       yield* out.add(tarHeader(entry));
-      if (entry.size > 0) yield* out.content(path, entry.size, awaited);
+      if (entry.size === 0) continue;
+      if (options.outline === true && awaited?.digest !== undefined) yield* out.add(Buffer.from(awaited.digest, 'hex'));
+      else yield* out.content(path, entry.size, awaited);
     }
   }
 }
