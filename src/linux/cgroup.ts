@@ -1,6 +1,16 @@
-import { type Dirent, existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import {
+  closeSync,
+  type Dirent,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  write,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 /** `hybrid`: version 1 controllers with a version 2 tree beside them (systemd's word). */
 export type CgroupMode = 'v1' | 'hybrid' | 'v2';
@@ -113,9 +123,17 @@ export async function readyForJoining(host: CgroupHost): Promise<void> {
         .map((line) => /^\d+:([^:]*):(.*)$/.exec(line)?.slice(1) ?? [])
         .find(([names = '']) => (controller === '' ? names === '' : names.split(',').includes(controller))) ?? [];
     if (path === undefined) continue;
-    return await writeFile(join(mount, path, 'cgroup.procs'), String(process.pid), { flag: 'r+' }).catch(
-      () => undefined,
-    );
+    return await rejoin(join(mount, path, 'cgroup.procs')).catch(() => undefined);
+  }
+}
+
+/** Only the writing may take long: all else is done at once, without a thread that has to be woken for it. */
+async function rejoin(file: string): Promise<void> {
+  const fd = openSync(file, 'r+');
+  try {
+    await promisify(write)(fd, String(process.pid));
+  } finally {
+    closeSync(fd);
   }
 }
 

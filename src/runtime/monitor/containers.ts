@@ -414,8 +414,13 @@ export class Containers {
     };
     // No daemon but the one that asked for it knows of an exec: what that one is told need not be kept.
     if (!this.#o.onExit(record)) this.#o.exits.add(record);
-    this.#o.onReleased({ containerId, execId });
-    rmSync(join(this.#o.directory, containerId, `exec-${execId}`), { recursive: true, force: true });
+    // Its clients are told the end in the next turn of the loop: what nobody waits for comes behind that.
+    setImmediate(() =>
+      setImmediate(() => {
+        this.#o.onReleased({ containerId, execId });
+        rmSync(join(this.#o.directory, containerId, `exec-${execId}`), { recursive: true, force: true });
+      }),
+    );
   }
 }
 
