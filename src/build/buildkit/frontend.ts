@@ -232,7 +232,7 @@ function once<T>(asked: Map<string, Promise<T>>, key: string, ask: () => Promise
 
 /** `--build-context`: images and results of other builds go by name; directories of the client's come with the context. */
 function namedContexts(
-  { namedContexts }: FrontendOptions,
+  { namedContexts, checkOnly }: FrontendOptions,
   inputs: ReadonlyMap<string, string>,
   session: Session,
   signal: AbortSignal,
@@ -248,6 +248,8 @@ function namedContexts(
       parts.push({ below, files: syncFiles(session, { directory: rest }, signal) });
     } else if (scheme === 'docker-image://') named[name] = value;
     else if (input !== undefined) named[name] = `docker-image://${input}`;
+    // Nothing is built from it: its name will do.
+    else if (checkOnly) named[name] = `docker-image://${name}`;
     else {
       const hint = 'use a directory, docker-image:// or target:';
       throw new RpcError(CODE.unimplemented, `build context ${name}: ${value} is not supported: ${hint}`);

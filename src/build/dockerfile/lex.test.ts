@@ -51,6 +51,7 @@ test('heredocs: several, quoted, with tabs dropped', () => {
 
 const WRONG: readonly (readonly [text: string, message: string])[] = [
   ['', 'the Dockerfile (Dockerfile) cannot be empty'],
+  ['FROM a\nRUN \0', 'the Dockerfile (Dockerfile) is no text: there is a NUL character in line 2'],
   ['# only\n', 'file with no instructions'],
   ['FROM a\nRUN <<EOF\nx\n', 'dockerfile parse error on line 2: unterminated heredoc'],
   ['# escape=x\nFROM a', "dockerfile parse error on line 1: invalid escape token 'x' does not match ` or \\"],

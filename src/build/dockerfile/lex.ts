@@ -43,7 +43,14 @@ export function lexDockerfile(text: string, file: string): LexedDockerfile {
   const written = text.replace(/^\uFEFF/, '').split('\n');
   if (written.at(-1) === '') written.pop();
   const lines = written.map((line) => line.replace(/\r$/, ''));
-  if (lines.length === 0) throw dockerfileUnusable({ message: `the Dockerfile (${file}) cannot be empty` });
+  const top = { file, line: 1, column: 1 };
+  if (lines.length === 0)
+    throw dockerfileUnusable({ message: `the Dockerfile (${file}) cannot be empty` }, { at: top });
+  const odd = lines.findIndex((line) => line.includes('\0'));
+  if (odd >= 0) {
+    const message = `the Dockerfile (${file}) is no text: there is a NUL character in line ${odd + 1}`;
+    throw dockerfileUnusable({ message }, { at: { file, line: odd + 1, column: 1 } });
+  }
   const directives = readDirectives(lines, file);
   const instructions: RawInstruction[] = [];
   const emptyContinuations: number[] = [];
@@ -97,7 +104,7 @@ export function lexDockerfile(text: string, file: string): LexedDockerfile {
     });
     comment = [];
   }
-  if (instructions.length === 0) throw dockerfileUnusable({ message: 'file with no instructions' });
+  if (instructions.length === 0) throw dockerfileUnusable({ message: 'file with no instructions' }, { at: top });
   return { directives, instructions, lines, emptyContinuations };
 }
 

@@ -152,7 +152,7 @@ export function parseInstruction(raw: RawInstruction, escape: EscapeCharacter): 
   if (!isKind(kind)) {
     const near = nearest(keyword, Object.keys(TABLE));
     throw new Malformed(
-      `unknown instruction: ${raw.keyword}${near === undefined ? '' : ` (did you mean ${near.toUpperCase()}?)`}`,
+      `unknown instruction: ${shortened(raw.keyword)}${near === undefined ? '' : ` (did you mean ${near.toUpperCase()}?)`}`,
     );
   }
   const row = TABLE[kind];
@@ -160,6 +160,12 @@ export function parseInstruction(raw: RawInstruction, escape: EscapeCharacter): 
   checkFlags(flags, row.flags);
   const at = { line: raw.line, column: raw.column, lastLine: raw.lastLine, source: raw.source };
   return row.parse({ raw, at, rest, escape }, new Flags(flags));
+}
+
+/** A word that may be anything, as a message can show it. */
+function shortened(word: string): string {
+  const plain = word.replace(/\p{Cc}/gu, '\uFFFD');
+  return plain.length > 40 ? `${plain.slice(0, 40)}...` : plain;
 }
 
 function isKind(word: string): word is InstructionKind {

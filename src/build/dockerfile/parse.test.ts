@@ -138,6 +138,7 @@ const WRONG: readonly (readonly [line: string, message: string])[] = [
   ['RUNN x', 'unknown instruction: RUNN (did you mean RUN?)'],
   ['WRKDIR /x', 'unknown instruction: WRKDIR (did you mean WORKDIR?)'],
   ['QWERTZUI x', 'unknown instruction: QWERTZUI'],
+  [`${'Q\x1b'.repeat(30)} x`, `unknown instruction: ${'Q\uFFFD'.repeat(20)}...`],
   ['RUN', 'RUN requires at least one argument'],
   ['RUN [1]', 'when using JSON array syntax, arrays must be comprised of strings only'],
   ['RUN --foo x', 'unknown flag: --foo'],

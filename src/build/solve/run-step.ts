@@ -126,7 +126,7 @@ export function runWork(
         const failure = new CommandFailed(command, exitCode, { at: positionOf(session, step) });
         if (session.request.extras?.keepFailed === true) {
           removeMountPoints(scratch.root, made);
-          failure.image = await imageOf(await scratch.commit({}), state, session);
+          failure.image = await imageOf(await scratch.commit({}), env, state, session);
         }
         throw failure;
       }
@@ -160,9 +160,14 @@ function isFollowed(step: Instruction<'run'>, stageIndex: number, { file }: Sess
   return steps.slice(steps.indexOf(step) + 1).some((next) => next.kind === 'run' && next.network === step.network);
 }
 
-/** An image without a name of what a command left that failed. */
-async function imageOf(layer: Layer | null, state: StageState, session: Session): Promise<string> {
-  const change = { config: runConfigOf(state), author: undefined, style: session.style };
+/** An image without a name of what a command left that failed, with the variables that it had. */
+async function imageOf(
+  layer: Layer | null,
+  env: readonly string[],
+  state: StageState,
+  session: Session,
+): Promise<string> {
+  const change = { config: { ...runConfigOf(state), Env: [...env] }, author: undefined, style: session.style };
   const createdBy = 'what a failing build step left';
   const { config, chain } = advance(state, change, { layer, createdBy }, new Date().toISOString());
   const { id } = await session.parts.engine.images.create({ config, chain, tags: [] });

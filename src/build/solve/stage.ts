@@ -40,9 +40,13 @@ export async function runStage(
     lane.say(`Step ${number++}/${session.plan.totalSteps} : ${step.source}`);
     lane.say('\n');
   };
-  const names = stepNames(stage, session.plan);
+  const names = stepNames(planned, session.plan);
   announce(stage.from);
-  const begun = session.reporter.begin({ name: names.next(stage.from), metadata: false, line: stage.from.line });
+  const begun = session.reporter.begin({
+    name: names.next(stage.from),
+    metadata: !isShown(planned),
+    line: stage.from.line,
+  });
   let pulled = false;
   const told = session.reporter.laneOf(lane, begun);
   const fromLane: Lane = {
@@ -92,16 +96,23 @@ const MOST_TRIES = 10;
 
 const MAKES_FILES: ReadonlySet<string> = new Set(['from', 'run', 'copy', 'add', 'workdir']);
 
+/** Where it begins is worth a step: an image is looked for. */
+function isShown({ base }: PlannedStage): boolean {
+  return base.kind === 'image';
+}
+
 /** Names as BuildKit gives them: the stage, and the number among the steps that make files. */
-function stepNames(stage: Stage, plan: BuildPlan): { next(step: Instruction): string } {
-  const total = 1 + stage.steps.filter((s) => MAKES_FILES.has(s.kind)).length;
+function stepNames(planned: PlannedStage, plan: BuildPlan): { next(step: Instruction): string } {
+  const { stage } = planned;
+  const isCounted = ({ kind }: Instruction) => MAKES_FILES.has(kind) && (kind !== 'from' || isShown(planned));
+  const total = [stage.from, ...stage.steps].filter(isCounted).length;
   const title = stage.name ?? (plan.file.stages.length === 1 ? '' : `stage-${stage.index}`);
   const prefix = title === '' ? '' : `${title} `;
   let at = 0;
   return {
     next(step) {
       const text = shownOf(step);
-      if (!MAKES_FILES.has(step.kind)) return `[${prefix.trim() || '-'}] ${text}`;
+      if (!isCounted(step)) return `[${prefix.trim() || '-'}] ${text}`;
       return `[${prefix}${String(++at).padStart(String(total).length)}/${total}] ${text}`;
     },
   };

@@ -62,8 +62,10 @@ export class TerminalDisplay implements Display {
       this.#paint(head, final ? 'blue' : undefined),
       ...shown.flatMap((s) => this.#rows(s, columns, final)),
     ];
-    const up = this.#drawn === 0 ? '' : `\x1b[${this.#drawn}A\r\x1b[J`;
-    this.#screen.write(`\x1b[?25l${up}${rows.join('\n')}\n\x1b[?25h`);
+    // Row by row: what is cleared as a whole screen stays in the history of some terminals.
+    const up = this.#drawn === 0 ? '' : `\x1b[${this.#drawn}A\r`;
+    const text = rows.map((row) => `${row}\x1b[K\n`).join('');
+    this.#screen.write(`\x1b[?25l${up}${text}\x1b[J\x1b[?25h`);
     this.#drawn = rows.length;
   }
 
