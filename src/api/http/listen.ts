@@ -17,6 +17,8 @@ export interface Bound {
   close(): Promise<void>;
 }
 
+/** As many clients may wait to be let in while the daemon is busy; the kernel lowers it to net.core.somaxconn. Node's 511 are few. */
+const WAITING_CLIENTS = 4096;
 /** The first descriptor that systemd hands over. @see sd_listen_fds(3) */
 const FIRST_HANDED_OVER = 3;
 
@@ -96,7 +98,7 @@ function bind(server: Server, where: SocketOptions, address: string): Promise<vo
       reject(cannotListen({ address, reason }, { cause: e }));
     };
     server.once('error', failed);
-    server.listen(where, () => {
+    server.listen({ ...where, backlog: WAITING_CLIENTS }, () => {
       server.removeListener('error', failed);
       resolve();
     });
