@@ -6,9 +6,9 @@ import type { TestDaemon } from '../test/e2e/support/daemon.ts';
 import { absolute, report } from './report.ts';
 import { medians, timed } from './support.ts';
 
-const LINES = 2_000_000;
+export const LINES = 2_000_000;
 /** 100 bytes a line, with its newline. */
-const SCRIPT = `yes "$(printf 'x%.0s' $(seq 1 99))" | head -n ${LINES}`;
+export const SCRIPT = `yes "$(printf 'x%.0s' $(seq 1 99))" | head -n ${LINES}`;
 
 /** Bytes of the log whose end is asked for. */
 const LARGE = 1024 ** 3;
@@ -53,11 +53,7 @@ function tailOfLargeLog(daemon: TestDaemon): void {
     version: () => timed('docker', ['version'], daemon.env),
   });
   const { tail = 0, logs = 0, version = 0 } = times;
-  absolute(
-    `docker logs --tail 10 of 1 GiB (docker version: ${version.toFixed(0)} ms, tail: ${tail.toFixed(0)} ms)`,
-    logs,
-    version + 20,
-    'ms',
-  );
+  const floor = { name: 'docker version, and tail', value: version + tail };
+  absolute('docker logs --tail 10 of 1 GiB', logs, version + 20, 'ms', floor);
   timed('docker', ['rm', id], daemon.env);
 }

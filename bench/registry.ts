@@ -13,10 +13,17 @@ export interface Registry {
 
 /**
  * Wharf's own registry, on loopback.
- * @param prefix what to put before its command, to run it in another network
+ * @param where in which network: what to put before its command; and at which address
  */
-export async function startRegistry(data: string, prefix: readonly string[] = []): Promise<Registry> {
-  const command = [...prefix, wharfPath, 'registry', 'serve', '--data', data, '--listen', '127.0.0.1:0'] as const;
+export async function startRegistry(
+  data: string,
+  where: { readonly inNetwork: readonly string[]; readonly registry: string } = {
+    inNetwork: [],
+    registry: '127.0.0.1:0',
+  },
+): Promise<Registry> {
+  const { inNetwork, registry } = where;
+  const command = [...inNetwork, wharfPath, 'registry', 'serve', '--data', data, '--listen', registry] as const;
   const child = spawn('env', command, { stdio: ['ignore', 'pipe', 'ignore'] });
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
   const stop = async (): Promise<void> => {

@@ -8,6 +8,8 @@ interface Row {
   readonly ratio: string;
   readonly target: string;
   readonly kept: boolean;
+  /** The more, the better. */
+  readonly atLeast?: boolean;
 }
 
 const rows: Row[] = [];
@@ -30,27 +32,49 @@ export function report(what: string, ms: number, floor: number, floorName: strin
   });
 }
 
+/** A floor that is shown beside what is measured. */
+export interface Floor {
+  readonly name: string;
+  readonly value: number;
+}
+
 /** What, and how much of it against a fixed number. */
-export function absolute(what: string, value: number, most: number, unit: string): void {
+export function absolute(what: string, value: number, most: number, unit: string, floor?: Floor): void {
   const target = `${shown(most)} ${unit}`;
-  add({ what, value: `${shown(value)} ${unit}`, against: '', ratio: '', target, kept: value <= most });
+  add({ what, value: `${shown(value)} ${unit}`, ...besides(value, unit, floor), target, kept: value <= most });
+}
+
+/** What, of which there should be much, beside what there is without us, and at least what it should be. */
+export function rate(what: string, value: number, unit: string, floor: Floor, least: number): void {
+  const beside = besides(value, unit, floor);
+  const target = `${shown(least)} ${unit}`;
+  add({ what, value: `${shown(value)} ${unit}`, ...beside, target, kept: value >= least, atLeast: true });
+}
+
+function besides(value: number, unit: string, floor: Floor | undefined): Pick<Row, 'against' | 'ratio'> {
+  if (floor === undefined) return { against: '', ratio: '' };
+  return { against: `${floor.name}: ${shown(floor.value)} ${unit}`, ratio: (value / floor.value).toFixed(2) };
 }
 
 /** What several engines take for the same, by their names; ours first. */
 export function compare(what: string, unit: string, values: Readonly<Record<string, number>>): void {
   comparisons.push({ what, unit, values });
-  const all = Object.entries(values).map(([name, value]) => `${name} ${shown(value)} ${unit}`);
+  const all = Object.entries(values).map(
+    ([name, value]) => `${name} ${Number.isNaN(value) ? '-' : `${shown(value)} ${unit}`}`,
+  );
   console.log(`${what}: ${all.join(', ')}`);
 }
 
 function add(row: Row): void {
   rows.push(row);
   const ratio = row.ratio === '' ? '' : `, ${row.ratio} x ${row.against}`;
-  console.log(`${row.what}: ${row.value}${ratio}; target at most ${row.target}: ${row.kept ? 'ok' : 'MISSED'}`);
+  console.log(
+    `${row.what}: ${row.value}${ratio}; target at ${row.atLeast ? 'least' : 'most'} ${row.target}: ${row.kept ? 'ok' : 'MISSED'}`,
+  );
 }
 
 function shown(value: number): string {
-  return value < 10 ? value.toFixed(1) : value.toFixed(0);
+  return value < 10 ? value.toFixed(value < 1 ? 2 : 1) : value.toFixed(0);
 }
 
 /** All that was reported, as tables in Markdown, with the machine named. */
@@ -64,9 +88,10 @@ export function printTables(): void {
 }
 
 function printRows(): void {
-  console.log('| workload | median | floor | ratio | target at most | |\n|---|--:|---|--:|--:|---|');
-  for (const { what, value, against, ratio, target, kept } of rows) {
-    console.log(`| ${what} | ${value} | ${against} | ${ratio} | ${target} | ${kept ? 'ok' : 'missed'} |`);
+  console.log('| workload | median | floor | ratio | target | |\n|---|--:|---|--:|--:|---|');
+  for (const { what, value, against, ratio, target, kept, atLeast } of rows) {
+    const wanted = `at ${atLeast ? 'least' : 'most'} ${target}`;
+    console.log(`| ${what} | ${value} | ${against} | ${ratio} | ${wanted} | ${kept ? 'ok' : 'missed'} |`);
   }
 }
 
@@ -74,7 +99,9 @@ function printComparisons(): void {
   const names = [...new Set(comparisons.flatMap(({ values }) => Object.keys(values)))];
   console.log(`\n| the same docker CLI, workload | ${names.join(' | ')} |\n|---|${names.map(() => '--:|').join('')}`);
   for (const { what, unit, values } of comparisons) {
-    const cells = names.map((name) => (values[name] === undefined ? '' : `${shown(values[name])} ${unit}`));
+    const cells = names.map((name) =>
+      Number.isNaN(values[name] ?? Number.NaN) ? '' : `${shown(values[name] ?? 0)} ${unit}`,
+    );
     console.log(`| ${what} | ${cells.join(' | ')} |`);
   }
 }

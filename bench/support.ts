@@ -28,10 +28,23 @@ async function tidyUp(daemon: TestDaemon): Promise<void> {
   rmSync(daemon.directory, { recursive: true, force: true });
 }
 
-/** Milliseconds of one call of a program. @throws {Error} if it fails */
-export function timed(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): number {
+/** Longer than any of them takes: what is not over by then hangs. */
+const MOST_MS = 100_000;
+
+/** Milliseconds of one call of a program. @throws {Error} if it fails, or hangs */
+export function timed(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+  mostMs: number = MOST_MS,
+): number {
   const begin = performance.now();
-  const result = spawnSync(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const result = spawnSync(command, args, {
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    timeout: mostMs,
+    killSignal: 'SIGKILL',
+  });
   const ms = performance.now() - begin;
   if (result.status !== 0)
     throw new Error(`${command} ${args.join(' ')}: ${result.stderr?.toString() || String(result.error)}`);
@@ -40,6 +53,7 @@ export function timed(command: string, args: readonly string[], env: NodeJS.Proc
 
 /**
  * Median milliseconds of several things, measured in turn so that a noisy minute hits them all alike; the first round warms up.
+ * Not a number where one was none.
  */
 export function medians(rounds: number, things: Readonly<Record<string, () => number>>): Record<string, number> {
   const times: Record<string, number[]> = {};
@@ -50,6 +64,10 @@ export function medians(rounds: number, things: Readonly<Record<string, () => nu
     }
   }
   return Object.fromEntries(
-    Object.entries(times).map(([name, list]) => [name, list.sort((a, b) => a - b)[list.length >> 1] ?? 0]),
+    Object.entries(times).map(([name, list]) => [name, list.some(Number.isNaN) ? Number.NaN : median(list)]),
   );
+}
+
+export function median(list: readonly number[]): number {
+  return list.toSorted((a, b) => a - b)[list.length >> 1] ?? 0;
 }

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { withUnpackedPackages } from './debian-packages.mjs';
 import { done, seconds, step } from './say.mjs';
@@ -52,4 +52,30 @@ function keep(version, filesByRoot) {
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }
+}
+
+/** Debian's podman, below `usr` and `etc`, as laid over those of the machine. */
+export const STOCK_PODMAN = join(STOCK_ENGINES, 'podman-4.3');
+const PODMAN = ['podman', 'conmon', 'netavark', 'aardvark-dns', 'catatonit', 'golang-github-containers-common'];
+const PODMAN_LIBRARIES = ['libgpgme11', 'libassuan0', 'libgpg-error0', 'libsubid4', 'libdevmapper1.02.1', 'libyajl2'];
+
+/** Fetches podman if it is missing. */
+export async function fetchStockPodman() {
+  if (existsSync(STOCK_PODMAN)) return;
+  step('Podman, to compare with');
+  const begin = Date.now();
+  await withUnpackedPackages('bookworm', [...PODMAN, ...PODMAN_LIBRARIES], (root) => {
+    const temporary = `${STOCK_PODMAN}.${process.pid}`;
+    const keep = (from, to) =>
+      cpSync(join(root, from), join(temporary, to), { recursive: true, verbatimSymlinks: true, force: true });
+    try {
+      for (const directory of ['usr/bin', 'usr/lib', 'usr/share/containers', 'etc/containers'])
+        keep(directory, directory);
+      keep('lib', 'usr/lib');
+      renameSync(temporary, STOCK_PODMAN);
+    } finally {
+      rmSync(temporary, { recursive: true, force: true });
+    }
+  });
+  done(`${STOCK_PODMAN} (${seconds(Date.now() - begin)})`);
 }

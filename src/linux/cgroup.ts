@@ -127,11 +127,13 @@ export async function readyForJoining(host: CgroupHost): Promise<void> {
   }
 }
 
+const writeLater = promisify(write);
+
 /** Only the writing may take long: all else is done at once, without a thread that has to be woken for it. */
 async function rejoin(file: string): Promise<void> {
   const fd = openSync(file, 'r+');
   try {
-    await promisify(write)(fd, String(process.pid));
+    await writeLater(fd, String(process.pid));
   } finally {
     closeSync(fd);
   }

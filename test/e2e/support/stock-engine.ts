@@ -1,20 +1,9 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import {
-  chmodSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmdirSync,
-  rmSync,
-} from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { STOCK_ENGINES } from '../../../scripts/lib/stock-engine.mjs';
+import { removeCgroups, withIsolatedServer } from './isolated-server.ts';
 
 /** Versions of Debian's docker.io that are at hand. */
 type StockVersion = '20.10' | '26.1';
@@ -56,70 +45,17 @@ export async function withStockEngine(
     ...more,
   };
   const dockerd = ['dockerd', ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)];
-  // --kill-child: should the test be killed, the kernel ends the process namespace, and all that lives in it.
-  const isolated = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private'];
-  const child = spawn('unshare', [...isolated, 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', ...dockerd], {
-    env: {
-      ...process.env,
-      PATH: `${join(programs, 'bin')}:${process.env['PATH'] ?? ''}`,
-      LD_LIBRARY_PATH: join(programs, 'lib'),
-    },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const env = {
+    ...process.env,
+    PATH: `${join(programs, 'bin')}:${process.env['PATH'] ?? ''}`,
+    LD_LIBRARY_PATH: join(programs, 'lib'),
+  };
   try {
-    const log = await ready(child);
-    await body({ socket, host: `unix://${socket}`, directory, log, inNetwork: ['nsenter', `--net=${netOf(child)}`] });
+    await withIsolatedServer(['exec "$@"', ...dockerd], env, 'API listen on', async ({ log, inNetwork }) => {
+      await body({ socket, host: `unix://${socket}`, directory, log, inNetwork });
+    });
   } finally {
-    await end(child);
     rmSync(directory, { recursive: true, force: true });
     removeCgroups(cgroup);
   }
-}
-
-/** Resolves when it listens, with the lines it says: more are added as they come. */
-async function ready(child: ChildProcess): Promise<readonly string[]> {
-  const log: string[] = [];
-  const listening = Promise.withResolvers<void>();
-  assert.ok(child.stderr);
-  createInterface({ input: child.stderr }).on('line', (line) => {
-    log.push(line);
-    if (line.includes('API listen on')) listening.resolve();
-  });
-  child.once('error', listening.reject);
-  child.once('exit', (code, signal) => {
-    listening.reject(new Error(`dockerd ended (${code ?? signal}):\n${log.slice(-20).join('\n')}`));
-  });
-  await listening.promise;
-  return log;
-}
-
-/** The network namespace of dockerd: the one child of `unshare`. */
-function netOf(child: ChildProcess): string {
-  return `/proc/${dockerdOf(child)}/ns/net`;
-}
-
-function dockerdOf(child: ChildProcess): number {
-  return Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim());
-}
-
-/** Ends dockerd, which is the first process of its namespace: the kernel ends the others with it, before it is reaped. */
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, 'exit');
-  process.kill(dockerdOf(child), 'SIGKILL');
-  await ended;
-}
-
-/** Removes the groups that its containers were in, in every hierarchy. */
-function removeCgroups(name: string): void {
-  for (const hierarchy of readdirSync('/sys/fs/cgroup')) removeGroup(join('/sys/fs/cgroup', hierarchy, name));
-  removeGroup(join('/sys/fs/cgroup', name));
-}
-
-function removeGroup(path: string): void {
-  if (!existsSync(path)) return;
-  for (const entry of readdirSync(path, { withFileTypes: true })) {
-    if (entry.isDirectory()) removeGroup(join(path, entry.name));
-  }
-  rmdirSync(path);
 }

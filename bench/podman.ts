@@ -1,0 +1,45 @@
+import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { STOCK_PODMAN } from '../scripts/lib/stock-engine.mjs';
+import { type IsolatedServer, removeCgroups, withIsolatedServer } from '../test/e2e/support/isolated-server.ts';
+
+/** Where its containers' control groups are, whatever it is told. */
+const CGROUP = 'libpod_parent';
+/** The one registry that it takes to be without encryption, in its own network. */
+export const PODMAN_REGISTRY = '127.0.0.1:5000';
+
+/** Its programs are laid over the machine's, in its own mount namespace; it keeps things in /run. */
+const SCRIPT = `
+mount -t overlay overlay -o "lowerdir=$1/usr:/usr" /usr
+mount -t overlay overlay -o "lowerdir=$1/etc:/etc" /etc
+mount -t tmpfs tmpfs /run
+shift
+exec podman "$@"`;
+
+/** Runs `body` with Debian's podman behind a socket that the docker CLI talks to, ended and removed afterwards. */
+export async function withPodman(
+  body: (podman: IsolatedServer & { readonly host: string }) => Promise<void>,
+): Promise<void> {
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'podman-')));
+  const host = `unix://${join(directory, 'podman.sock')}`;
+  const registries = join(directory, 'registries.conf');
+  writeFileSync(registries, `[[registry]]\nlocation = "${PODMAN_REGISTRY}"\ninsecure = true\n`);
+  const places = { root: 'data', runroot: 'run', 'network-config-dir': 'networks', tmpdir: 'tmp' };
+  const flags = Object.entries(places).map(([name, place]) => `--${name}=${join(directory, place)}`);
+  const how = ['--cgroup-manager=cgroupfs', '--events-backend=file', '--log-level=info'];
+  const env = { ...process.env, LD_LIBRARY_PATH: '/usr/lib/x86_64-linux-gnu', CONTAINERS_REGISTRIES_CONF: registries };
+  const isTaken = existsSync(join('/sys/fs/cgroup/pids', CGROUP));
+  const serve = ['system', 'service', '--time=0', host];
+  try {
+    await withIsolatedServer(
+      [SCRIPT, STOCK_PODMAN, ...flags, ...how, ...serve],
+      env,
+      'API service listening',
+      (server) => body({ ...server, host }),
+    );
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+    if (!isTaken) removeCgroups(CGROUP);
+  }
+}
