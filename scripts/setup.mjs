@@ -4,7 +4,7 @@ import { fetchCliPlugins } from './lib/cli-plugins.mjs';
 import { fetchDockerCompose1 } from './lib/docker-compose-1.mjs';
 import { installNpmPackages } from './lib/npm-packages.mjs';
 import { fail } from './lib/say.mjs';
-import { fetchStockEngines } from './lib/stock-engine.mjs';
+import { fetchStockEngines, fetchStockPodman } from './lib/stock-engine.mjs';
 import { installPackages } from './lib/system-packages.mjs';
 
 try {
@@ -14,6 +14,7 @@ try {
   if (tests) {
     await fetchCliPlugins();
     await fetchStockEngines();
+    await fetchStockPodman();
     await fetchDockerCompose1();
   }
 } catch (e) {
