@@ -215,7 +215,21 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
     });
 
     await t.test('mistakes are told with what was asked for', async () => {
-      using files = folder({ Dockerfile: 'FROM busybox\n\nRUNN x\n', Copy: 'FROM busybox\nCOPY nix /\n' });
+      using files = folder({
+        Dockerfile: 'FROM busybox\n\nRUNN x\n',
+        Copy: 'FROM busybox\nCOPY nix /\n',
+        Near: 'FROM busybox\nCOPY sources/mian.c /\n',
+        'source/main.c': '',
+        Ignored: 'FROM busybox\nCOPY a.log /\n',
+        '.dockerignore': '# what is written\n*.log\n',
+        'a.log': '',
+        Out: 'FROM busybox\nCOPY ../out /\n',
+        Stage: 'FROM busybox AS builder\nFROM busybox\nCOPY --from=biulder /x /\n',
+        Net: 'FROM busybox\nRUN --network=host true\n',
+        Lines: 'FROM busybox\nRUN true && \\\n  # why\n  exit 5\n',
+        Long: `FROM busybox\nRUN echo ${'x'.repeat(3_000_000)}\n`,
+        Binary: 'FROM busybox\nRUN \0\n',
+      });
       const says = async (text: string, ...args: string[]) => {
         const failed = await docker(files.path, 'build', ...args, '.');
         assert.equal(failed.code, 1);
@@ -223,7 +237,16 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
       };
       await says('dockerfile parse error on line 3: unknown instruction: RUNN (did you mean RUN?)');
       await says('failed to read dockerfile: open Nope: no such file or directory', '-f', 'Nope');
-      await says('stat nix: file does not exist', '-f', 'Copy');
+      await says('failed to compute cache key: "/nix": not found', '-f', 'Copy');
+      await says('"/sources/mian.c": not found; did you mean "source/main.c"?', '-f', 'Near');
+      await says('"/a.log": not found: line 2 of .dockerignore excludes it: *.log', '-f', 'Ignored');
+      await says('../out leads out of the build context', '-f', 'Out');
+      await says('(did you mean builder?)', '-f', 'Stage');
+      await says('network.host is not allowed', '-f', 'Net');
+      await says('   2 | >>> RUN true && \\\n   3 | >>>   # why\n   4 | >>>   exit 5\n', '-f', 'Lines');
+      await says('dockerfile line greater than max allowed size of 65535', '-f', 'Long');
+      await says('is no text: there is a NUL character in line 2', '-f', 'Binary');
+      await good(files.path, 'build', '--allow', 'network.host', '-f', 'Net', '.');
       await says('target stage "x" could not be found', '-f', 'Copy', '--target', 'x');
       await says('not supported', '-f', 'Copy', '--platform', 'linux/amd64,linux/arm64');
     });

@@ -144,10 +144,7 @@ test('contexts that are read where they are', { timeout: 240_000 }, async (t) =>
       symlinkSync(elsewhere.path, join(context.path, 'out'));
       const { code, stderr } = await wharf('build', context.path);
       assert.notEqual(code, 0);
-      assert.match(
-        stderr,
-        /COPY failed: file not found in build context or excluded by \.dockerignore: stat out\/secret/,
-      );
+      assert.match(stderr, /failed to compute cache key: "\/out\/secret": not found/);
       writeFileSync(join(context.path, 'Dockerfile'), 'FROM busybox\nCOPY out /link\n');
       symlinkSync(join(elsewhere.path, 'secret'), join(context.path, 'file'));
       assert.notEqual((await wharf('build', context.path)).code, 0);

@@ -31,7 +31,7 @@ export interface BuildContext extends AsyncDisposable {
   readonly side: { readonly secrets: Readonly<Record<string, Uint8Array>>; directory(name: string): FileTree };
 }
 
-type ContextRequest = Pick<BuildRequest, 'context' | 'remote' | 'dockerfile' | 'extras' | 'client'>;
+type ContextRequest = Pick<BuildRequest, 'context' | 'remote' | 'dockerfile' | 'extras' | 'client' | 'buildArgs'>;
 
 interface Places {
   /** For contexts and other files of a build under way. */
@@ -45,7 +45,7 @@ interface Places {
  * @throws {WharfError} `BAD_CONTEXT`, `DOCKERFILE_MISSING`, `CONTEXT_NOT_HERE`; nothing is left then
  */
 export async function openContext(
-  { context: tar, remote, dockerfile, extras = {}, client }: ContextRequest,
+  { context: tar, remote, dockerfile, extras = {}, client, buildArgs }: ContextRequest,
   { temporary, known }: Places,
   signal: AbortSignal,
 ): Promise<BuildContext> {
@@ -75,8 +75,10 @@ export async function openContext(
   const unpackFetched = async (body: Readable, into: string): Promise<void> => {
     digests = await unpack(body, into, signal);
   };
+  const keepGitDirectory = /^(1|t|true)$/i.test(buildArgs['BUILDKIT_CONTEXT_KEEP_GIT_DIR'] ?? '');
+  const fetching = { unpack: unpackFetched, keepGitDirectory };
   const fetched =
-    remote === undefined ? undefined : await fetchRemote(remote, join(scratch, 'remote'), unpackFetched, signal);
+    remote === undefined ? undefined : await fetchRemote(remote, join(scratch, 'remote'), fetching, signal);
   const root = inPlace?.root ?? fetched?.root ?? unpacked;
   const text =
     extras.dockerfileText ??

@@ -19,6 +19,12 @@ export interface RemoteContext {
   readonly dockerfile: string | undefined;
 }
 
+interface RemoteOptions {
+  readonly unpack: (tar: Readable, into: string) => Promise<void>;
+  /** Of a git repository. */
+  readonly keepGitDirectory: boolean;
+}
+
 /**
  * Fetches a context that a client names by URL (`POST /build?remote=`): a git repository (`URL#ref:directory`), a tar, or a
  * Dockerfile.
@@ -28,7 +34,7 @@ export interface RemoteContext {
 export async function fetchRemote(
   remote: string,
   directory: string,
-  unpack: (tar: Readable, into: string) => Promise<void>,
+  { unpack, keepGitDirectory }: RemoteOptions,
   signal: AbortSignal,
 ): Promise<RemoteContext> {
   const failed = (why: string) => badContext({ reason: `${remote}: ${why}` });
@@ -38,7 +44,7 @@ export async function fetchRemote(
     const [bare = '', fragment = ''] = remote.split(/#(.*)/s);
     const [ref = '', below = ''] = fragment.split(/:(.*)/s);
     const url = bare.startsWith('github.com/') ? `https://${bare}` : bare;
-    await cloneRepository({ url, ref, into: files, keepGitDirectory: false, failed }, signal);
+    await cloneRepository({ url, ref, into: files, keepGitDirectory, failed }, signal);
     const inside = resolveInRoot(files, below);
     if (!statOf(join(files, inside))?.isDirectory()) throw failed(`${below} is no directory of the repository`);
     return { root: join(files, inside), dockerfile: undefined };

@@ -137,6 +137,7 @@ export function copyWork(
         archiveOwner: style === 'buildkit' ? undefined : given,
         parentOwner: style === 'buildkit' ? given : undefined,
         mode,
+        archiveMode: style === 'buildkit' ? undefined : mode,
         dressMerged: style === 'buildkit',
         parents: step.parents,
       } as const;

@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { chownSync, createReadStream } from 'node:fs';
 import { join, posix } from 'node:path';
 import { resolveUser } from '../../runtime/index.ts';
 import type { Filling } from '../../storage/index.ts';
@@ -24,6 +24,8 @@ export interface Placement {
   /** Of directories that are made on the way; `undefined`: root's. */
   readonly parentOwner: { readonly uid: number; readonly gid: number } | undefined;
   readonly mode: ModeChange | undefined;
+  /** Of what is unpacked; `undefined`: as the archive says. */
+  readonly archiveMode: ModeChange | undefined;
   readonly dressMerged: boolean;
   /** The directories above each source are kept. */
   readonly parents: boolean;
@@ -66,11 +68,14 @@ export async function placeFiles(
         throw stepFailed({ message: `cannot copy to non-directory: ${shown}` });
     }
     if (source.archive) {
-      await makeDirectories(root, path, parentOwner);
-      const into = { root, into: path, owner: placement.archiveOwner, mode, signal };
+      const made = await makeDirectories(root, path, parentOwner);
+      const into = { root, into: path, owner: placement.archiveOwner, mode: placement.archiveMode, signal };
       using file = source.tree.open(source.entries[0]);
       await extractTar(createReadStream(file.path), into);
       file.verify();
+      // An archive may hold its own top as well, which does not take the new directory from its owner.
+      if (parentOwner !== undefined && made.includes(path))
+        chownSync(join(root, path), parentOwner.uid, parentOwner.gid);
     } else if (source.kind === 'directory') {
       const target = source.parents === undefined ? path : posix.join(path, source.name);
       await makeDirectories(root, parentOf(target), parentOwner);

@@ -1,6 +1,7 @@
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
-import { rootOf, toHost } from '../../core/id-map.ts';
+import { toHost } from '../../core/id-map.ts';
 import type { MountInput } from '../../runtime/index.ts';
 import type { Instruction } from '../dockerfile/instructions.ts';
 import { parseRunMount, type RunMount } from '../dockerfile/run-mount.ts';
@@ -15,6 +16,7 @@ import { resolveSource } from '../graph/plan.ts';
 import type { Lane } from './output.ts';
 import { missingSource } from './missing-source.ts';
 import type { Session, SourceTree } from './session.ts';
+import { relaySocket, type SocketOwner } from './socket-relay.ts';
 
 /** A source that has been opened. */
 type OpenTree = Omit<SourceTree, 'files'> & { readonly files: FileTree };
@@ -156,8 +158,7 @@ export async function prepareMounts(
       }
       case 'ssh':
         if (path === '') break;
-        if (idMaps !== undefined) await chown(path, rootOf(idMaps).uid, rootOf(idMaps).gid);
-        bind(path, target, false);
+        bind(await agentSocket(path, mount, session, undo), target, false);
         env.push(`SSH_AUTH_SOCK=${target}`);
         break;
       case 'cache': {
@@ -181,6 +182,23 @@ export async function prepareMounts(
     }
   }
   return { inputs, env };
+}
+
+/** The socket of an SSH agent, as somebody in the container may open it. */
+async function agentSocket(
+  path: string,
+  { mode, uid, gid }: SocketOwner,
+  session: Session,
+  undo: AsyncDisposableStack,
+): Promise<string> {
+  const { idMaps } = session.parts.engine.parts;
+  if (mode === 0o600 && uid === 0 && gid === 0 && idMaps === undefined) return path;
+  const directory = await mkdtemp(join(tmpdir(), 'wharf-agent-'));
+  undo.defer(() => rm(directory, { recursive: true, force: true }));
+  const owner = idMaps && { uid: toHost(idMaps.uids, uid), gid: toHost(idMaps.gids, gid) };
+  const relay = join(directory, 'agent');
+  undo.use(await relaySocket(path, relay, { mode, uid: owner?.uid ?? uid, gid: owner?.gid ?? gid }));
+  return relay;
 }
 
 /** A secret as a file, below the run directory: that is in memory where the system keeps /run there. */

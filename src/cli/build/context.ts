@@ -25,7 +25,7 @@ export interface PreparedContext {
  */
 export async function prepareContext(
   where: string,
-  file: string | undefined,
+  { file, keepGitDirectory }: { readonly file: string | undefined; readonly keepGitDirectory: boolean },
   context: CommandContext,
   undo: AsyncDisposableStack,
 ): Promise<PreparedContext> {
@@ -35,7 +35,7 @@ export async function prepareContext(
   const { parseGitSource, cloneContext, fetchContext } = await import('./remote-context.ts');
   const git = parseGitSource(where);
   if (git !== undefined) {
-    const directory = await cloneContext(git, undo, context.signal);
+    const directory = await cloneContext(git, keepGitDirectory, undo, context.signal);
     return fromDirectory(directory, file === undefined ? undefined : join(directory, file), file);
   }
   if (/^https?:\/\//.test(where)) return fromStream(await fetchContext(where, context.signal), file);

@@ -38,6 +38,7 @@ export function parseGitSource(text: string): GitSource | undefined {
  */
 export async function cloneContext(
   source: GitSource,
+  keepGitDirectory: boolean,
   undo: AsyncDisposableStack,
   signal: AbortSignal,
 ): Promise<string> {
@@ -60,7 +61,7 @@ export async function cloneContext(
     }
   }
   await git('submodule', 'update', '--quiet', '--init', '--recursive', '--depth', '1');
-  await rm(join(directory, '.git'), { recursive: true, force: true });
+  if (!keepGitDirectory) await rm(join(directory, '.git'), { recursive: true, force: true });
   const root = await realpath(directory);
   const inside = await realpath(join(root, source.subdirectory)).catch(() => '');
   if (inside !== root && !inside.startsWith(`${root}/`)) {

@@ -84,7 +84,8 @@ export const build = command({
     const builds = call.method === 'build';
     const mode = progressMode(given.progress, given.quiet, context);
     await using undo = new AsyncDisposableStack();
-    const source = await prepareContext(args[0] ?? '', given.file, context, undo);
+    const keepGitDirectory = given.buildArg.some((arg) => /^BUILDKIT_CONTEXT_KEEP_GIT_DIR=(1|t|true)$/i.test(arg));
+    const source = await prepareContext(args[0] ?? '', { file: given.file, keepGitDirectory }, context, undo);
     const caches = await readCaches({ from: given.cacheFrom, to: given.cacheTo }, context);
     for (const warning of caches.warnings) context.stderr.write(`WARNING: ${warning}\n`);
     const { directories } = caches;

@@ -19,6 +19,16 @@ export const configCases: readonly BuildCase[] = [
     'variables cut and replaced',
     'ENV P=/a/b.tar.gz\nENV B=${P#*/} C=${P##*/} D=${P%.*} E=${P%%.*} F=${P/a/X} G=${P//a/X}',
   ),
+  one(
+    'variables cut with escapes in their patterns',
+    "ENV S='f*o' P=a/b.c U=日本\nENV A=${S#f\\*} B=${S//\\*/-} C=${P%\\/*} D=${P//\\//-} E=${U#?} F=${P/b.c/}",
+  ),
+  one('words do not see proxies that no ARG declares', 'LABEL a="$HTTP_PROXY."\nARG no_proxy\nLABEL b=$no_proxy', [
+    '--build-arg',
+    'HTTP_PROXY=http://127.0.0.1:9',
+    '--build-arg',
+    'no_proxy=here',
+  ]),
   one('LABEL in all forms', 'LABEL a=b "c d"="e f" g="multi\\\nline"\nLABEL old form of it\nLABEL a=later'),
   one('labels of the command line', 'LABEL a=file b=file', ['--label', 'b=cli', '--label', 'c=cli']),
   one('EXPOSE', 'EXPOSE 80 443/tcp 53/udp 8000-8002\nENV P=99\nEXPOSE $P/TCP'),

@@ -159,6 +159,21 @@ export const copyCases: readonly BuildCase[] = [
     dockerfile:
       'FROM busybox\nENV WHO=me\nCOPY <<one <<"two" /h/\nI am $WHO \\$x "q"\none\nI am $WHO\ntwo\nCOPY --chmod=755 <<-EOF /script\n\t#!/bin/sh\n\techo\n\tEOF\n',
   },
+  {
+    name: 'copy: heredocs with escapes, quotes and a carriage return',
+    dockerfile:
+      'FROM busybox\nARG v=val\nCOPY <<one <<-"two" /h/\n$v "q" \'q\' \\$v \\n \\\\ \\" `x` "\\n" ${v:-"a b"} $\none\n\tb\n\t\tc $v\n\ttwo\nCOPY <<end /cr\r\nline\r\nend\r\n',
+  },
+  {
+    name: 'copy: --chown by a name and a group of which one is not known',
+    dockerfile:
+      'FROM busybox\nCOPY --chown=nobody:nix Dockerfile /1\nCOPY --chown=nix:nogroup Dockerfile /2\nCOPY --chown=:nogroup Dockerfile /3\nUSER nobody:nix\nWORKDIR /w/x\n',
+  },
+  {
+    name: 'add: an archive with --chmod',
+    dockerfile: 'FROM busybox\nADD --chmod=700 a.tar /u/\nADD --chown=7 b.tar /v\n',
+    files: { 'a.tar': { bytes: tarOf('side', 'text') }, 'b.tar': { bytes: tarOf('x/y', 'text') } },
+  },
   { name: 'add: a file and a directory', dockerfile: 'FROM busybox\nADD app/main.py /x\nADD app /y/\n', files: tree },
   {
     name: 'add: an archive is unpacked, with its owners',

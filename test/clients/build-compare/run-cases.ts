@@ -72,4 +72,18 @@ export const runCases: readonly BuildCase[] = [
     name: 'run: device nodes and sockets',
     dockerfile: 'FROM busybox\nRUN ls /dev | grep -E "^(null|zero|tty|full|random)$" > /r\n',
   },
+  {
+    name: 'run: mounts whose options are variables, and sizes with units',
+    dockerfile:
+      'FROM busybox\nARG T=/t Y=tmpfs S=1m\nRUN --mount=type=$Y,target=$T,size=${S} df -k $T | tail -1 | tr -s " " | cut -d" " -f2 > /size\nWORKDIR /w\nRUN --mount=source=Dockerfile,target=here/Dockerfile cp here/Dockerfile /copied\n',
+  },
+  {
+    name: 'run: scripts in here-documents',
+    dockerfile:
+      'FROM busybox\nARG v=val\nRUN <<EOF\necho $v \\$v > /a\nEOF\nRUN <<-EOF\n\tif true; then\n\t\techo tabs > /b\n\tfi\n\tEOF\nRUN cat <<A <<B > /c\na $v\nA\nb\nB\nRUN <<EOF\n#!/bin/sh -e\necho $0 > /d\nEOF\nRUN 3<<EOF cat <&3 > /e\nfd\nEOF\n',
+  },
+  {
+    name: 'run: what is called where it runs',
+    dockerfile: 'FROM busybox\nRUN hostname > /name; env | grep -c HOSTNAME > /variables; test -e /etc/passwd\n',
+  },
 ];

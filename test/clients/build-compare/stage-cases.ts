@@ -37,6 +37,16 @@ export const stageCases: readonly BuildCase[] = [
       'FROM busybox AS a\nONBUILD RUN echo fired > /f\nONBUILD COPY Dockerfile /in/\nFROM a\nRUN cat /f > /g\n',
   },
   {
+    name: 'stages: ONBUILD with here-documents, arguments and a directory',
+    dockerfile:
+      'FROM busybox AS base\nONBUILD ARG Z=zz\nONBUILD RUN echo $Z > /z\nONBUILD COPY <<EOF /hd\nhere $Z\nEOF\nONBUILD RUN <<EOF\necho multi > /multi\nEOF\nONBUILD WORKDIR /obw\nonbuild cmd echo x\nFROM base AS mid\nFROM mid\nRUN ls / > /list\n',
+  },
+  {
+    name: 'stages: two of one name',
+    dockerfile:
+      'FROM busybox AS a\nRUN echo 1 > /1\nFROM busybox AS A\nRUN echo 2 > /2\nFROM scratch\nCOPY --from=a /2 /x\n',
+  },
+  {
     name: 'stages: a directory from a stage, with links and owners',
     dockerfile:
       'FROM busybox AS a\nRUN mkdir -p /d/s && echo x > /d/s/f && ln -s s/f /d/l && ln /d/s/f /d/h && chown -R 3:4 /d && chmod 750 /d/s\nFROM busybox\nCOPY --from=a /d /copy\nCOPY --from=a /d/l /followed\n',
