@@ -69,7 +69,8 @@ async function removeFiles(ctx: Context, { id, mounts }: ContainerRecord): Promi
   await Promise.all([
     snapshots.remove(id),
     ...mounts.flatMap((m) => (m.kind === 'image' ? [snapshots.remove(m.key)] : [])),
-    removeTree(containerDirectory(ctx, id)),
+    // Soon given up: who asked is told, and it is tried again without him.
+    removeTree(containerDirectory(ctx, id), 5),
     ctx.options.runtime.abandon(id),
   ]);
 }

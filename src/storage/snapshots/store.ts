@@ -31,6 +31,8 @@ export class OverlaySnapshotStore implements SnapshotStore {
   readonly #log: Logger;
   readonly #db: Database;
   readonly #records: ReturnType<typeof records>;
+  /** Of files that are still being removed, by the key of the snapshot that they were. */
+  readonly #removals = new Map<string, Promise<void>>();
   /** Where, and whether for containers with mapped users. */
   readonly #mounted = new Map<string, { readonly mapped: boolean }>();
   readonly #mapped: MappedView | undefined;
@@ -193,10 +195,14 @@ export class OverlaySnapshotStore implements SnapshotStore {
 
   async remove(key: string): Promise<void> {
     const record = this.#records.get(key);
-    if (!record) return;
+    if (!record) return await this.#removals.get(key);
     await this.unmount(key);
     this.#records.delete(key);
-    await this.#discard(record.directory);
+    const removal = this.#discard(record.directory).finally(() => {
+      if (this.#removals.get(key) === removal) this.#removals.delete(key);
+    });
+    this.#removals.set(key, removal);
+    await removal;
   }
 
   /** Brings records and kernel in line after a start: strangers' mounts and directories go, those of known snapshots stay. */
