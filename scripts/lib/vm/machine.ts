@@ -27,6 +27,8 @@ export interface ShellOptions {
   /** Its stdio is ours. */
   readonly show?: boolean;
   readonly input?: string;
+  /** How long to wait for the machine to answer, in seconds. */
+  readonly connectSeconds?: number;
 }
 export interface ShellResult {
   readonly code: number;
@@ -119,7 +121,7 @@ export class Machine implements AsyncDisposable {
     const words = [
       ...ssh,
       '-o',
-      'ConnectTimeout=5',
+      `ConnectTimeout=${options.connectSeconds ?? 60}`,
       '-o',
       'ServerAliveInterval=5',
       '-o',
@@ -188,7 +190,7 @@ export class Machine implements AsyncDisposable {
   async #answers(): Promise<void> {
     for (const end = Date.now() + START_MS; Date.now() < end; await delay(500)) {
       if (this.#init.exitCode !== null || this.#init.signalCode !== null) break;
-      const { code } = await this.shell('systemctl is-system-running --wait >/dev/null; true');
+      const { code } = await this.shell('systemctl is-system-running --wait >/dev/null; true', { connectSeconds: 5 });
       if (code === 0) return;
     }
     throw new Error(`the machine does not answer; the end of its console:\n${this.#console.slice(-3000)}`);
