@@ -123,9 +123,25 @@ test('a commit without changes makes no layer', { timeout: 60_000 }, async (t) =
   await tarOf(join(root, 'tree'), join(root, 'l.tar'));
   const base = await storage.layers.apply(null, createReadStream(join(root, 'l.tar')));
   await storage.snapshots.prepare('step', base.chainId);
-  await sh('touch tmp/x && rm tmp/x; echo b > etc/resolv.conf', await storage.snapshots.mount('step'));
+  await sh('chmod 755 tmp; chown 0:0 etc; echo b > etc/resolv.conf', await storage.snapshots.mount('step'));
   assert.equal(await storage.snapshots.commit('step', { exclude: ['etc/resolv.conf'] }), null);
   assert.equal(leftovers(root)['snapshots']?.length, 0);
+});
+
+test('a directory whose times or attributes alone changed is part of the layer', { timeout: 60_000 }, async (t) => {
+  const root = temporaryRoot(t);
+  await using storage = await open(root);
+  await sh('mkdir -p tree/srv/noted tree/tmp tree/var/same', root);
+  await tarOf(join(root, 'tree'), join(root, 'l.tar'));
+  const base = await storage.layers.apply(null, createReadStream(join(root, 'l.tar')));
+  await storage.snapshots.prepare('step', base.chainId);
+  const merged = await storage.snapshots.mount('step');
+  await sh('touch tmp/x && rm tmp/x; chmod 755 var/same', merged);
+  lsetXattr(join(merged, 'srv/noted'), 'user.a', 'b');
+  const layer = await storage.snapshots.commit('step');
+  assert.ok(layer);
+  writeFileSync(join(root, 'step.tar'), await gather(await storage.layers.tar(layer.chainId)));
+  assert.equal(await sh(`tar -tf ${join(root, 'step.tar')}`), 'srv/\nsrv/noted/\ntmp/\n');
 });
 
 test('whiteouts and opaque directories hide what is below, wherever they stand in the tar', {

@@ -14,8 +14,13 @@ export class LowerView {
 
   /** The file or directory of that name as it would be seen; links are not followed. */
   stat(name: ByteString): Stats | undefined {
-    const top = this.#at(name)[0];
+    const top = this.path(name);
     return top === undefined ? undefined : lstatSync(diskPath(top), { throwIfNoEntry: false });
+  }
+
+  /** Where the file or directory of that name is on the disk. */
+  path(name: ByteString): ByteString | undefined {
+    return this.#at(name)[0];
   }
 
   /** Names in a directory; empty if there is none. */

@@ -1,5 +1,5 @@
 import { lstatSync, readdirSync, rmdirSync, rmSync, type Stats } from 'node:fs';
-import { lremoveXattr, lutimeNanos } from '../../linux/index.ts';
+import { lgetXattr, llistXattr, lremoveXattr, lutimeNanos } from '../../linux/index.ts';
 import type { Change } from '../contract.ts';
 import type { LowerView } from '../layers/lower-view.ts';
 import { isWhiteout } from '../layers/lower-view.ts';
@@ -46,7 +46,8 @@ export function changesOf(upper: string, below: LowerView): Change[] {
 
 /**
  * Makes an unmounted upper directory ready to be a layer: takes out what is excluded, directories that were only copied up and
- * hold nothing, and opaque marks that hide nothing (overlayfs sets them on every new directory). Tells what is left.
+ * hold nothing, and opaque marks that hide nothing (overlayfs sets them on every new directory). A directory whose times or
+ * attributes are others now stays, though it holds nothing, as Docker has it. Tells what is left.
  */
 export function tidyUpper(
   upper: string,
@@ -76,7 +77,8 @@ export function tidyUpper(
         if (opaque && !before?.isDirectory()) lremoveXattr(disk, OPAQUE_XATTR);
         const inside = walk(name);
         const hides = opaque && before?.isDirectory() === true;
-        if (inside === 0 && !hides && before?.isDirectory() && sameOwnerAndMode(stat, before)) {
+        const isOnlyCopied = inside === 0 && !hides && before?.isDirectory() && sameDirectory(stat, before);
+        if (isOnlyCopied && sameXattrs(`${top}/${name}`, below.path(name) ?? top)) {
           keepingTimes(absolute, () => rmdirSync(disk));
           continue;
         }
@@ -135,4 +137,13 @@ function sameOwnerAndMode(a: Stats, b: Stats): boolean {
 }
 function sameDirectory(a: Stats, b: Stats): boolean {
   return sameOwnerAndMode(a, b) && a.mtimeMs === b.mtimeMs;
+}
+
+/** Whether two paths have the same extended attributes, less those that overlayfs keeps for itself. */
+function sameXattrs(a: ByteString, b: ByteString): boolean {
+  const [ofA, ofB] = [a, b].map((path) => {
+    const names = llistXattr(diskPath(path)).filter((name) => !name.startsWith('trusted.overlay.'));
+    return names.sort().map((name) => `${name}=${lgetXattr(diskPath(path), name)?.toString('hex')}`);
+  });
+  return ofA?.join(' ') === ofB?.join(' ');
 }
