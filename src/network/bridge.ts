@@ -44,7 +44,7 @@ export async function createMarked(
  * else made under the name asked for is used, and stays theirs.
  */
 export async function ensureBridge(routes: RouteSocket, network: BridgeNetwork, instance: string): Promise<number> {
-  const { bridge, subnets, internal, mtu, hostless = [] } = network;
+  const { bridge, subnets, internal, mtu, hostless = [], withoutFirewall } = network;
   const existed = routes.findLink(bridge);
   if (existed !== undefined && existed.kind !== 'bridge') {
     throw new Error(`network ${network.name}: the device ${bridge} exists and is no bridge`);
@@ -61,7 +61,8 @@ export async function ensureBridge(routes: RouteSocket, network: BridgeNetwork, 
     }
     routes.setUp(index);
     if (!internal) {
-      setNetSysctl(`ipv4/conf/${bridge}/route_localnet`, '1');
+      // What comes by it to loopback addresses is for the firewall to drop.
+      setNetSysctl(`ipv4/conf/${bridge}/route_localnet`, withoutFirewall?.includes(4) ? '0' : '1');
       enableForwarding('ipv4/ip_forward');
       if (subnets.some((s) => s.subnet.includes(':'))) enableForwarding6();
     }

@@ -11,6 +11,8 @@ export interface NetworksOptions {
   readonly addressPools: readonly { readonly base: string; readonly size: number }[];
   /** Whether another process of this exec root, which outlives daemons, keeps sockets and answers for names (`serveKeeper`). */
   readonly hasKeeper?: boolean;
+  /** Families in which nothing is written into the host's firewall: see `BridgeNetwork`. */
+  readonly withoutFirewall?: readonly Family[] | undefined;
   readonly log: Logger;
 }
 
@@ -66,6 +68,11 @@ export interface BridgeNetwork {
   readonly routed?: readonly Family[];
   /** Families in which the host has no address on the bridge (gateway mode isolated, inhibit_ipv4). */
   readonly hostless?: readonly Family[];
+  /**
+   * Families in which the host's firewall is left alone: ports are relayed by a process, nothing is masqueraded or kept out.
+   * Set by `Networks`, for all networks alike.
+   */
+  readonly withoutFirewall?: readonly Family[];
   /** Not a bridge: macvlan or ipvlan. */
   readonly direct?: DirectLink;
 }

@@ -4,7 +4,7 @@ import type { FirewallChange } from '../linux/index.ts';
 import { Nft, forgetUdpFlows, isOwnFirewallProcess, watchFirewall } from '../linux/index.ts';
 import type { BridgeNetwork } from './contract.ts';
 import type { Forward, NeighbourWay } from './firewall.ts';
-import { familyOf, renderFirewall, renderForwards, renderRemoval, tableName } from './firewall.ts';
+import { familyOf, renderFirewall, renderForwards, tableName } from './firewall.ts';
 import { ForeignFirewall } from './foreign-firewall.ts';
 
 /** This engine's tables in the host's firewall, and its rules in those of others. */
@@ -13,7 +13,7 @@ export class Firewall implements Disposable {
   readonly #instance: string;
   readonly #log: Logger;
   readonly #foreign: ForeignFirewall;
-  #bridges: readonly string[] = [];
+  #networks: readonly BridgeNetwork[] = [];
   #watch: Disposable | undefined;
 
   constructor(instance: string, log: Logger) {
@@ -41,7 +41,7 @@ export class Firewall implements Disposable {
         });
         restore();
       } else if (![...tables].every((name) => name.startsWith('wharf_'))) {
-        this.#foreign.sync(this.#nft, this.#bridges);
+        this.#foreign.sync(this.#nft, this.#networks);
       }
     };
     const lost = (why: string) => {
@@ -56,11 +56,9 @@ export class Firewall implements Disposable {
 
   /** Writes everything anew, in place of what is there; without a network nothing is there afterwards. */
   write(networks: readonly BridgeNetwork[], forwards: readonly Forward[], ways: readonly NeighbourWay[] = []): void {
-    const commands =
-      networks.length === 0 ? renderRemoval(this.#instance) : renderFirewall(this.#instance, networks, forwards, ways);
-    this.#nft.run(commands);
-    this.#bridges = networks.map((n) => n.bridge);
-    this.#foreign.sync(this.#nft, this.#bridges);
+    this.#nft.run(renderFirewall(this.#instance, networks, forwards, ways));
+    this.#networks = networks;
+    this.#foreign.sync(this.#nft, networks);
   }
 
   /** Adds or deletes ports; `false`: the tables are not as they were written (somebody flushed them), write them anew. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BridgeNetwork } from './contract.ts';
-import { renderFirewall, renderForwards, renderRemoval } from './firewall.ts';
+import { renderFirewall, renderForwards } from './firewall.ts';
 
 const network: BridgeNetwork = {
   id: 'n',
@@ -49,7 +49,12 @@ test('settings of a network show in its rules', () => {
   }
 });
 
-test('the table is replaced, or removed, as a whole', () => {
-  assert.match(renderFirewall('x', [], []), /^add table ip wharf_x\ndelete table ip wharf_x\ntable ip wharf_x \{\n/);
-  assert.equal(renderRemoval('a-b').split('\n')[0], 'add table ip wharf_a_b');
+test('tables are replaced as a whole, removed without networks, and not there in families that are left alone', () => {
+  const removed = 'add table ip wharf_x\ndelete table ip wharf_x\n';
+  const removed6 = 'add table ip6 wharf_x\ndelete table ip6 wharf_x\n';
+  assert.ok(renderFirewall('x', [network], []).startsWith(`${removed}table ip wharf_x {\n`));
+  assert.equal(renderFirewall('x', [], []), removed + removed6);
+  const alone = renderFirewall('x', [{ ...network, withoutFirewall: [4] }], []);
+  assert.ok(alone.startsWith(`${removed}${removed6}table ip6 wharf_x {\n`));
+  assert.ok(renderFirewall('a-b', [], []).startsWith('add table ip wharf_a_b\n'));
 });

@@ -28,7 +28,8 @@ type Words = (typeof FAMILIES)[number];
  *   (also from the host itself and from containers, also from the one that has the port);
  * - containers' packets to elsewhere get the host's address, as do those that would come back by another way than they went;
  * - nothing reaches a container from outside of its bridge but answers and published ports; internal networks are shut.
- * Priorities are the usual ones and every policy is accept: it forbids only what concerns our bridges.
+ * Priorities are the usual ones and every policy is accept: it forbids only what concerns our bridges. Without a network there
+ * is no table.
  */
 export function renderFirewall(
   instance: string,
@@ -37,9 +38,12 @@ export function renderFirewall(
   ways: readonly NeighbourWay[] = [],
 ): string {
   const table = tableName(instance);
-  const networks = all.filter((n) => n.direct === undefined);
   return [
-    ...FAMILIES.flatMap((words) => replaced(words.word, table, tableOf(words, networks, forwards, ways))),
+    ...FAMILIES.flatMap((words) => {
+      const networks = all.filter((n) => n.direct === undefined && !n.withoutFirewall?.includes(words.family));
+      if (networks.length === 0) return removed(words.word, table);
+      return replaced(words.word, table, tableOf(words, networks, forwards, ways));
+    }),
     '',
   ].join('\n');
 }
@@ -89,12 +93,6 @@ function tableOf(
         ])),
     ...forwardChain(networks, words, ways.length > 0),
   ];
-}
-
-/** Takes everything away; success also if nothing is there. */
-export function renderRemoval(instance: string): string {
-  const table = tableName(instance);
-  return ['ip', 'ip6'].map((family) => `add table ${family} ${table}\ndelete table ${family} ${table}\n`).join('');
 }
 
 /** Adds ports to a table that is there. */
@@ -183,13 +181,13 @@ function elements(forwards: readonly Forward[]): string[] {
   return forwards.length === 0 ? [] : [`elements = { ${forwards.map(element).join(', ')} }`];
 }
 
-/** Adding before deleting makes the deletion succeed in any case; all of it is one transaction. */
 function replaced(family: string, table: string, lines: readonly string[]): string[] {
-  return [
-    `add table ${family} ${table}`,
-    `delete table ${family} ${table}`,
-    ...block(`table ${family} ${table}`, lines),
-  ];
+  return [...removed(family, table), ...block(`table ${family} ${table}`, lines)];
+}
+
+/** Adding before deleting makes the deletion succeed in any case; all of it is one transaction. */
+function removed(family: string, table: string): string[] {
+  return [`add table ${family} ${table}`, `delete table ${family} ${table}`];
 }
 
 function block(head: string, lines: readonly string[]): string[] {

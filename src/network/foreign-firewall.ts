@@ -5,6 +5,7 @@ import type { Logger } from '../core/log.ts';
 import type { Nft } from '../linux/index.ts';
 import { ownFirewallProcess } from '../linux/index.ts';
 import { markOf } from './bridge.ts';
+import type { BridgeNetwork, Family } from './contract.ts';
 
 interface Chain {
   readonly family: string;
@@ -16,8 +17,8 @@ interface Chain {
 
 /** The two families of iptables: program, nft's family, and where a kernel with the old backend lists its tables. */
 const FAMILIES = [
-  { program: 'iptables', family: 'ip', legacy: '/proc/net/ip_tables_names' },
-  { program: 'ip6tables', family: 'ip6', legacy: '/proc/net/ip6_tables_names' },
+  { number: 4, program: 'iptables', family: 'ip', legacy: '/proc/net/ip_tables_names' },
+  { number: 6, program: 'ip6tables', family: 'ip6', legacy: '/proc/net/ip6_tables_names' },
 ] as const;
 
 /**
@@ -41,8 +42,8 @@ export class ForeignFirewall {
     return this.#warnings;
   }
 
-  /** Lets these bridges through, and no other ones that were ours. Never fails: what it could not do is a warning. */
-  sync(nft: Nft, bridges: readonly string[]): void {
+  /** Lets the bridges of these networks through, and no other ones that were ours. Never fails: what it could not do is a warning. */
+  sync(nft: Nft, networks: readonly BridgeNetwork[]): void {
     let chains: Chain[];
     try {
       chains = forwardChains(nft);
@@ -51,7 +52,10 @@ export class ForeignFirewall {
       return;
     }
     const warnings: string[] = [];
-    for (const { program, family, legacy } of FAMILIES) {
+    const ours = new Set<string>();
+    for (const { number, program, family, legacy } of FAMILIES) {
+      const bridges = bridgesOf(networks, number);
+      for (const bridge of bridges) ours.add(bridge);
       const isIptables = (c: Chain) => c.family === family && c.table === 'filter' && c.name === 'FORWARD';
       if (!chains.some(isIptables) && !hasFilterTable(legacy)) continue;
       try {
@@ -60,7 +64,7 @@ export class ForeignFirewall {
         warnings.push(`${program}: the bridges of containers could not be let through: ${messageOf(error)}`);
       }
     }
-    if (bridges.length > 0) warnings.push(...chains.flatMap((c) => complaint(c, bridges)));
+    if (ours.size > 0) warnings.push(...chains.flatMap((c) => complaint(c, [...ours])));
     for (const warning of warnings) {
       if (!this.#warnings.includes(warning)) this.#log.warn('firewall', { problem: warning });
     }
@@ -86,6 +90,11 @@ export class ForeignFirewall {
   #rule(direction: string, bridge: string): string {
     return `${direction} ${bridge} -m comment --comment ${this.#mark} -j ACCEPT`;
   }
+}
+
+/** Those for which there is anything of ours in the firewall. */
+function bridgesOf(networks: readonly BridgeNetwork[], family: Family): string[] {
+  return networks.filter((n) => !n.withoutFirewall?.includes(family)).map((n) => n.bridge);
 }
 
 function forwardChains(nft: Nft): Chain[] {

@@ -364,7 +364,8 @@ class KernelNetworks implements Networks {
   }
 
   async #bringUp(network: BridgeNetwork): Promise<void> {
-    await this.#segments.bringUp(network);
+    const { withoutFirewall } = this.#options;
+    await this.#segments.bringUp({ ...network, ...(withoutFirewall?.length && { withoutFirewall }) });
     this.#firewall.watch(() => this.#restoreFirewall());
   }
 

@@ -1,6 +1,6 @@
 import { errnoOf } from '../core/errors.ts';
 import { holderOf } from '../core/port-user.ts';
-import type { PortRequest, PublishedPort } from './contract.ts';
+import type { Family, PortRequest, PublishedPort } from './contract.ts';
 import { hostAddressMissing, portTaken, portsExhausted } from './errors.ts';
 import type { Keeper, PortSocket } from './keeper/contract.ts';
 
@@ -23,6 +23,8 @@ export interface HeldPorts extends AsyncDisposable {
 export interface Targets {
   readonly ipv4: string;
   readonly ipv6?: string | undefined;
+  /** Families that the firewall forwards nothing of. */
+  readonly relayed: readonly Family[];
 }
 
 /**
@@ -165,16 +167,20 @@ export class PortHolder {
 
 /**
  * Who passes on what comes to this port: the firewall, to an address of the same family; a relay where that cannot (IPv6 to a
- * container without, and `::1`, which the kernel forwards nowhere); or, for all addresses of IPv6, each what is its part.
+ * container without, `::1`, which the kernel forwards nowhere, and all where the firewall is left alone); or, for all addresses of IPv6, each what is its part.
  */
 export function waysOf(
   { hostIp, protocol }: PublishedPort,
-  { ipv4, ipv6 }: Targets,
+  { ipv4, ipv6, relayed }: Targets,
 ): { readonly forwardTo: string | undefined; readonly relayTo: string | undefined } {
-  if (!hostIp.includes(':')) return { forwardTo: ipv4 || undefined, relayTo: undefined };
+  const isRelayed = relayed.includes(hostIp.includes(':') ? 6 : 4);
+  if (!hostIp.includes(':')) {
+    const relays = isRelayed && protocol !== 'sctp';
+    return { forwardTo: isRelayed ? undefined : ipv4 || undefined, relayTo: relays ? ipv4 || ipv6 : undefined };
+  }
   const isLoopback = hostIp === '::1';
-  const relays = protocol !== 'sctp' && (isLoopback || hostIp === '::' || ipv6 === undefined);
-  return { forwardTo: isLoopback ? undefined : ipv6, relayTo: relays ? (ipv6 ?? ipv4) : undefined };
+  const relays = protocol !== 'sctp' && (isRelayed || isLoopback || hostIp === '::' || ipv6 === undefined);
+  return { forwardTo: isRelayed || isLoopback ? undefined : ipv6, relayTo: relays ? (ipv6 ?? ipv4) : undefined };
 }
 
 function socketOf(port: PublishedPort, targets: Targets): PortSocket {

@@ -1,10 +1,10 @@
 import { invalidParameter, messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { findAddress } from './addresses.ts';
-import type { BridgeNetwork, Endpoint, PortRequest, PublishedPort } from './contract.ts';
+import type { BridgeNetwork, Endpoint, Family, PortRequest, PublishedPort } from './contract.ts';
 import type { Forward } from './firewall.ts';
 import type { Keeper, PortSocket } from './keeper/contract.ts';
-import type { HeldPorts } from './port-holder.ts';
+import type { HeldPorts, Targets } from './port-holder.ts';
 import { PortHolder, waysOf } from './port-holder.ts';
 import type { Publication, Sandbox } from './sandbox.ts';
 
@@ -37,9 +37,9 @@ export class Publications {
     for (const request of requests) checkPort(request);
     const { routed = [] } = network;
     const translated = requests.filter((r) => !isRouted(r, endpoint, routed));
-    const held = await this.#ports.hold(translated, network.hostBinding, reachable(endpoint, routed));
+    const held = await this.#ports.hold(translated, network.hostBinding, reachable(endpoint, network));
     const opened = openedPorts(requests, endpoint, routed);
-    const publication = this.#publication(sandbox, network.id, endpoint, routed, held, opened);
+    const publication = this.#publication(sandbox, network, endpoint, held, opened);
     sandbox.publications.add(publication);
     try {
       this.#parts.change('add', publication.forwards);
@@ -58,11 +58,10 @@ export class Publications {
     endpoint: Endpoint,
     ports: readonly PublishedPort[],
   ): Promise<void> {
-    const { routed = [] } = network;
     const opened = ports.filter((p) => p.hostPort === 0);
     const bound = ports.filter((p) => p.hostPort !== 0);
-    const held = await this.#ports.adopt(bound, reachable(endpoint, routed), this.#notHeld(sandbox));
-    sandbox.publications.add(this.#publication(sandbox, network.id, endpoint, routed, held, opened));
+    const held = await this.#ports.adopt(bound, reachable(endpoint, network), this.#notHeld(sandbox));
+    sandbox.publications.add(this.#publication(sandbox, network, endpoint, held, opened));
   }
 
   /** Holds everything of a sandbox anew, after the keeper was lost. */
@@ -77,13 +76,12 @@ export class Publications {
 
   #publication(
     sandbox: Sandbox,
-    networkId: string,
+    network: BridgeNetwork,
     endpoint: Endpoint,
-    routed: readonly (4 | 6)[],
     held: HeldPorts,
     opened: readonly PublishedPort[],
   ): Publication {
-    const targets = reachable(endpoint, routed);
+    const targets = reachable(endpoint, network);
     const forwards = [
       ...held.ports.flatMap((p): Forward[] => {
         const { forwardTo } = waysOf(p, targets);
@@ -92,7 +90,7 @@ export class Publications {
       ...opened.map((p): Forward => ({ ...p, target: p.hostIp.includes(':') ? (endpoint.ipv6 ?? '') : endpoint.ipv4 })),
     ];
     const publication: Publication = {
-      networkId,
+      networkId: network.id,
       ports: [...held.ports, ...opened],
       held,
       forwards,
@@ -116,12 +114,16 @@ export function socketsOf(sandboxes: Iterable<Sandbox>): PortSocket[] {
 }
 
 /** An endpoint's addresses that ports of the host can stand for. */
-function reachable({ ipv4, ipv6 }: Endpoint, routed: readonly (4 | 6)[]): { ipv4: string; ipv6?: string | undefined } {
-  return { ipv4: routed.includes(4) ? '' : ipv4, ipv6: routed.includes(6) ? undefined : ipv6 };
+function reachable({ ipv4, ipv6 }: Endpoint, { routed = [], withoutFirewall = [] }: BridgeNetwork): Targets {
+  return {
+    ipv4: routed.includes(4) ? '' : ipv4,
+    ipv6: routed.includes(6) ? undefined : ipv6,
+    relayed: withoutFirewall,
+  };
 }
 
 /** Whether nothing of a request remains to be translated: its families are reached at the container's own addresses. */
-function isRouted({ hostIp }: PortRequest, { ipv4, ipv6 }: Endpoint, routed: readonly (4 | 6)[]): boolean {
+function isRouted({ hostIp }: PortRequest, { ipv4, ipv6 }: Endpoint, routed: readonly Family[]): boolean {
   if (hostIp.includes(':')) return routed.includes(6) && ipv6 !== undefined;
   if (hostIp !== '') return routed.includes(4);
   return (routed.includes(4) || ipv4 === '') && (routed.includes(6) || ipv6 === undefined);
@@ -130,7 +132,7 @@ function isRouted({ hostIp }: PortRequest, { ipv4, ipv6 }: Endpoint, routed: rea
 function openedPorts(
   requests: readonly PortRequest[],
   { ipv4, ipv6 }: Endpoint,
-  routed: readonly (4 | 6)[],
+  routed: readonly Family[],
 ): PublishedPort[] {
   const families = [
     ...(routed.includes(4) && ipv4 !== '' ? ['0.0.0.0'] : []),

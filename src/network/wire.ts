@@ -94,7 +94,8 @@ function configurePort(routes: RouteSocket, network: BridgeNetwork, hostVeth: st
   // Where bridged packets pass the firewall, a container reaches its own published port only by hairpin, and the firewall
   // keeps neighbours apart; isolated ports would also keep them from each other's published ports. Where they do not pass
   // it, isolated ports are what keeps neighbours apart.
-  const isolated = !network.icc && !bridgedPacketsPassFirewall();
+  const passes = bridgedPacketsPassFirewall() && !network.withoutFirewall?.includes(4);
+  const isolated = !network.icc && !passes;
   routes.setBridgePort(routes.getLink(hostVeth).index, { hairpin: true, isolated });
 }
 

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { importBusybox } from './support/busybox.ts';
 import { execIn, runToEnd, startContainer } from './support/containers.ts';
-import { type TestDaemon, withDaemon } from './support/daemon.ts';
+import { instanceOf, type TestDaemon, withDaemon } from './support/daemon.ts';
 import { api } from './support/http.ts';
 import { run } from './support/run.ts';
 
@@ -126,5 +128,37 @@ test("dockerd's settings of the default bridge and of new networks do what they 
       await api(daemon.socket, 'DELETE', '/networks/small');
     },
     { args: ['--config-file', join(directory, 'daemon.json')] },
+  );
+});
+
+test('with --iptables=false the IPv4 firewall is left alone: ports are relayed, also after a restart', {
+  timeout: 120_000,
+}, async () => {
+  await withDaemon(
+    async (daemon) => {
+      await importBusybox(daemon.socket);
+      const ports = { PortBindings: { '80/tcp': [{ HostPort: '28873' }] } };
+      const serve = ['nc', '-ll', '-p', '80', '-e', 'echo', 'served'];
+      const id = await startContainer(daemon, serve, ports, { ExposedPorts: { '80/tcp': {} } });
+      const check = async () => {
+        for (const host of ['127.0.0.1', '10.213.202.1', '::1']) {
+          assert.equal(await text(connect(28873, host)), 'served\n', host);
+        }
+        const { stdout } = await run('nft', ['list', 'tables']);
+        const tables = stdout.split('\n').filter((line) => line.endsWith(` wharf_${instanceOf(daemon.dataRoot)}`));
+        assert.deepEqual(
+          tables.map((line) => line.split(' ')[1]),
+          ['ip6'],
+        );
+      };
+      const listening = 'until grep -q :0050 /proc/net/tcp*; do usleep 10000; done';
+      await execIn(daemon, id, ['sh', '-c', listening]);
+      await check();
+      await daemon.crash();
+      await daemon.start();
+      await check();
+      await api(daemon.socket, 'DELETE', `/containers/${id}?force=1`);
+    },
+    { args: ['--iptables=false', '--bip', '10.213.202.1/24'] },
   );
 });

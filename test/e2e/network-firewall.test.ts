@@ -49,6 +49,34 @@ test('rules that somebody flushes or adds are answered at once', { timeout: 60_0
   assert.deepEqual(said, ['served', 'back', 'let through', '-P FORWARD DROP']);
 });
 
+test('what this process itself writes is no alteration, also where it has other process IDs than the host', {
+  timeout: 60_000,
+}, async () => {
+  for (const ownPids of [false, true]) {
+    const said = await onOwnHost(
+      `
+      const { Nft, watchFirewall, isOwnFirewallProcess } = await import(process.env.LINUX);
+      const told = Promise.withResolvers();
+      const changes = [];
+      const take = ({ pid, tables }) => {
+        changes.push([isOwnFirewallProcess(pid), ...tables].join(' '));
+        if (changes.length === 2) told.resolve();
+      };
+      const alive = setInterval(() => undefined, 1000);
+      using watch = watchFirewall(take, told.reject);
+      using nft = new Nft();
+      nft.run('add table ip ours');
+      sh('nft add table ip theirs');
+      await told.promise;
+      clearInterval(alive);
+      say(changes.join(', '));
+    `,
+      { ownPids },
+    );
+    assert.deepEqual(said, ['true ours, false theirs'], ownPids ? 'with other IDs' : 'with the same IDs');
+  }
+});
+
 test("a table of somebody's own that drops is told of, with what mends it, and left alone", {
   timeout: 60_000,
 }, async () => {

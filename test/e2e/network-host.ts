@@ -3,13 +3,24 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** A host of its own: a network namespace in which nobody is disturbed by what is done to the firewall. */
-export async function onOwnHost(script: string): Promise<string[]> {
+/**
+ * A host of its own: a network namespace in which nobody is disturbed by what is done to the firewall.
+ * @param options `ownPids`: in a PID namespace too, as in a container
+ */
+export async function onOwnHost(script: string, options: { readonly ownPids?: boolean } = {}): Promise<string[]> {
   const lab = fileURLToPath(new URL('./network-lab.ts', import.meta.url));
   const linux = fileURLToPath(new URL('../../src/linux/index.ts', import.meta.url));
   const child = spawn(
     'unshare',
-    ['--net', process.execPath, '--disable-warning=ExperimentalWarning', '--input-type=module', '-e', PRELUDE + script],
+    [
+      '--net',
+      ...(options.ownPids ? ['--pid', '--fork', '--mount-proc'] : []),
+      process.execPath,
+      '--disable-warning=ExperimentalWarning',
+      '--input-type=module',
+      '-e',
+      PRELUDE + script,
+    ],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LAB: lab, LINUX: linux } },
   );
   let output = '';

@@ -68,6 +68,7 @@ export async function startDaemon(settings: Settings, program: string, log: Logg
       instance,
       addressPools: settings.addressPools,
       hasKeeper: true,
+      withoutFirewall: [...(settings.iptables ? [] : [4 as const]), ...(settings.ip6tables ? [] : [6 as const])],
       log: part('network'),
     }),
   );

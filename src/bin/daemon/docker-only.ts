@@ -11,10 +11,6 @@ const isOn = (value: unknown) => value === true || value === 'true' || value ===
 const isOff = (value: unknown) => value === false || value === 'false';
 const always = () => true;
 
-const FIREWALL: DockerOnly = {
-  why: 'nftables tables of its own (wharf_*) are always written; other tables are left alone',
-  isMeant: isOn,
-};
 const NO_SWARM: DockerOnly = { why: 'there is no swarm' };
 const NO_CONTAINERD: DockerOnly = { why: 'there is no containerd', isMeant: always };
 const REALTIME: DockerOnly = { why: 'real-time scheduling is set for each container' };
@@ -50,8 +46,6 @@ const DOCKER_ONLY: Readonly<Record<string, DockerOnly>> = {
   'firewall-backend': { why: 'nftables is what is used', isMeant: (value) => value === 'nftables' },
   'ip-forward': { why: 'forwarding is switched on when there is a network', isMeant: isOn },
   'ip-forward-no-drop': { why: "the host's FORWARD policy is never altered", isMeant: always },
-  ip6tables: FIREWALL,
-  iptables: FIREWALL,
   'max-download-attempts': { why: 'downloads that are cut off go on where they were, five times' },
   'metrics-addr': { why: 'there are no metrics' },
   'network-control-plane-mtu': NO_SWARM,

@@ -15,6 +15,8 @@ export interface NetworkSettings {
   readonly ipv6: boolean;
   readonly icc: boolean;
   readonly ipMasq: boolean;
+  readonly iptables: boolean;
+  readonly ip6tables: boolean;
   readonly mtu: number | undefined;
   /** Address of the host that ports are published at. */
   readonly ip: string | undefined;
@@ -33,6 +35,8 @@ export const NETWORK_DEFAULTS: NetworkSettings = {
   ipv6: false,
   icc: true,
   ipMasq: true,
+  iptables: true,
+  ip6tables: true,
   mtu: undefined,
   ip: undefined,
   hostGatewayIps: [],
@@ -77,6 +81,20 @@ export const NETWORK_SOURCES: readonly SettingSource<keyof NetworkSettings>[] = 
     key: 'ip-masq',
     kind: 'flag',
     help: "containers on the default bridge go out with the host's address (default: true)",
+  },
+  {
+    setting: 'iptables',
+    flag: 'iptables',
+    key: 'iptables',
+    kind: 'flag',
+    help: "rules in the host's IPv4 firewall (default: true); without them ports are relayed and containers do not get out by themselves",
+  },
+  {
+    setting: 'ip6tables',
+    flag: 'ip6tables',
+    key: 'ip6tables',
+    kind: 'flag',
+    help: 'the same for IPv6 (default: true)',
   },
   {
     setting: 'mtu',

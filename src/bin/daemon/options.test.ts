@@ -114,12 +114,14 @@ test('what containers get by default, from flags and in the forms of the file', 
     'shutdown-timeout': 30,
     init: true,
     iptables: false,
+    'selinux-enabled': true,
   };
   const file = readSettings(['--config-file', configFile(t, JSON.stringify(content))]);
   assert.deepEqual([file.ulimits, file.logOptions, file.init], [flags.ulimits, flags.logOptions, true]);
   assert.deepEqual([file.shmSizeBytes, file.shutdownTimeoutSeconds], [2 ** 30, 30]);
   assert.equal(file.ignored.length, 1);
-  assert.match(file.ignored[0] ?? '', /^iptables: nftables tables of its own/);
+  assert.match(file.ignored[0] ?? '', /^selinux-enabled: containers get no SELinux labels/);
+  assert.deepEqual([file.iptables, file.ip6tables], [false, true]);
 });
 
 test("networks, proxies and what is dockerd's alone, from flags and in the forms of the file", (t) => {
@@ -131,8 +133,9 @@ test("networks, proxies and what is dockerd's alone, from flags and in the forms
   assert.deepEqual(flags.defaultNetworkOptions, { bridge: { 'com.docker.network.driver.mtu': '1300' } });
   assert.deepEqual(
     flags.ignored.map((text) => text.split(':')[0]),
-    ['iptables', 'selinux-enabled'],
+    ['selinux-enabled'],
   );
+  assert.equal(flags.iptables, false);
   const content = {
     icc: false,
     bip: '10.9.0.1/24',

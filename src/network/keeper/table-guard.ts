@@ -16,8 +16,12 @@ export class TableGuard implements Disposable {
   constructor(table: string) {
     this.#table = table;
     try {
+      // A family may have been left alone.
+      const tables = this.#nft.run('list tables\n').split('\n');
+      const there = FAMILIES.filter((family) => tables.includes(`table ${family} ${table}`));
+      if (there.length === 0) throw new Error(`no table ${table}`);
       // One at a time: nft finds no second one in the same breath.
-      this.#text = FAMILIES.map((family) => this.#nft.run(`list table ${family} ${table}\n`)).join('');
+      this.#text = there.map((family) => this.#nft.run(`list table ${family} ${table}\n`)).join('');
       this.#begin();
     } catch (error) {
       this.#nft[Symbol.dispose]();

@@ -148,7 +148,7 @@ export async function withDaemon(
 }
 
 /** The mark that a daemon puts on what it makes in the kernel. */
-function instanceOf(dataRoot: string): string {
+export function instanceOf(dataRoot: string): string {
   return createHash('sha256').update(dataRoot).digest('hex').slice(0, 6);
 }
 
