@@ -2,6 +2,7 @@
 // node scripts/setup.mjs [--for-tests]
 import { fetchCliPlugins } from './lib/cli-plugins.mjs';
 import { fetchDockerCompose1 } from './lib/docker-compose-1.mjs';
+import { fetchExamplePackages } from './lib/example-packages.mjs';
 import { installNpmPackages } from './lib/npm-packages.mjs';
 import { fail } from './lib/say.mjs';
 import { fetchStockEngines, fetchStockPodman } from './lib/stock-engine.mjs';
@@ -16,6 +17,7 @@ try {
     await fetchStockEngines();
     await fetchStockPodman();
     await fetchDockerCompose1();
+    await fetchExamplePackages();
   }
 } catch (e) {
   fail(e.message);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   copyFileSync,
@@ -12,9 +13,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { run } from './run.mjs';
 
-/** How to make one base image. */
+/** How to make a base image of the tar of a root file system. */
 interface Recipe {
   /** Path of a tar of its root file system: from the cache, or made now. */
   archive(fresh: boolean): Promise<string>;
@@ -23,6 +25,19 @@ interface Recipe {
   readonly message: string;
 }
 
+/** How to build one on top of another by a Dockerfile. */
+export interface BuildRecipe {
+  /** The folder of its Dockerfile. */
+  readonly folder: string;
+  readonly from: string;
+  /** Where `wharf save` keeps it. The name changes with the files of its folder. */
+  readonly saved: string;
+  /** Fills a folder with a folder for each `--build-context` and gives their names. */
+  prepare(work: string): Promise<readonly string[]>;
+}
+
+/** The npm that comes with Node 24. */
+const NPM = '11.6.2';
 const CACHE = join(process.env['WHARF_CACHE'] ?? '/var/cache/wharf', 'base-images');
 
 export const RECIPES: Readonly<Record<string, Recipe>> = {
@@ -34,6 +49,30 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   'debian:bookworm': debian('bookworm'),
   'debian:trixie': debian('trixie'),
 };
+export const BUILT: Readonly<Record<string, BuildRecipe>> = {
+  nginx: built('nginx'),
+  'node:24': built('node', nodeContexts),
+  'openjdk:17': built('openjdk'),
+  'python:3.11': built('python'),
+};
+
+function built(name: string, prepare: BuildRecipe['prepare'] = () => Promise.resolve([])): BuildRecipe {
+  const folder = fileURLToPath(new URL(`../base-images/${name}`, import.meta.url));
+  const hash = createHash('sha256');
+  for (const file of readdirSync(folder).sort()) hash.update(`${file}\0`).update(readFileSync(join(folder, file)));
+  const saved = join(CACHE, `${name}-${hash.digest('hex').slice(0, 8)}-${process.arch}.tar`);
+  return { folder, from: 'debian:bookworm', saved, prepare };
+}
+
+/** The Node that runs this, which is the pinned one, and npm out of its own package. */
+async function nodeContexts(work: string): Promise<readonly string[]> {
+  mkdirSync(join(work, 'node'));
+  copyFileSync(process.execPath, join(work, 'node/node'));
+  await run('npm', ['pack', '--loglevel=error', '--pack-destination', work, `npm@${NPM}`], { cwd: work });
+  await run('tar', ['-xzf', join(work, `npm-${NPM}.tgz`), '-C', work, '--no-same-owner']);
+  renameSync(join(work, 'package'), join(work, 'npm'));
+  return ['node', 'npm'];
+}
 
 function debian(suite: string): Recipe {
   return {

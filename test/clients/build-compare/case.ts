@@ -21,7 +21,7 @@ export interface BuildCase {
 }
 
 /** Every file of a context was last changed then (seconds). */
-export const CONTEXT_MTIME = 1_577_934_245;
+const CONTEXT_MTIME = 1_577_934_245;
 
 /** Writes the context of a case; it goes with the test. */
 export function contextOf(one: BuildCase): Disposable & { readonly path: string } {

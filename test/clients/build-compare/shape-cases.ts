@@ -1,7 +1,9 @@
 import type { BuildCase } from './case.ts';
 
-/** Dockerfiles as projects have them. What they install is made up of shell scripts, and none has a
- * `# syntax` line: neither builder reaches a registry here. */
+/**
+ * Dockerfiles as projects have them, quick to build: what they install is made up of shell scripts. The same with real base
+ * images and packages is in `applications.ts`. None has a `# syntax` line: neither builder reaches a registry here.
+ */
 export const shapeCases: readonly BuildCase[] = [
   {
     name: 'shape: Spring Boot',
