@@ -72,7 +72,8 @@ test(
       file('src/new', '2');
       file('src/not.log', '2');
       rmSync(join(cwd, 'src/old'));
-      await until(/Syncing service "a" after 2 changes/);
+      // On a busy machine one after the other.
+      await until(/Syncing service "a" after [12] changes?/);
       // Said before it is done; the next round is begun after it.
       file('stamp', '2');
       await until(/service\(s\) \["a"\] successfully built/);
