@@ -214,4 +214,6 @@ export interface PruneOptions {
   readonly unusedForSeconds?: number | undefined;
   /** Stop when the cache takes no more than this. */
   readonly keepBytes?: number | undefined;
+  /** Only these entries, by their IDs. */
+  readonly ids?: ReadonlySet<string> | undefined;
 }

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { parseBuildExtras, type BuildRequest, type RunLimits } from '../../build/index.ts';
+import { cacheFilter, parseBuildExtras, type BuildRequest, type RunLimits } from '../../build/index.ts';
 import { parseGoDuration } from '../../core/go-duration.ts';
 import { invalidParameter, unsupported } from '../../core/errors.ts';
 import { isOddCgroupParent, ulimitFault } from '../../core/ulimits.ts';
@@ -67,21 +67,37 @@ function forget(exchange: Exchange) {
   return status(204);
 }
 
+const TIMES = ['until', 'unused-for'];
+/** What tells entries of the cache apart. */
+const NAMED = ['id', 'parent', 'type', 'description', 'inuse', 'shared', 'private'];
+
+/** A filter of the Engine API in BuildKit's words. */
+function conditionOf(key: string, value: string): string {
+  if (value === '') return key;
+  return key === 'id' ? `id~=${value}` : `${key}==${value}`;
+}
+
 async function prune({ builder, query }: Exchange) {
   const filters = parseFilters(query.text('filters'));
-  const unknown = Object.keys(filters).find((key) => !['until', 'unused-for', 'label', 'label!'].includes(key));
+  const unknown = Object.keys(filters).find((key) => ![...TIMES, ...NAMED, 'label', 'label!'].includes(key));
   // Passed over it would take away what was to stay.
   if (unknown !== undefined)
     throw invalidParameter({ message: `failed to prune build cache: invalid filter '${unknown}'` });
   // No entry has a label.
   if (filters['label']?.length) return ok({ CachesDeleted: null, SpaceReclaimed: 0 });
   const until = [...(filters['until'] ?? []), ...(filters['unused-for'] ?? [])][0];
+  const wanted = NAMED.flatMap((key) => (filters[key] ?? []).map((value) => conditionOf(key, value)));
+  const ids =
+    wanted.length === 0
+      ? undefined
+      : new Set((await builder.usage()).filter(cacheFilter([wanted.join(',')])).map(({ ID }) => ID));
   const keep = query.integer('keep-storage') || query.integer('max-used-space') || query.integer('reserved-space');
   return ok(
     await builder.prune({
       all: query.flag('all'),
       ...(until === undefined ? {} : { unusedForSeconds: secondsOf(until) }),
       ...(keep ? { keepBytes: keep } : {}),
+      ...(ids === undefined ? {} : { ids }),
     }),
   );
 }

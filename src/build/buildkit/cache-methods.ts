@@ -1,4 +1,6 @@
+import { messageOf } from '../../core/errors.ts';
 import type { BuildRecord, CacheEntry } from '../../core/wire/build.ts';
+import { cacheFilter } from '../cache/filter.ts';
 import type { Builder } from '../contract.ts';
 import { buildKitWords } from './build-error.ts';
 import { CODE, RpcError } from './grpc/status.ts';
@@ -14,15 +16,17 @@ export function cacheMethods(
   builder: Pick<Builder, 'usage' | 'prune' | 'history' | 'forget'>,
 ): Methods {
   return {
-    [`${service}/DiskUsage`]: unary(wire.Empty, wire.DiskUsageResponse, async () => ({
-      record: (await builder.usage()).map(recordOf),
+    [`${service}/DiskUsage`]: unary(wire.DiskUsageRequest, wire.DiskUsageResponse, async ({ filter }) => ({
+      record: (await builder.usage()).filter(filterOf(filter)).map(recordOf),
     })),
     [`${service}/Prune`]: streaming(
       wire.PruneRequest,
       wire.UsageRecord,
-      async function* ({ keepDuration, reservedSpace }) {
+      async function* ({ filter, keepDuration, reservedSpace }) {
         const before = await builder.usage();
+        const meant = before.filter(filterOf(filter)).map(({ ID }) => ID);
         await builder.prune({
+          ...(meant.length < before.length ? { ids: new Set(meant) } : {}),
           ...(keepDuration > 0n ? { unusedForSeconds: Number(keepDuration / 1_000_000_000n) } : {}),
           ...(reservedSpace > 0 ? { keepBytes: reservedSpace } : {}),
         });
@@ -46,6 +50,15 @@ export function cacheMethods(
       return {};
     }),
   };
+}
+
+/** @throws {RpcError} at a filter that is not known */
+function filterOf(filters: readonly string[]): (entry: CacheEntry) => boolean {
+  try {
+    return cacheFilter(filters.filter((filter) => filter !== ''));
+  } catch (e) {
+    throw new RpcError(CODE.invalidArgument, messageOf(e));
+  }
 }
 
 function pastBuild(past: BuildRecord) {

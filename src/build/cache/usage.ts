@@ -71,8 +71,10 @@ export async function pruneCache(
   { cache, cacheMounts, leases, memory, known, layers, used, idle }: PruneContext,
   options: PruneOptions,
 ): Promise<{ CachesDeleted: string[] | null; SpaceReclaimed: number }> {
-  const { unusedForSeconds, keepBytes } = options;
-  const all = options.all ?? (unusedForSeconds === undefined && keepBytes === undefined);
+  const { unusedForSeconds, keepBytes, ids } = options;
+  const isWhole = unusedForSeconds === undefined && keepBytes === undefined && ids === undefined;
+  const all = (options.all ?? isWhole) && ids === undefined;
+  const isMeant = (name: string) => ids === undefined || ids.has(name.slice(0, 25));
   const uses = cache.uses();
   const lastUse = (id: ChainId) => Date.parse(uses.get(id)?.lastUsedAt ?? uses.get(id)?.createdAt ?? NEVER);
   const tooOld = (time: number) => unusedForSeconds === undefined || time < Date.now() - unusedForSeconds * 1000;
@@ -89,7 +91,9 @@ export async function pruneCache(
   let reclaimed = 0;
   const deleted: string[] = [];
   const gone = new Set<ChainId>();
-  const candidates = own.filter((id) => tooOld(lastUse(id))).toSorted((a, b) => lastUse(a) - lastUse(b));
+  const candidates = own
+    .filter((id) => isMeant(hexOf(id)) && tooOld(lastUse(id)))
+    .toSorted((a, b) => lastUse(a) - lastUse(b));
   // A layer that others stand on can only go after them: a few rounds, until one brings nothing.
   for (let progress = true; progress && !enough(); ) {
     progress = false;
@@ -109,7 +113,7 @@ export async function pruneCache(
     }
   }
   for (const mount of mounts.toSorted((a, b) => a.usedAt.getTime() - b.usedAt.getTime())) {
-    if (enough() || !tooOld(mount.usedAt.getTime())) continue;
+    if (enough() || !isMeant(mount.name) || !tooOld(mount.usedAt.getTime())) continue;
     await cacheMounts.remove(mount.name);
     deleted.push(mount.name.slice(0, 25));
     reclaimed += mount.sizeBytes;

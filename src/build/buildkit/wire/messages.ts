@@ -107,6 +107,7 @@ export const UsageRecord = new MessageType({
   shared: flag(11),
   parents: many(text(12)),
 });
+export const DiskUsageRequest = new MessageType({ filter: many(text(1)) });
 export const DiskUsageResponse = new MessageType({ record: many(sub(1, UsageRecord)) });
 
 export const BuildHistoryRequest = new MessageType({ activeOnly: flag(1), ref: text(2), earlyExit: flag(3) });
