@@ -157,6 +157,11 @@ export interface Runtime extends AsyncDisposable {
   /** Forgets attachers that wait for a `create` that will not come, ending their streams. */
   abandon(containerId: string, execId?: string): Promise<void>;
   /**
+   * Says that this attach is likely to follow at once, before the container's `create`. Nothing is left if none does; one
+   * with stdin is not prepared for.
+   */
+  expectAttach(containerId: string, options: AttachOptions & { readonly tty: boolean }): void;
+  /**
    * Says that an exec without a terminal is likely to follow at once, attached like this: what can be done before it is known
    * what is to run is begun. Returns at once; nothing is left if no exec follows.
    */

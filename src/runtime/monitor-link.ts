@@ -43,6 +43,7 @@ export class MonitorLink {
   /** The one that `#client` resolved to, while it lasts. */
   #connected: MonitorClient | undefined;
   #disposed = false;
+  #monitor = 0;
 
   private constructor(options: Pick<RuntimeOptions, 'execRoot' | 'monitorCommand' | 'log'>) {
     this.#options = options;
@@ -53,6 +54,11 @@ export class MonitorLink {
     const link = new MonitorLink(options);
     await link.#client;
     return link;
+  }
+
+  /** Another number for each monitor that there has been. */
+  get monitor(): number {
+    return this.#monitor;
   }
 
   /** Resolves when there is a monitor. */
@@ -197,6 +203,7 @@ export class MonitorLink {
     this.#held.keepOnly(new Set([...running.map((r) => r.containerId), ...execs]));
     this.#connected = client;
     const lost = (): void => {
+      this.#monitor++;
       if (this.#connected === client) this.#connected = undefined;
       if (this.#disposed) return;
       log.warn('the monitor has gone, starting another');

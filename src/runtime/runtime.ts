@@ -124,6 +124,7 @@ export class MonitoredRuntime implements Runtime {
     const mapped = spec.linux?.uidMappings !== undefined;
     const config = JSON.stringify(program.kind === 'crun' ? forCrun(spec, mapped) : spec);
     writeFileSync(join(bundleDir, 'config.json'), config, { mode: 0o600 });
+    this.#ahead.dropOf(id);
     // Its last end could not be tidied up, as when no file could be opened any more.
     if (this.#known.find(id) !== undefined) await this.delete(id);
     const known: KnownContainer = { program, cgroupPath, tty: request.tty, ...(mapped ? { mapped } : {}) };
@@ -207,7 +208,8 @@ export class MonitoredRuntime implements Runtime {
   async attach(containerId: string, options: AttachOptions & { readonly tty: boolean }): Promise<Duplex> {
     await this.#link.ready();
     const opening = attachOpening(containerId, options);
-    const connection = this.#ahead.take(opening) ?? openConnection(monitorSocket(this.#options.execRoot), opening);
+    const connection =
+      this.#ahead.take(opening, this.#link.monitor) ?? openConnection(monitorSocket(this.#options.execRoot), opening);
     const { socket, opened } = await connection;
     if (opened.replay === undefined) return socket;
     const query = { ...options, timestamps: false, until: opened.replay.until };
@@ -215,6 +217,7 @@ export class MonitoredRuntime implements Runtime {
   }
 
   async abandon(containerId: string, execId?: string): Promise<void> {
+    if (execId === undefined) this.#ahead.dropOf(containerId);
     await this.#link.call({ op: 'abandon', containerId, execId });
   }
 
@@ -224,7 +227,16 @@ export class MonitoredRuntime implements Runtime {
     const { program } = known;
     const { execId, stdin } = options;
     if (!this.#link.prepare({ op: 'prepare', containerId, execId, program, openStdin: stdin })) return;
-    this.#ahead.open(monitorSocket(this.#options.execRoot), attachOpening(containerId, { ...options, tty: false }));
+    this.#openAhead(attachOpening(containerId, { ...options, tty: false }));
+  }
+
+  expectAttach(containerId: string, options: AttachOptions & { readonly tty: boolean }): void {
+    // What is sent to stdin would be taken from whoever attaches after all.
+    if (!options.stdin) this.#openAhead(attachOpening(containerId, options));
+  }
+
+  #openAhead(opening: ReturnType<typeof attachOpening>): void {
+    this.#ahead.open(monitorSocket(this.#options.execRoot), opening, this.#link.monitor);
   }
 
   async exec(request: ExecProcess): Promise<{ readonly pid: number }> {
@@ -347,9 +359,11 @@ export class MonitoredRuntime implements Runtime {
   }
 }
 
-function attachOpening(containerId: string, options: AttachOptions & { readonly tty: boolean }): Opening {
-  const { tty, ...rest } = options;
-  return { kind: 'attach', containerId, options: rest, tty };
+function attachOpening(
+  containerId: string,
+  { tty, execId, stdin, stdout, stderr, logs = false, stream = true }: AttachOptions & { readonly tty: boolean },
+): Extract<Opening, { readonly kind: 'attach' }> {
+  return { kind: 'attach', containerId, options: { execId, stdin, stdout, stderr, logs, stream }, tty };
 }
 
 /** What crun does not do by itself. */

@@ -399,6 +399,27 @@ test('what is made ahead of a start goes when none comes', { timeout: 60_000 }, 
   assert.deepEqual(traces(id), []);
 });
 
+test('who was expected to attach and does not come holds nothing up; who comes misses nothing', {
+  timeout: 60_000,
+}, async () => {
+  const { containers } = opened.engine;
+  const run = {
+    cmd: ['sh', '-c', 'yes 0123456789 | head -c 3000000'],
+    config: { AttachStdout: true, AttachStderr: true },
+  };
+  for (let n = 0; n < 3; n++) {
+    const id = await create(run);
+    // It is made ready behind the answer.
+    await new Promise((resolve) => setImmediate(resolve));
+    const { done } = await containers.wait(id, 'next-exit', never);
+    await containers.start(id);
+    assert.equal((await done).StatusCode, 0);
+    await remove(id);
+    assert.deepEqual(traces(id), []);
+    assert.equal((await output(run)).text.length, 3_000_000);
+  }
+});
+
 test('an exec that was expected and does not come leaves nothing; one that comes is as if it had not been', {
   timeout: 60_000,
 }, async () => {

@@ -8,8 +8,8 @@ const AHEAD_MS = 1000;
 
 /**
  * What a start begins with, done behind the answer to the create that it mostly follows, while the client is busy with its
- * next requests: the root is mounted and the network namespace made, empty. No process, bind mount, volume or address is
- * touched. A container that is not started soon loses both again.
+ * next requests: the root is mounted, the network namespace made, empty, and what attaches connected. No process, bind mount,
+ * volume or address is touched. A container that is not started soon loses all of it again.
  */
 export class StartsAhead implements AheadHooks {
   readonly #ctx: () => Context;
@@ -38,6 +38,10 @@ export class StartsAhead implements AheadHooks {
     // Somebody looks at its files, and will unmount them.
     if (ctx.options.storage.snapshots.mountpoint(id) !== undefined) return;
     const { NetworkMode: mode } = record.hostConfig;
+    const { AttachStdin, AttachStdout: stdout = false, AttachStderr: stderr = false, Tty: tty = false } = record.config;
+    if (!AttachStdin && (stdout || stderr)) {
+      ctx.options.runtime.expectAttach(id, { stdin: false, stdout, stderr, logs: false, stream: true, tty });
+    }
     const late = setTimeout(() => void ctx.lock.run(id, () => this.drop(id)), AHEAD_MS);
     this.#waiting.set(id, late);
     const { snapshots } = ctx.options.storage;

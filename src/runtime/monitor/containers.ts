@@ -388,7 +388,6 @@ export class Containers {
       container.execs.delete(execId);
       this.#o.onReleased({ containerId, execId });
     }
-    this.#o.onReleased({ containerId });
     if (container.forgotten === undefined) {
       const record: ExitRecord = { containerId, code: exit.code, oomKilled, at };
       this.#o.exits.add(record);
@@ -399,6 +398,7 @@ export class Containers {
       this.#alive.delete(containerId);
       container.forgotten();
     }
+    this.#o.onReleased({ containerId });
   }
 
   #execEnded(container: Container, execId: string, io: ProcessIo, exit: ProcessExit): void {
