@@ -86,4 +86,11 @@ export const runCases: readonly BuildCase[] = [
     name: 'run: what is called where it runs',
     dockerfile: 'FROM busybox\nRUN hostname > /name; env | grep -c HOSTNAME > /variables; test -e /etc/passwd\n',
   },
+  {
+    name: 'run: only the times of directories change',
+    dockerfile: `FROM busybox
+RUN mkdir /set /used && touch -d '2020-01-01 00:00:00' /set /used
+RUN touch -d '2021-01-01 00:00:00' /set && touch /used/x && rm /used/x
+`,
+  },
 ];
