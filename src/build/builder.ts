@@ -18,6 +18,7 @@ import { KeptContexts } from './context/kept-contexts.ts';
 import { contextNotHere } from './errors.ts';
 import { tarOf } from './files/tar-of.ts';
 import { BuildHistory } from './records.ts';
+import { pushImages } from './push.ts';
 import type { BuildParts } from './solve/build-parts.ts';
 import { build } from './solve/build.ts';
 import { CacheMounts } from './solve/cache-mounts.ts';
@@ -166,6 +167,12 @@ export class LocalBuilder implements Builder {
     const { temporary, compressed } = this.#parts;
     const found = images.map((image) => engine.images.get(image));
     return imageArchive(found, archiveOptions(type, attrs), { engine, temporary, compressed }, signal);
+  }
+
+  push(...[images, attrs, client, signal]: Parameters<Builder['push']>) {
+    const { engine } = this.#options;
+    const found = images.map((image) => engine.images.get(image));
+    return pushImages(found, attrs, client, { ...this.#parts, engine }, signal);
   }
 
   async takeCache(id: string, signal: AbortSignal): Promise<Readable> {

@@ -1,5 +1,6 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { CachePlace, CacheTarget } from './remote-cache/place.ts';
+import type { PushClient } from './push.ts';
 import type { CacheSpec } from './remote-cache/spec.ts';
 import type { Engine } from '../engine/index.ts';
 import type { Logger } from '../core/log.ts';
@@ -119,6 +120,8 @@ export interface BuildExtras {
   readonly cacheTo?: readonly CacheSpec[];
   /** The client's own directories of caches; without them a local cache is kept for `takeCache`. */
   readonly localCaches?: LocalCaches | undefined;
+  /** Push the result: the keys of each output of type `registry`, with `name`. */
+  readonly push?: readonly Readonly<Record<string, string>>[];
   /** The result is needed only until its layers were fetched: keep it in the cache, for the next build. */
   readonly keepInCache?: boolean;
 }
@@ -144,7 +147,7 @@ export interface LocalCaches {
 export interface Builder extends AsyncDisposable {
   /**
    * Builds; says what it does through `onMessage` in the classic form (`Step 1/3 : FROM …`, `aux` with the image ID).
-   * Resolves to the image's ID. Aborted or failed, it leaves no mount, process or snapshot behind.
+   * Resolves to the image's ID; of several platforms, which only clients with events can ask for, to the first one's. Aborted or failed, it leaves no mount, process or snapshot behind.
    * @throws {WharfError} with `context.at` at the Dockerfile's line for errors in it
    */
   build(request: BuildRequest, onMessage: (m: ProgressMessage) => void, signal: AbortSignal): Promise<string>;
@@ -166,6 +169,17 @@ export interface Builder extends AsyncDisposable {
     attrs: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<{ readonly tar: Readable; readonly root: Descriptor }>;
+  /**
+   * Pushes an image, or an index of images of a platform each, to the names in an output's keys.
+   * @returns the manifest or index; `undefined`: the engine has pushed the image that it has under these names
+   * @throws {WharfError} `INVALID_PARAMETER`, `PUSH_FAILED`, `REGISTRY_UNREACHABLE`
+   */
+  push(
+    images: readonly string[],
+    attrs: Readonly<Record<string, string>>,
+    client: PushClient,
+    signal: AbortSignal,
+  ): Promise<Descriptor | undefined>;
   /** A cache that a build has written for its client (`cache-export`), as a tar; it is given once. @throws {WharfError} if it is not there */
   takeCache(id: string, signal: AbortSignal): Promise<Readable>;
   readonly buildKit: BuildKitServices;

@@ -46,6 +46,7 @@ export function parseBuildExtras(header: string | readonly string[] | undefined)
     cacheFrom: specsOf(fields.get('cacheFrom'), 'cacheFrom'),
     cacheTo: specsOf(fields.get('cacheTo'), 'cacheTo'),
     describe: describe === 'outline' || describe === 'targets' ? describe : undefined,
+    push: pushesOf(fields.get('push')),
     keepInCache: flag('keepInCache'),
     keepFailed: flag('keepFailed'),
     noCacheStages: Object.values(texts('noCacheStages')),
@@ -68,6 +69,16 @@ function specsOf(value: unknown, name: string): CacheSpec[] {
     throw invalidParameter({ message: `X-Wharf-Build: ${name} has to be a list of type and attrs` });
   }
   return specs;
+}
+
+function pushesOf(value: unknown): Readonly<Record<string, string>>[] {
+  const pushes = value ?? [];
+  const isPush = (push: unknown): push is Readonly<Record<string, string>> =>
+    typeof push === 'object' && push !== null && Object.values(push).every((attr) => typeof attr === 'string');
+  if (!Array.isArray(pushes) || !pushes.every(isPush)) {
+    throw invalidParameter({ message: 'X-Wharf-Build: push has to be a list of objects of texts' });
+  }
+  return pushes;
 }
 
 function claimsOf(value: unknown): Record<string, DirectoryClaim> {

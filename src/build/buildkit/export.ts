@@ -1,10 +1,12 @@
 import { messageOf } from '../../core/errors.ts';
-import type { ProgressMessage } from '../../core/wire/resources.ts';
+import type { Descriptor } from '../../core/oci.ts';
 import type { Logger } from '../../core/log.ts';
-import { canonical, familiarName, parseReference, withDefaultTag } from '../../core/reference.ts';
+import { canonical, familiarName, type Reference } from '../../core/reference.ts';
 import type { Engine } from '../../engine/index.ts';
 import { archiveOptions } from '../archive.ts';
 import type { Builder } from '../contract.ts';
+import { imageNames } from '../image-blobs.ts';
+import { checkPush, type PushClient } from '../push.ts';
 import { openSourceView } from '../solve/source-view.ts';
 import { CODE, RpcError } from './grpc/status.ts';
 import type { Job } from './job.ts';
@@ -18,7 +20,7 @@ const ARCHIVES = ['oci', 'docker'];
 
 interface ExportParts {
   readonly engine: Engine;
-  readonly builder: Pick<Builder, 'files' | 'archive'>;
+  readonly builder: Pick<Builder, 'files' | 'archive' | 'push'>;
   readonly sessions: Sessions;
 }
 
@@ -35,22 +37,39 @@ export function checkExporters(exporters: readonly Exporter[]): void {
       const use = 'image, docker, oci, local or tar';
       throw new RpcError(CODE.unimplemented, `output of type ${type} is not supported: use ${use}`);
     }
-    if (attrs['push'] === 'true' && attrs['push-by-digest'] === 'true') {
-      throw new RpcError(CODE.unimplemented, 'push-by-digest is not supported');
-    }
+    if (attrs['push'] === 'true') checkPush(attrs);
   }
 }
 
-/** Brings a result to where the client wants it. Resolves to what the client is told about it. @throws {RpcError} */
-export async function exportResult(job: Job, image: string, parts: ExportParts, signal: AbortSignal) {
+/**
+ * Refuses what several platforms cannot be put into.
+ * @throws {RpcError} in the words of clients whose engine has one platform a name
+ */
+export function checkSeveral(exporters: readonly Exporter[]): void {
+  for (const { type, attrs } of exporters) {
+    if (type === 'oci' || type === 'docker' || attrs['push'] === 'true') continue;
+    const how = 'use -o type=oci,dest=FILE or --push, or build one platform at a time';
+    const what = IMAGE_EXPORTERS.includes(type) ? 'images of the engine' : `an output of type ${type}`;
+    throw new RpcError(CODE.unimplemented, `Multi-platform build is not supported for ${what}: ${how}`);
+  }
+}
+
+/**
+ * Brings a result, of one platform or of several, to where the client wants it. Resolves to what the client is told about it.
+ * @throws {RpcError}
+ */
+export async function exportResult(job: Job, images: readonly string[], parts: ExportParts, signal: AbortSignal) {
   const response: Record<string, string> = {};
+  const [image = '', ...more] = images;
+  job.isSeveral = more.length > 0;
   for (const [number, exporter] of job.exporters.entries()) {
     const session = await parts.sessions.get(job.session, signal);
     if (IMAGE_EXPORTERS.includes(exporter.type)) {
-      Object.assign(response, await nameImage(job, image, exporter, parts.engine));
-      if (exporter.attrs['push'] === 'true') await pushImage(job, exporter, session, parts.engine, signal);
+      if (more.length === 0) Object.assign(response, await nameImage(job, image, exporter, parts.engine));
+      if (exporter.attrs['push'] === 'true')
+        Object.assign(response, await pushResult(job, images, exporter, session, parts.builder, signal));
     } else if (ARCHIVES.includes(exporter.type)) {
-      Object.assign(response, await exportArchive(job, image, number, session, parts.builder, signal));
+      Object.assign(response, await exportArchive(job, images, number, session, parts.builder, signal));
     } else if (exporter.type === 'local') await exportDirectory(job, image, number, session, parts.engine, signal);
     else await exportTar(job, image, number, session, parts.builder, signal);
   }
@@ -58,9 +77,8 @@ export async function exportResult(job: Job, image: string, parts: ExportParts, 
 }
 
 function nameImage(job: Job, image: string, { attrs }: Exporter, engine: Engine): Promise<Record<string, string>> {
-  const names = (attrs['name'] ?? '').split(',').filter((name) => name !== '');
+  const references = imageNames(attrs);
   return job.progress.during('exporting to image', async (vertex) => {
-    const references = names.map((name) => withDefaultTag(parseReference(name)));
     vertex.status('exporting layers', { done: true });
     vertex.status(`writing image ${image}`, { done: true });
     for (const ref of references) {
@@ -71,31 +89,50 @@ function nameImage(job: Job, image: string, { attrs }: Exporter, engine: Engine)
     return {
       'containerimage.config.digest': image,
       'containerimage.digest': image,
-      ...(references.length > 0 ? { 'image.name': references.map(canonical).join(',') } : {}),
+      ...namesIn(references),
     };
   });
 }
 
+function namesIn(references: readonly Reference[]): Record<string, string> {
+  return references.length > 0 ? { 'image.name': references.map(canonical).join(',') } : {};
+}
+
 /** `--push`: to the registries that its names are of, with what the client logs in with. */
-async function pushImage(job: Job, { attrs }: Exporter, session: Session, engine: Engine, signal: AbortSignal) {
-  for (const name of (attrs['name'] ?? '').split(',').filter((n) => n !== '')) {
-    const reference = withDefaultTag(parseReference(name));
-    await job.progress.during(`pushing ${canonical(reference)}`, async (vertex) => {
-      const auth = await askCredentials(session, reference.registry, signal);
-      const tell = ({ id, status, progressDetail }: ProgressMessage): void => {
-        if (id === undefined || status === undefined) return;
-        const { current = 0, total = 0 } = progressDetail ?? {};
-        vertex.status(`layer ${id}`, { current, total, done: /pushed|exists|mounted/i.test(status) });
-      };
-      const options = { tag: reference.tag ?? 'latest', auth };
-      await engine.images.push(familiarName(reference), options, tell, signal);
-    });
-  }
+async function pushResult(
+  job: Job,
+  images: readonly string[],
+  { attrs }: Exporter,
+  session: Session,
+  builder: Pick<Builder, 'push'>,
+  signal: AbortSignal,
+): Promise<Record<string, string>> {
+  const client: PushClient = {
+    credentials: (registry) => askCredentials(session, registry, signal),
+    during: (title, work) =>
+      job.progress.during(title, (vertex) =>
+        work(({ id, status, progressDetail }) => {
+          if (id === undefined || status === undefined) return;
+          const { current = 0, total = 0 } = progressDetail ?? {};
+          const done = /pushed|exists|mounted/i.test(status);
+          const what = status.startsWith('writing') ? status : `layer ${id}`;
+          vertex.status(what, { current, total, done: done || what === status });
+        }),
+      ),
+  };
+  const root = await builder.push(images, attrs, client, signal);
+  if (root === undefined) return {};
+  return { ...described(root), ...namesIn(imageNames(attrs)) };
+}
+
+function described(root: Descriptor): Record<string, string> {
+  const descriptor = Buffer.from(JSON.stringify(root)).toString('base64');
+  return { 'containerimage.digest': root.digest, 'containerimage.descriptor': descriptor };
 }
 
 function exportArchive(
   job: Job,
-  image: string,
+  images: readonly string[],
   number: number,
   session: Session,
   builder: Pick<Builder, 'archive'>,
@@ -105,7 +142,7 @@ function exportArchive(
   const title = type === 'oci' ? 'exporting to oci image format' : 'exporting to docker image format';
   return job.progress.during(title, async (vertex) => {
     vertex.status('exporting layers', {});
-    const { tar, root } = await builder.archive([image], type, attrs, signal);
+    const { tar, root } = await builder.archive(images, type, attrs, signal);
     vertex.status('exporting layers', { done: true });
     vertex.status(`exporting manifest ${root.digest}`, { done: true });
     try {
@@ -115,9 +152,8 @@ function exportArchive(
     }
     vertex.status('sending tarball', { done: true });
     return {
-      'containerimage.config.digest': image,
-      'containerimage.digest': root.digest,
-      'containerimage.descriptor': Buffer.from(JSON.stringify(root)).toString('base64'),
+      ...(images.length === 1 ? { 'containerimage.config.digest': images[0] ?? '' } : {}),
+      ...described(root),
       ...(attrs['name'] === undefined ? {} : { 'image.name': attrs['name'] }),
     };
   });
@@ -161,7 +197,7 @@ function exportTar(
 
 /** A result that no exporter gave to the engine goes, unless it has a name or a container. */
 export async function dropResults(job: Job, { engine, log }: { readonly engine: Engine; readonly log: Logger }) {
-  if (exportsImage(job)) return;
+  if (exportsImage(job) && !job.isSeveral) return;
   const { images } = engine;
   for (const image of new Set(job.results.values())) {
     try {

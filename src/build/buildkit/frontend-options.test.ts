@@ -48,7 +48,6 @@ test('nothing given', () => {
 });
 
 const refused: [name: string, attrs: Record<string, string>, says: RegExp][] = [
-  ['several platforms', { platform: 'linux/amd64,linux/arm64' }, /several platforms/],
   ['limits that there are not', { ulimit: 'files=1' }, /invalid ulimit type: files/],
   ['a group above all', { 'cgroup-parent': '../x' }, /invalid cgroup parent/],
   ['other requests', { requestid: 'frontend.other' }, /request "frontend.other" is not supported/],

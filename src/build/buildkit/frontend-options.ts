@@ -75,7 +75,6 @@ export function readFrontendOptions(attrs: Readonly<Record<string, string>>): Fr
 
   const { requestid = '', platform = '', context } = attrs;
   const call = REQUESTS[requestid] ?? refuse(`request "${requestid}"`);
-  if (platform.includes(',')) refuse(`building for several platforms at once (${platform})`);
   const limits = limitsOf(attrs);
   const noCache = attrs['no-cache'];
   return {

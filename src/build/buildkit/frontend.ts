@@ -13,7 +13,7 @@ import { isDiskFull } from '../errors.ts';
 import { buildError } from './build-error.ts';
 import { reachedPaths } from './context-paths.ts';
 import { type FrontendOptions, readFrontendOptions } from './frontend-options.ts';
-import { exportsImage } from './export.ts';
+import { checkSeveral, exportsImage } from './export.ts';
 import { CODE, RpcError } from './grpc/status.ts';
 import type { Job } from './job.ts';
 import { askCredentials, askSecret, pullUpload } from './session/ask.ts';
@@ -27,9 +27,15 @@ import { StepVertices } from './step-vertices.ts';
 
 const SIDE = '.wharf-side';
 
-export interface FrontendResult {
-  /** The image's ID; `''` if the Dockerfile was only checked. */
+/** What was built for one platform. */
+export interface PlatformImage {
   readonly image: string;
+  readonly platform: string;
+}
+
+export interface FrontendResult {
+  /** The images' IDs, of a platform each; none if the Dockerfile was only checked. */
+  readonly images: readonly PlatformImage[];
   readonly dockerfile: { readonly filename: string; readonly text: string };
   readonly warnings: readonly BuildWarning[];
   /** What a description was asked for gave. */
@@ -59,6 +65,7 @@ export async function runDockerfile(
   signal: AbortSignal,
 ): Promise<FrontendResult> {
   const options = readFrontendOptions(attrs);
+  if (options.request.platform.includes(',') && !options.checkOnly) checkSeveral(job.exporters);
   const filename = options.request.dockerfile;
   const session = await sessions.get(job.session, signal);
   await using undo = new AsyncDisposableStack();
@@ -71,11 +78,13 @@ export async function runDockerfile(
   const source = { filename, data: Buffer.from(definition?.text ?? '') };
   const vertices = new StepVertices(job.progress, source, definition?.vertex ?? '');
   const warnings: BuildWarning[] = [];
+  const images: PlatformImage[] = [];
   let description: BuildOutline | BuildTargets | undefined;
   const onMessage = ({ aux }: ProgressMessage): void => {
     const event = (aux as { Wharf?: BuildEvent } | undefined)?.Wharf;
     if (event === undefined) return;
     if (event.kind === 'warning') warnings.push(event);
+    else if (event.kind === 'image') images.push(event);
     else if (event.kind === 'cache-export') {
       if (job.cacheTo[event.index]?.type === 'local') job.cacheManifest = event.manifest;
     } else if (event.kind === 'outline') description = event.outline;
@@ -117,12 +126,12 @@ export async function runDockerfile(
     const remote = upload === undefined && url !== undefined && !isUpload(url) ? url : undefined;
     const inline = job.inlineCache ? { BUILDKIT_INLINE_CACHE: '1' } : {};
     const buildArgs = { ...inline, ...request.buildArgs };
-    const image = await builder.build(
+    await builder.build(
       { ...request, buildArgs, remote, tags: [], context, registryConfig: {}, extras },
       onMessage,
       all,
     );
-    return { image, dockerfile: { filename, text: definition?.text ?? '' }, warnings, description };
+    return { images, dockerfile: { filename, text: definition?.text ?? '' }, warnings, description };
   } catch (e) {
     isFull = isDiskFull(e);
     throw buildError(e, filename, definition?.text ?? '');

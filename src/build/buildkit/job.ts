@@ -28,6 +28,8 @@ export interface Job {
   readonly signal: AbortSignal;
   /** Images that the client's part of the build was given, by the name it knows them by. */
   readonly results: Map<string, string>;
+  /** Its result is of several platforms, which no image of the engine can be. */
+  isSeveral: boolean;
   /** What the client's part of the build came to. */
   readonly returned: PromiseWithResolvers<Of<typeof ReturnRequest>>;
 }
@@ -45,6 +47,7 @@ export class Jobs {
       cacheManifest: undefined,
       progress: new ProgressLog(),
       results: new Map(),
+      isSeveral: false,
       returned: Promise.withResolvers(),
     };
     job.returned.promise.catch(() => undefined);

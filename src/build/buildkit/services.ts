@@ -28,7 +28,7 @@ export interface BuildKitOptions {
   readonly engine: Engine;
   readonly builder: Pick<
     Builder,
-    'build' | 'files' | 'archive' | 'usage' | 'prune' | 'history' | 'historyLog' | 'forget'
+    'build' | 'files' | 'archive' | 'push' | 'usage' | 'prune' | 'history' | 'historyLog' | 'forget'
   >;
   readonly instance: string;
   readonly contexts: KeptContexts;
@@ -113,10 +113,12 @@ export class BuildKit implements BuildKitServices {
     const inlineCache = cacheTo.length < caches.length;
     const job = this.#jobs.add({ ref, session, exporters, cacheTo, inlineCache, allow: request.entitlements, signal });
     try {
-      const image =
-        frontend === '' ? await imageReturned(job) : (await this.#build(job, frontend, frontendAttrs)).image;
-      if (image === '') return {};
-      const exporterResponse = await exportResult(job, image, { ...this.#options, sessions: this.#sessions }, signal);
+      const images =
+        frontend === ''
+          ? await imagesReturned(job)
+          : (await this.#build(job, frontend, frontendAttrs)).images.map(({ image }) => image);
+      if (images.length === 0) return {};
+      const exporterResponse = await exportResult(job, images, { ...this.#options, sessions: this.#sessions }, signal);
       const { cacheManifest } = job;
       if (cacheManifest !== undefined) exporterResponse['cache.manifest'] = JSON.stringify(cacheManifest);
       return { exporterResponse };
@@ -143,11 +145,18 @@ export class BuildKit implements BuildKitServices {
     const inputs = new Map(Object.entries(request.frontendInputs).map(([k, v]) => [k, imageOfDefinition(v)]));
     const job = await this.#jobOf(call);
     const result = await this.#build(job, request.frontend, request.frontendOpt, inputs, call.signal);
-    if (result.image === '') return { result: { metadata: answerMetadata(result), ref: undefined, refs: undefined } };
-    const id = keepResult(job, result.image);
-    const config = Buffer.from(JSON.stringify(this.#options.engine.images.get(result.image).config));
-    const ref = { id, def: definitionOfImage(result.image) };
-    return { result: { ref, metadata: { 'containerimage.config': config }, refs: undefined } };
+    const [first] = result.images;
+    if (first === undefined) return { result: { metadata: answerMetadata(result), ref: undefined, refs: undefined } };
+    const refOf = (image: string) => ({ id: keepResult(job, image), def: definitionOfImage(image) });
+    const configOf = (image: string) => Buffer.from(JSON.stringify(this.#options.engine.images.get(image).config));
+    if (result.images.length === 1) {
+      const metadata = { 'containerimage.config': configOf(first.image) };
+      return { result: { ref: refOf(first.image), metadata, refs: undefined } };
+    }
+    const refs = Object.fromEntries(result.images.map(({ image, platform }) => [platform, refOf(image)]));
+    const configs = result.images.map(({ image, platform }) => [`containerimage.config/${platform}`, configOf(image)]);
+    const metadata = { 'refs.platforms': platformsOf(result), ...Object.fromEntries(configs) };
+    return { result: { ref: undefined, metadata, refs: { refs } } };
   }
 
   async #build(
@@ -171,17 +180,24 @@ export class BuildKit implements BuildKitServices {
   }
 }
 
-/** The image that the client's part of a build decided for; `''`: none. @throws {RpcError} what it failed with */
-async function imageReturned(job: Job): Promise<string> {
+/** Which platforms the references of a result are for, as clients read it. @see moby/buildkit exporter/containerimage/exptypes */
+function platformsOf({ images }: FrontendResult): Buffer {
+  const named = images.map(({ platform }) => {
+    const [os = '', architecture = '', variant] = platform.split('/');
+    return { ID: platform, Platform: { architecture, os, ...(variant === undefined ? {} : { variant }) } };
+  });
+  return Buffer.from(JSON.stringify({ Platforms: named }));
+}
+
+/** The images that the client's part of a build decided for, of a platform each. @throws {RpcError} what it failed with */
+async function imagesReturned(job: Job): Promise<string[]> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   job.signal.addEventListener('abort', () => reject(job.signal.reason), { once: true });
   const { result, error } = await Promise.race([job.returned.promise, aborted]);
   if (error !== undefined) throw new RpcError(error.code || CODE.unknown, error.message, error.details);
-  const refs = Object.values(result?.refs?.refs ?? {});
-  if (refs.length > 1) throw new RpcError(CODE.unimplemented, 'images for several platforms are not supported');
-  const id = (result?.ref ?? refs[0])?.id ?? '';
-  if (id === '') return '';
-  const image = job.results.get(id);
-  if (image === undefined) throw new RpcError(CODE.notFound, `no such result ${id}`);
-  return image;
+  const refs = result?.ref === undefined ? Object.values(result?.refs?.refs ?? {}) : [result.ref];
+  const ids = new Set(refs.map(({ id }) => id).filter((id) => id !== ''));
+  for (const id of ids) if (!job.results.has(id)) throw new RpcError(CODE.notFound, `no such result ${id}`);
+  // In the order that they were asked for: a client's map has none.
+  return [...job.results].flatMap(([id, image]) => (ids.has(id) ? [image] : []));
 }

@@ -39,6 +39,8 @@ export class StepVertices {
         this.#progress.warn(this.#definition, event, this.#source);
         break;
       case 'plan':
+      case 'image':
+      case 'pushed':
       case 'cache-export':
       case 'outline':
       case 'targets':

@@ -19,7 +19,7 @@ const ARRIVAL_MS = 10_000;
 
 interface TracedOptions {
   readonly engine: Engine;
-  readonly builder: Pick<Builder, 'build' | 'files' | 'archive'>;
+  readonly builder: Pick<Builder, 'build' | 'files' | 'archive' | 'push'>;
   readonly sessions: Sessions;
   readonly contexts: KeptContexts;
   readonly jobs: Jobs;
@@ -62,9 +62,15 @@ export class TracedBuilds {
     })();
     try {
       const upload = await this.#contextOf(request, all);
-      const { image } = await runDockerfile(job, attrsOf(request), { ...this.#options, upload }, all);
-      keepResult(job, image);
-      await exportResult(job, image, { ...this.#options, sessions }, all);
+      const { images } = await runDockerfile(job, attrsOf(request), { ...this.#options, upload }, all);
+      for (const { image } of images) keepResult(job, image);
+      const image = images[0]?.image ?? '';
+      await exportResult(
+        job,
+        images.map((one) => one.image),
+        { ...this.#options, sessions },
+        all,
+      );
       job.progress.end();
       await telling;
       onMessage({ id: 'moby.image.id', aux: { ID: image } });

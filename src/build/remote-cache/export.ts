@@ -87,7 +87,7 @@ export async function writeCache(
 export async function writeLayer(
   { chainId, diffId }: { readonly chainId: ChainId; readonly diffId: DiffId },
   compression: CacheCompression,
-  target: CacheTarget,
+  target: Pick<CacheTarget, 'has' | 'put'>,
   parts: ExportParts,
 ): Promise<CachedLayer | undefined> {
   const layer = parts.layers.find(chainId);

@@ -13,6 +13,7 @@ import { stepFailed } from '../errors.ts';
 import { FileTree } from '../files/file-tree.ts';
 import type { BuildPlan, NamedContexts, Source } from '../graph/plan.ts';
 import type { GivenArgs } from '../graph/variables.ts';
+import type { StepOutcome } from '../remote-cache/export.ts';
 import type { CacheSource } from '../remote-cache/source.ts';
 import { findBaseImage } from './base-images.ts';
 import type { BuildParts } from './build-parts.ts';
@@ -43,6 +44,10 @@ export interface PreparedBuild {
   readonly given: GivenArgs;
   readonly globals: ReadonlyMap<string, string | undefined>;
   readonly platform: Platform;
+  /** In front of each step's name; `''`: it is the only platform. */
+  readonly title: string;
+  /** What steps came to for other platforms. */
+  readonly outcomes: readonly StepOutcome[];
   /** Caches of `--cache-from`. */
   readonly sources: readonly CacheSource[];
 }
@@ -53,13 +58,15 @@ export interface PreparedBuild {
  * @throws {WharfError} `CACHE_LOST` if it has to be tried again without something that a cache promised
  */
 export async function attempt(
-  { request, context, contexts, file, plan, labels, given, globals, platform, sources }: PreparedBuild,
+  prepared: PreparedBuild,
   parts: BuildParts,
   onMessage: (m: ProgressMessage) => void,
   reporter: Reporter,
   undo: AsyncDisposableStack,
   signal: AbortSignal,
 ): Promise<Session> {
+  const { request, context, contexts, file, plan, labels, given, globals, platform, title, outcomes, sources } =
+    prepared;
   const failing = new AbortController();
   const all = AbortSignal.any([signal, failing.signal]);
   const output = new OrderedOutput(onMessage);
@@ -132,7 +139,8 @@ export async function attempt(
     hold: () => undo.use(new StackHold(parts.run.engine.parts.storage.snapshots)),
     cacheImages: request.cacheFrom.flatMap((name) => parts.run.engine.images.find(name) ?? []),
     remote: new RemoteLayers(sources, storage.layers, holdStack, all),
-    outcomes: [],
+    outcomes: [...outcomes],
+    title,
     keepLayers: async (top) => {
       if (top !== null) await parts.leases.keep(top);
     },

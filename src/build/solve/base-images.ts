@@ -1,6 +1,6 @@
 import { messageOf, WharfError } from '../../core/errors.ts';
 import { nearest } from '../../core/nearest.ts';
-import type { Platform } from '../../core/platform.ts';
+import { formatPlatform, type Platform } from '../../core/platform.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../core/reference.ts';
 import type { RegistryAuth } from '../../core/wire/resources.ts';
 import type { Engine, Image } from '../../engine/index.ts';
@@ -14,12 +14,15 @@ const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 const ARCHITECTURES =
   /^(386|amd64|x86_64|arm|arm64|aarch64|armhf|armel|loong64|mips|mips64|mips64le|mipsle|ppc64|ppc64le|riscv64|s390x|wasm)$/;
 
+/** What `--platform` names, each once; none is the host's own. @throws {WharfError} `BUILD_STEP_FAILED` */
+export function parsePlatforms(text: string, host: Platform): Platform[] {
+  const named = text.split(',').map((one) => one.trim());
+  const all = text === '' ? [host] : named.map((one) => parsePlatform(one, host));
+  return [...new Map(all.map((platform) => [formatPlatform(platform), platform])).values()];
+}
+
 /** `linux/arm64/v8`, or a system or an architecture alone. @throws {WharfError} `BUILD_STEP_FAILED` */
 export function parsePlatform(text: string, host: Platform): Platform {
-  if (text.includes(',')) {
-    const how = 'build each by itself, then put them together with "manifest create" and "manifest push"';
-    throw stepFailed({ message: `building for several platforms at once (${text}) is not supported: ${how}` });
-  }
   const [os = '', architecture, variant, ...more] = text.toLowerCase().split('/');
   const fail = (why: string) =>
     stepFailed({ message: `failed to parse platform ${text}: ${JSON.stringify(text)}: ${why}: invalid argument` });

@@ -6,26 +6,13 @@ import { familiar, invalidReference, parseReference, withDefaultTag } from '../.
 import type { ProgressMessage } from '../../core/wire/resources.ts';
 import { openContext } from '../context/open-context.ts';
 import type { BuildRequest } from '../contract.ts';
-import type { Instruction } from '../dockerfile/instructions.ts';
-import { parseDockerfile, refuseRepeatedNames } from '../dockerfile/parse.ts';
-import { describeOutline } from '../describe/outline.ts';
-import { DescribedSource } from '../describe/source.ts';
-import { describeTargets } from '../describe/targets.ts';
-import { cacheLost, stepFailed } from '../errors.ts';
-import type { NamedContexts, Source } from '../graph/plan.ts';
-import { planBuild } from '../graph/plan.ts';
-import { globalScope, platformArgs, unusedBuildArgs } from '../graph/variables.ts';
-import { checkDockerfile, refuseIfAsked } from '../check/check.ts';
+import { stepFailed } from '../errors.ts';
+import { checkPush, pushImages } from '../push.ts';
 import { exportOptions } from '../remote-cache/spec.ts';
-import { attempt, type PreparedBuild } from './attempt.ts';
-import { parsePlatform } from './base-images.ts';
+import { authOf, parsePlatforms } from './base-images.ts';
+import { type BuiltImage, buildFor } from './build-platform.ts';
 import type { BuildParts } from './build-parts.ts';
-import { firstFailure } from './first-failure.ts';
-import { openCaches } from './open-caches.ts';
-import { keepResult, withInlineCache } from './result.ts';
 import type { Reporter } from './reporter.ts';
-import { topOf } from './state.ts';
-import { writeCaches } from './write-caches.ts';
 
 /**
  * One build: context, plan, stages side by side, image and tags. Aborted or failed, it gives back all it took; results of
@@ -40,106 +27,63 @@ export async function build(
 ): Promise<string> {
   const tags = request.tags.map(parseTag);
   for (const spec of request.extras?.cacheTo ?? []) exportOptions(spec); // refused before anything is done
-  const platform = request.platform === '' ? hostPlatform() : parsePlatform(request.platform, hostPlatform());
+  const platforms = parsePlatforms(request.platform, hostPlatform());
+  if (platforms.length > 1) refuseSeveral(request);
+  for (const attrs of request.extras?.push ?? []) checkPush(attrs);
   await using undo = new AsyncDisposableStack();
   const context = undo.use(await openContext(request, parts, signal));
-  const filename = request.extras?.dockerfileName ?? request.dockerfile;
-  const file = parseDockerfile(context.dockerfile, filename);
-  if (request.extras?.style !== 'buildkit') refuseRepeatedNames(file);
-  const given = {
-    buildArgs: request.buildArgs,
-    platform: platformArgs(hostPlatform(), platform, request.target),
-  };
-  const globals = globalScope(file, given);
-  const labels = labelStep(request.labels);
-  const contexts = namedContexts(request);
-  const environmentOf = (reference: string) => {
-    if (!isReference(reference)) return undefined;
-    const image = parts.run.engine.images.find(reference);
-    return image === undefined ? undefined : (image.config.config?.Env ?? []);
-  };
-  const platformOf = (reference: string) => {
-    const image = isReference(reference) ? parts.run.engine.images.find(reference) : undefined;
-    return image === undefined ? undefined : formatPlatform(image.config);
-  };
-  const checks = { given, ignored: context.ignored, environmentOf, platformOf };
-  const described = request.extras?.describe;
-  if (described !== undefined) {
-    const source = new DescribedSource(context.dockerfile, filename);
-    if (described === 'targets') reporter.tell({ kind: 'targets', targets: describeTargets(file, source) });
-    else {
-      const plan = planBuild(file, request.target, globals, labels.length, contexts);
-      const outline = describeOutline({ plan, given, globals, source, environmentOf });
-      reporter.tell({ kind: 'outline', outline });
-    }
-    return '';
+  const images: BuiltImage[] = [];
+  for (const platform of platforms) {
+    const one = platforms.length === 1 ? request : { ...request, platform: formatPlatform(platform) };
+    const others = { images, isLast: platform === platforms.at(-1), isOnly: platforms.length === 1 };
+    const made = await buildFor(platform, one, { tags, context, others }, parts, onMessage, reporter, signal);
+    if (made === undefined) return ''; // only described, which one platform is enough for
+    images.push(made);
   }
-  if (request.extras?.checkOnly === true) {
-    for (const warning of checkDockerfile(file, checks)) {
-      reporter.tell({ kind: 'warning', ...warning });
-    }
-    planBuild(file, request.target, globals, labels.length, contexts);
-    return '';
-  }
-  const plan = planBuild(file, request.target, globals, labels.length, contexts);
-  const warnings = checkDockerfile(file, checks);
-  for (const warning of warnings) reporter.tell({ kind: 'warning', ...warning });
-  refuseIfAsked(file, warnings, given);
-
-  reporter.tell({ kind: 'plan', file: filename, steps: plan.totalSteps });
-  const { engine } = parts.run;
-  const say = (text: string): void => onMessage({ stream: text });
-  const sources = await openCaches(request, { engine, context, reporter, say, undo }, signal);
-  const prepared = { request, context, contexts, file, plan, labels, given, globals, platform, sources };
-  for (;;) {
-    try {
-      return await finish(prepared, tags, parts, onMessage, reporter, signal);
-    } catch (e) {
-      if (!cacheLost.is(firstFailure(e, parts.log))) throw e;
-      const message = messageOf(firstFailure(e, parts.log));
-      say(` ---> [Warning] ${message}: building without it\n`);
-      reporter.begin({ name: message, metadata: false, line: 0 }).end({ outcome: 'done', why: 'built without it' });
-    }
-  }
-}
-
-/** The steps, the image, its names, and the caches that are to be written. */
-async function finish(
-  prepared: PreparedBuild,
-  tags: readonly Reference[],
-  parts: BuildParts,
-  onMessage: (m: ProgressMessage) => void,
-  reporter: Reporter,
-  signal: AbortSignal,
-): Promise<string> {
-  await using undo = new AsyncDisposableStack();
-  const { request, file, plan } = prepared;
-  const session = await attempt(prepared, parts, onMessage, reporter, undo, signal);
-  const result = await session.stage(plan.target.index);
-  const unused = unusedBuildArgs(file, request.buildArgs, session.triggerArgs);
-  if (unused.length > 0) {
-    onMessage({ stream: `[Warning] One or more build-args [${unused.join(' ')}] were not consumed\n` });
-  }
-  const id = await keepResult(withInlineCache(result, request), tags, session);
-  const resultTop = topOf(result);
-  if (request.extras?.keepInCache === true && resultTop !== null) await parts.leases.keep(resultTop);
-  for (const { stage } of plan.stages) {
-    const top = topOf(await session.stage(stage.index));
-    if (top !== null && stage !== plan.target && session.remote.isHere(top)) await parts.leases.keep(top);
-  }
-  await writeCaches(result, session, parts, signal);
+  await pushResult(images, request, parts, reporter, signal);
+  const [{ id } = { id: '' }] = images;
   onMessage({ aux: { ID: id } });
   onMessage({ stream: `Successfully built ${shortId(id)}\n` });
   for (const tag of tags) onMessage({ stream: `Successfully tagged ${familiar(tag)}\n` });
   return id;
 }
 
-function isReference(text: string): boolean {
-  try {
-    parseReference(text);
-    return true;
-  } catch {
-    return false; // one with variables, or one that the build itself will refuse
+/** An engine's name means one platform, and the classic answer has room for one image. @throws {WharfError} `BUILD_STEP_FAILED` */
+function refuseSeveral({ platform, tags, extras }: BuildRequest): void {
+  if (extras?.events === true && tags.length === 0) return;
+  const how = 'build them with -o type=oci,dest=FILE or --push, or one platform at a time';
+  throw stepFailed({
+    message: `Multi-platform build is not supported for images of the engine, where a name means one platform (${platform}): ${how}`,
+  });
+}
+
+/** Pushes what was built, as `extras.push` says. */
+async function pushResult(
+  built: readonly BuiltImage[],
+  request: BuildRequest,
+  parts: BuildParts,
+  reporter: Reporter,
+  signal: AbortSignal,
+): Promise<void> {
+  const { engine } = parts.run;
+  const images = built.map(({ id }) => engine.images.get(id));
+  const client = {
+    credentials: (registry: string) => authOf(registry, request),
+    during: async <T>(name: string, work: (tell: (m: ProgressMessage) => void) => Promise<T>): Promise<T> => {
+      const report = reporter.begin({ name, metadata: false, line: 0 });
+      try {
+        const result = await work((message) => reporter.transfer(report.id, message));
+        report.end({ outcome: 'done', why: 'a registry is to have it' });
+        return result;
+      } catch (e) {
+        report.end({ outcome: signal.aborted ? 'canceled' : 'failed', why: '', error: messageOf(e) });
+        throw e;
+      }
+    },
+  };
+  for (const attrs of request.extras?.push ?? []) {
+    const root = await pushImages(images, attrs, client, { ...parts, engine }, signal);
+    if (root !== undefined) reporter.tell({ kind: 'pushed', digest: root.digest });
   }
 }
 
@@ -149,34 +93,4 @@ function parseTag(text: string): Reference {
     throw invalidReference({ text, why: 'refusing to create a tag with a digest reference' });
   }
   return withDefaultTag(ref);
-}
-
-function labelStep(labels: Readonly<Record<string, string>>): Instruction[] {
-  const pairs = Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  if (pairs.length === 0) return [];
-  const quoted = pairs.map(([name, value]) => ({ name: quote(name), value: quote(value) }));
-  const source = `LABEL ${pairs.map(([name, value]) => `${name}=${value}`).join(' ')}`;
-  return [{ kind: 'label', pairs: quoted, line: 0, column: 0, lastLine: 0, source }];
-}
-
-/** A word that expansion gives back as it is. */
-function quote(text: string): string {
-  return text
-    .split("'")
-    .map((part) => `'${part}'`)
-    .join(`"'"`);
-}
-
-/** @throws {WharfError} `BUILD_STEP_FAILED` at a kind of context that is not known */
-function namedContexts({ extras }: BuildRequest): NamedContexts {
-  const entries = Object.entries(extras?.namedContexts ?? {}).map(([name, value]): [string, Source] => {
-    const [, scheme, rest] = /^(docker-image:\/\/|side:|here:)(.+)$/.exec(value) ?? [];
-    if (scheme === undefined || rest === undefined) {
-      throw stepFailed({ message: `unsupported build context ${name}: ${value}` });
-    }
-    const source: Source =
-      scheme === 'docker-image://' ? { kind: 'image', reference: rest } : { kind: 'directory', name: rest };
-    return [name.toLowerCase(), source];
-  });
-  return new Map(entries);
 }

@@ -57,6 +57,7 @@ const NOT_STARTED = /\{"msg":"exec container process(?: \([^)]*\))? `([^`"]*)`: 
 export class CommandOutput {
   readonly #lane: Pick<Lane, 'output'>;
   #notStarted = false;
+  #mentionsFormat = false;
   readonly #decoders = [new StringDecoder('utf8'), new StringDecoder('utf8')] as const;
 
   constructor(lane: Pick<Lane, 'output'>) {
@@ -66,6 +67,11 @@ export class CommandOutput {
   /** The runtime said that the program is none: its interpreter is missing, or the like. */
   get notStarted(): boolean {
     return this.#notStarted;
+  }
+
+  /** Something said that a program is none for this machine's kernel. */
+  get mentionsFormat(): boolean {
+    return this.#mentionsFormat;
   }
 
   write(stream: 'stdout' | 'stderr', chunk: Buffer): void {
@@ -79,6 +85,7 @@ export class CommandOutput {
 
   #tell(stream: 'stdout' | 'stderr', text: string): void {
     if (text === '') return;
+    this.#mentionsFormat ||= /exec format error/i.test(text);
     const [whole, program, why] = (stream === 'stderr' && NOT_STARTED.exec(text)) || [];
     if (program === undefined || why === undefined) return this.#lane.output(stream, text);
     this.#notStarted = true;

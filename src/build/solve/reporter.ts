@@ -54,7 +54,7 @@ export class Reporter {
       ...lane,
       send: (message) => {
         lane.send(message);
-        this.#transfer(id, message);
+        this.transfer(id, message);
       },
       output: (stream, text) => {
         lane.output(stream, text);
@@ -63,7 +63,8 @@ export class Reporter {
     };
   }
 
-  #transfer(id: number, { id: what, status, progressDetail }: ProgressMessage): void {
+  /** A transfer that is part of a step. */
+  transfer(id: number, { id: what, status, progressDetail }: ProgressMessage): void {
     if (status === undefined) return;
     const { current, total } = progressDetail ?? {};
     this.#tell({ kind: 'transfer', id, what: what ?? '', status, current, total });

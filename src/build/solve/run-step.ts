@@ -1,6 +1,7 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256 } from '../../core/digest.ts';
+import { formatPlatform, hostPlatform } from '../../core/platform.ts';
 import type { MountInput } from '../../runtime/index.ts';
 import type { Instruction } from '../dockerfile/instructions.ts';
 import type { Layer } from '../../storage/index.ts';
@@ -123,6 +124,7 @@ export function runWork(
       );
       const exitCode = output.notStarted ? NOT_FOUND : code;
       if (exitCode !== 0) {
+        if (output.mentionsFormat) tellForeign(state, lane);
         const failure = new CommandFailed(command, exitCode, { at: positionOf(session, step) });
         if (session.request.extras?.keepFailed === true) {
           removeMountPoints(scratch.root, made);
@@ -152,6 +154,16 @@ function notStarted(e: unknown, command: string): unknown {
     { message: `process ${JSON.stringify(command)} did not complete successfully: ${why}` },
     { cause: e },
   );
+}
+
+/** What to do about a program of another processor that nothing here can run. */
+function tellForeign({ config }: StageState, lane: Lane): void {
+  const host = hostPlatform();
+  if (config.architecture === host.architecture) return;
+  const what = `this command is for ${formatPlatform(config)}, and this machine (${formatPlatform(host)}) has no emulator for it`;
+  const how =
+    'register one with binfmt_misc (on Debian: apt-get install qemu-user-static), or let the commands run in a stage FROM --platform=$BUILDPLATFORM that compiles for $TARGETARCH, and COPY --from it';
+  lane.output('stderr', `${what}: ${how}\n`);
 }
 
 /** Whether another command comes after it in its stage. */

@@ -51,6 +51,8 @@ export interface Session {
   readonly given: GivenArgs;
   readonly globals: ReadonlyMap<string, string | undefined>;
   readonly platform: Platform;
+  /** In front of each step's name; `''`: it is the only platform. */
+  readonly title: string;
   /** Names that ARGs in ONBUILD triggers asked for. */
   readonly triggerArgs: Set<string>;
   /** Aborted when the client goes, or another stage fails. */

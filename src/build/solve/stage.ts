@@ -1,5 +1,6 @@
 import { messageOf } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
+import { formatPlatform } from '../../core/platform.ts';
 import { parseTrigger } from '../dockerfile/parse.ts';
 import type { Instruction, Stage } from '../dockerfile/instructions.ts';
 import { cacheLost, CommandFailed, ContextChanged, located } from '../errors.ts';
@@ -7,7 +8,7 @@ import type { ChainId, DiffId } from '../../core/digest.ts';
 import type { LayerResult, StepResult } from '../cache/cache.ts';
 import type { StepOutcome } from '../remote-cache/export.ts';
 import { cacheKey } from '../cache/cache.ts';
-import type { BuildPlan, PlannedStage } from '../graph/plan.ts';
+import type { PlannedStage } from '../graph/plan.ts';
 import { StageArgs } from '../graph/variables.ts';
 import { effectOf } from './effect-of.ts';
 import { layerFromHistory } from './cache-from.ts';
@@ -40,7 +41,7 @@ export async function runStage(
     lane.say(`Step ${number++}/${session.plan.totalSteps} : ${step.source}`);
     lane.say('\n');
   };
-  const names = stepNames(planned, session.plan);
+  const names = stepNames(planned, session);
   announce(stage.from);
   const begun = session.reporter.begin({
     name: names.next(stage.from),
@@ -102,12 +103,12 @@ function isShown({ base }: PlannedStage): boolean {
 }
 
 /** Names as BuildKit gives them: the stage, and the number among the steps that make files. */
-function stepNames(planned: PlannedStage, plan: BuildPlan): { next(step: Instruction): string } {
+function stepNames(planned: PlannedStage, { plan, title: platform }: Session): { next(step: Instruction): string } {
   const { stage } = planned;
   const isCounted = ({ kind }: Instruction) => MAKES_FILES.has(kind) && (kind !== 'from' || isShown(planned));
   const total = [stage.from, ...stage.steps].filter(isCounted).length;
   const title = stage.name ?? (plan.file.stages.length === 1 ? '' : `stage-${stage.index}`);
-  const prefix = title === '' ? '' : `${title} `;
+  const prefix = [platform, title].map((word) => (word === '' ? '' : `${word} `)).join('');
   let at = 0;
   return {
     next(step) {
@@ -205,7 +206,7 @@ async function tryStep(
   session.signal.throwIfAborted();
   const effect = effectOf(step, state, stage.index, session, lane);
   const { cache, memory, style } = session;
-  const base = [style, state.id ?? 'scratch', topOf(state), session.epochSeconds];
+  const base = [style, state.id ?? `scratch ${formatPlatform(state.config)}`, topOf(state), session.epochSeconds];
   const { config, author } = effect;
   const stepKey = (part: unknown) => cacheKey('step', ...base, part, config, author);
   const fresh = session.ignoresCache(stage);

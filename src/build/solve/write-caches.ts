@@ -21,9 +21,12 @@ export function waitingCache(temporary: string, id: string): string {
   return join(temporary, `${WAITING}${basename(id)}`);
 }
 
-/** Writes the caches of `--cache-to`. @throws {WharfError} `BUILD_STEP_FAILED` if one cannot be written, unless that may be */
+/**
+ * Writes the caches of `--cache-to`, for all platforms.
+ * @throws {WharfError} `BUILD_STEP_FAILED` if one cannot be written, unless that may be
+ */
 export async function writeCaches(
-  result: StageState,
+  results: readonly StageState[],
   session: Session,
   parts: BuildParts,
   signal: AbortSignal,
@@ -49,7 +52,7 @@ export async function writeCaches(
       const elsewhere = session.remote.elsewhere.bind(session.remote);
       const { layers } = session.parts.engine.parts.storage;
       const exporting = { layers, temporary: parts.temporary, known: parts.compressed, elsewhere, say };
-      const manifest = await writeCache(wanted(options, result, session), options, target, exporting, signal);
+      const manifest = await writeCache(wanted(options, results, session), options, target, exporting, signal);
       say('');
       const name = waiting ? basename(directory).slice(WAITING.length) : '';
       reporter.tell({ kind: 'cache-export', index, waiting: name, manifest });
@@ -66,7 +69,8 @@ export async function writeCaches(
 }
 
 /** With `mode=min` only what made the result. */
-function wanted({ mode }: ExportOptions, { chain }: StageState, { outcomes }: Session) {
+function wanted({ mode }: ExportOptions, results: readonly StageState[], { outcomes }: Session) {
+  const chain = results.flatMap((result) => result.chain);
   return outcomes.filter(({ layer }) => mode === 'max' || layer === null || chain.includes(layer.chainId));
 }
 

@@ -11,10 +11,20 @@ import { TerminalDisplay } from './terminal-display.ts';
 
 export type ProgressMode = 'plain' | 'tty' | 'quiet' | 'rawjson';
 
+/** What was built for one platform. */
+export interface PlatformImage {
+  readonly image: string;
+  readonly platform: string;
+}
+
 /** What a build has told in the end. */
 export interface Shown {
   /** `''`: none was made. */
   readonly imageId: string;
+  /** By platform. */
+  readonly images: readonly PlatformImage[];
+  /** The digest of the manifest or index that was pushed, if it is not the engine's own image. */
+  readonly pushed: string | undefined;
   readonly warnings: readonly BuildWarning[];
   readonly failedImage: string | undefined;
   /** Caches that wait to be fetched: their names, by their place among those that were asked for. */
@@ -55,6 +65,8 @@ export async function showBuild(
   const warnings: BuildWarning[] = [];
   const display = displayOf(mode, context);
   let imageId = '';
+  const images: PlatformImage[] = [];
+  let pushed: string | undefined;
   const caches = new Map<number, string>();
   let excerpt = '';
   let failedImage: string | undefined;
@@ -64,6 +76,8 @@ export async function showBuild(
   const take = (event: BuildEvent): void => {
     seen.take(event);
     if (event.kind === 'warning') warnings.push(event);
+    else if (event.kind === 'image') images.push(event);
+    else if (event.kind === 'pushed') pushed = event.digest;
     else if (event.kind === 'failure') ({ excerpt, image: failedImage } = event);
     else if (event.kind === 'cache-export') {
       if (event.waiting !== '') caches.set(event.index, event.waiting);
@@ -85,7 +99,7 @@ export async function showBuild(
   }
   try {
     await showProgress(others(), context.stdout);
-    if (imageId !== '') for (const event of exportEvents(imageId, tags)) display?.event(event);
+    if (imageId !== '' && images.length < 2) for (const event of exportEvents(imageId, tags)) display?.event(event);
     display?.end();
   } catch (e) {
     display?.end();
@@ -103,7 +117,7 @@ export async function showBuild(
     for (const w of warnings) stderr.write(` - ${w.rule}: ${w.message} (line ${w.line}:${w.column})\n`);
   }
   if (explain) await context.print(explanation(seen));
-  return { imageId, warnings, failedImage, caches, outline, targets };
+  return { imageId, images, pushed, warnings, failedImage, caches, outline, targets };
 }
 
 function displayOf(mode: ProgressMode, { stderr, env }: CommandContext): Display | undefined {

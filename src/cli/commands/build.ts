@@ -6,8 +6,8 @@ import { familiarName, parseReference, withDefaultTag } from '../../core/referen
 import { type Caches, fetchCaches, readCaches } from '../build/caches.ts';
 import { prepareContext } from '../build/context.ts';
 import { answerOf, parseCall } from '../build/describe.ts';
-import { parseOutput, staysInEngine, writeOutput, type Output } from '../build/outputs.ts';
-import { progressMode, showBuild } from '../build/show.ts';
+import { parseOutput, pushesOf, refuseSeveral, staysInEngine, writeOutput, type Output } from '../build/outputs.ts';
+import { progressMode, showBuild, type Shown } from '../build/show.ts';
 import { sideOf } from '../build/side-context.ts';
 import { arity, command, type CommandContext } from '../command.ts';
 import { proxyVariables } from '../config/config-file.ts';
@@ -77,7 +77,9 @@ export const build = command({
   options,
   async run({ args, options: given }, context) {
     refuse(given);
-    const outputs = given.output.map(parseOutput);
+    const outputs = [...given.output, ...(given.push ? ['type=registry'] : [])].map(parseOutput);
+    const several = platformOf(given, context.env)?.includes(',') === true;
+    if (several) refuseSeveral(outputs);
     const tags = [...given.tag, ...outputs.filter(staysInEngine).flatMap((o) => o.name ?? [])];
     for (const tag of tags) parseReference(tag);
     const call = parseCall(given.call, given.check);
@@ -94,10 +96,10 @@ export const build = command({
       context,
     );
     const fetched = outputs.filter((o) => !staysInEngine(o));
-    const temporary = fetched.length > 0 && fetched.length === outputs.length && given.tag.length === 0;
+    const temporary = several || (fetched.length > 0 && fetched.length === outputs.length && given.tag.length === 0);
     const query: BuildQuery = {
       ...queryOf(given, caches, context),
-      tags,
+      tags: several ? [] : tags,
       dockerfile: source.dockerfile,
       registryConfig: await allAuths(context.env),
       side,
@@ -111,6 +113,7 @@ export const build = command({
         dockerfileName: source.shown === '-' ? 'Dockerfile' : source.shown,
         cacheFrom: caches.from,
         cacheTo: caches.to,
+        push: builds ? pushesOf(outputs, tags) : [],
         keepInCache: temporary,
         keepFailed: given.debugShell,
         noCacheStages: given.noCacheFilter.flatMap((names) => names.split(',')).map((name) => name.toLowerCase()),
@@ -130,14 +133,16 @@ export const build = command({
       return answer.code;
     }
     await fetchCaches(caches, shown.caches, context);
-    await handOver(fetched, shown.imageId, tags, temporary, context);
-    if (mode === 'quiet') await context.print(`${shown.imageId}\n`);
+    await handOver(fetched, shown, tags, temporary, context);
+    // Several platforms are known together by their index only.
+    const id = several ? (shown.pushed ?? shown.images.map(({ image }) => image).join('\n')) : shown.imageId;
+    if (mode === 'quiet') await context.print(`${id}\n`);
     const { iidfile, metadataFile } = given;
-    if (iidfile !== undefined) await writeFile(resolve(context.cwd, iidfile), shown.imageId);
+    if (iidfile !== undefined) await writeFile(resolve(context.cwd, iidfile), id);
     if (metadataFile !== undefined) {
       const metadata = {
-        'containerimage.config.digest': shown.imageId,
-        'containerimage.digest': shown.imageId,
+        ...(several ? {} : { 'containerimage.config.digest': shown.imageId }),
+        'containerimage.digest': shown.pushed ?? shown.imageId,
         ...(tags.length === 0 ? {} : { 'image.name': tags.map(fullName).join(',') }),
       };
       await writeFile(resolve(context.cwd, metadataFile), `${JSON.stringify(metadata, null, 2)}\n`);
@@ -149,15 +154,17 @@ export const build = command({
 /** Writes the outputs; an image that was only made for them goes. */
 async function handOver(
   outputs: readonly Output[],
-  image: string,
+  { imageId, images }: Shown,
   tags: readonly string[],
   temporary: boolean,
   context: CommandContext,
 ): Promise<void> {
   try {
-    for (const output of outputs) await writeOutput(output, image, tags, context);
+    // An engine that tells no events has made one.
+    const made = images.length === 0 ? [{ image: imageId, platform: '' }] : images;
+    for (const output of outputs) await writeOutput(output, made, tags, context);
   } finally {
-    if (temporary) {
+    for (const image of temporary ? new Set([imageId, ...images.map((one) => one.image)]) : []) {
       const { RepoTags } = await context.client.images.inspect(image);
       if (RepoTags.length === 0) await context.client.images.remove(image);
     }
@@ -172,7 +179,10 @@ function refuse(given: Values<typeof options>): void {
       '--squash is not supported: put the commands into one RUN, or copy the result into a new stage (COPY --from)',
     );
   }
-  if (given.push) throw no('--push is not done by the build: use -t NAME, then "wharf push NAME"');
+}
+
+function platformOf({ platform }: Values<typeof options>, env: CommandContext['env']): string | undefined {
+  return platform ?? (env['DOCKER_DEFAULT_PLATFORM'] || undefined);
 }
 
 /** `default`, `id`, `id=/path/of/socket`. The engine opens the socket itself, so both have to be on one machine. */
@@ -234,7 +244,7 @@ function queryOf(given: Values<typeof options>, caches: Caches, { env, config, c
       cpusetcpus: given.cpusetCpus,
       cpusetmems: given.cpusetMems,
     },
-    platform: given.platform ?? (env['DOCKER_DEFAULT_PLATFORM'] || undefined),
+    platform: platformOf(given, env),
     removeIntermediate: given.rm,
   };
 }

@@ -45,6 +45,10 @@ export type BuildEvent =
       readonly waiting: string;
       readonly manifest: { readonly mediaType: string; readonly digest: string; readonly size: number };
     }
+  /** What was built for one platform. */
+  | { readonly kind: 'image'; readonly image: string; readonly platform: string }
+  /** Where the result was pushed, under which manifest or index. */
+  | { readonly kind: 'pushed'; readonly digest: string }
   /** The answer to `describe`. */
   | { readonly kind: 'outline'; readonly outline: BuildOutline }
   | { readonly kind: 'targets'; readonly targets: BuildTargets }
