@@ -111,7 +111,7 @@ async function buildService(
     },
     noCache: options.noCache ?? build.no_cache ?? false,
     pull: options.pull ?? build.pull ?? false,
-    cacheFrom: build.cache_from ?? [],
+    cacheFrom: cacheImages(build.cache_from ?? []),
     extraHosts: (build.extra_hosts ?? []).map((h) => h.replace('=', ':')),
     removeIntermediate: true,
     signal,
@@ -125,6 +125,18 @@ async function buildService(
     failOn(message, `service "${name}": `);
     if (!options.quiet && message.stream !== undefined) write(message.stream);
   }
+}
+
+/** The images among the caches: caches of other kinds only save work, and the build goes on without them. */
+function cacheImages(given: readonly string[]): string[] {
+  return given.flatMap((text) => {
+    if (!text.includes('=')) return [text];
+    const attrs = new Map(
+      text.split(',').map((pair): [string, string] => [pair.split('=', 1)[0] ?? '', pair.replace(/^[^=]*=/, '')]),
+    );
+    const ref = attrs.get('ref');
+    return attrs.get('type') === 'registry' && ref !== undefined ? [ref] : [];
+  });
 }
 
 function proxyArgs({ proxies }: Client): Record<string, string> {
