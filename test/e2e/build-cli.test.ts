@@ -128,8 +128,10 @@ test('wharf build', { timeout: 240_000 }, async (t) => {
       using files = folder({ Dockerfile: 'FROM busybox\n' });
       for (const [flag, want] of [
         ['--squash', /--squash is not supported/],
-        ['--push', /then "wharf push NAME"/],
-        ['--output=type=registry', /pushing is not done by the build/],
+        ['--push', /tag is needed when pushing to registry/],
+        ['--output=type=registry', /tag is needed when pushing to registry/],
+        ['--output=type=registry,name=x,push-by-digest=true', /push-by-digest is not supported/],
+        ['--platform=linux/amd64,linux/arm64', /Multi-platform build is not supported for images of the engine/],
         ['--output=type=lokal,dest=x', /unknown type "lokal" \(did you mean local\?\)/],
         ['--cache-to=type=gha', /--cache-to type=gha is not supported/],
         ['--progress=fancy', /invalid progress mode "fancy"/],
