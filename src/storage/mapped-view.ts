@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, closeSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { dirname, join } from 'node:path';
-import { messageOf } from '../core/errors.ts';
+import { errnoOf, messageOf } from '../core/errors.ts';
 import { type IdMaps, rootOf } from '../core/id-map.ts';
 import { asOwner, mountMapped, openUserNamespace, umountAll } from '../linux/index.ts';
 import type { HeldPath } from './contract.ts';
@@ -68,8 +68,16 @@ export class MappedView implements Disposable {
     closeSync(this.#usernsFd);
   }
 
-  /** Only a try tells whether overlays of such mounts are possible (Linux 5.19). */
+  /** Only a try tells whether overlays of such mounts are possible (Linux 5.19); on a full disk the next start does. */
   #probe(layout: Layout): void {
+    try {
+      this.#tryOverlay(layout);
+    } catch (e) {
+      if (!['ENOSPC', 'EDQUOT'].includes(errnoOf(e) ?? '')) throw e;
+    }
+  }
+
+  #tryOverlay(layout: Layout): void {
     const name = 'probe';
     const path = join(layout.snapshots, name);
     rmSync(path, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
@@ -7,9 +7,9 @@ import { newId } from '../core/ids.ts';
 import type { Database, HeldPath, Volume, VolumeStore } from './contract.ts';
 import { diskUsageOf } from './disk-usage.ts';
 import { invalidVolume, volumeNotFound, volumeNotMapped, volumeStillMounted } from './errors.ts';
-import { type Layout, shortName } from './layout.ts';
+import type { Discards } from './discards.ts';
+import type { Layout } from './layout.ts';
 import type { MappedView } from './mapped-view.ts';
-import { removeTree } from './remove-tree.ts';
 import { usageOf } from './snapshots/changes.ts';
 import { copyTree } from './tar/copy.ts';
 import { bindPart, sweepParts } from './volume-parts.ts';
@@ -29,11 +29,13 @@ export class DirectoryVolumeStore implements VolumeStore {
   readonly #db: Database;
   readonly #records: ReturnType<typeof records>;
   readonly #mounts = new VolumeMounts();
+  readonly #discards: Discards;
 
   readonly #mapped: MappedView | undefined;
 
-  constructor(layout: Layout, db: Database, mapped: MappedView | undefined) {
+  constructor(layout: Layout, db: Database, discards: Discards, mapped: MappedView | undefined) {
     this.#layout = layout;
+    this.#discards = discards;
     this.#mapped = mapped;
     this.#db = db;
     this.#records = records(db);
@@ -163,9 +165,7 @@ export class DirectoryVolumeStore implements VolumeStore {
     this.#db.transaction(() => this.#records.delete(name), { durable: true });
     const path = join(this.#layout.volumes, name);
     if (!NAME.test(name) || !existsSync(path)) return;
-    const gone = join(this.#layout.tmp, `gone-${shortName()}`);
-    renameSync(path, gone);
-    await removeTree(gone);
+    await this.#discards.discard(path);
   }
 
   /**

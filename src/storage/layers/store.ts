@@ -7,6 +7,7 @@ import { chainIds, type ChainId, type DiffId, digestFromHex, sha256 } from '../.
 import type { Database, Filling, KeptBlob, Layer, LayerFile, LayerStore, StagedLayer } from '../contract.ts';
 import { digestMismatch, layerInUse, layerNotFound } from '../errors.ts';
 import { diskUsageOf } from '../disk-usage.ts';
+import type { Discards } from '../discards.ts';
 import { type Layout, shortName } from '../layout.ts';
 import { syncFileSystem } from '../../linux/index.ts';
 import { removeTree } from '../remove-tree.ts';
@@ -50,11 +51,13 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
   readonly #records: ReturnType<typeof records>;
   readonly #tars: KnownTars;
   readonly #pool = new ThreadPool();
+  readonly #discards: Discards;
   /** By directory. Layers do not change. */
   readonly #diskBytes = new Map<string, number>();
 
-  constructor(layout: Layout, db: Database) {
+  constructor(layout: Layout, db: Database, discards: Discards) {
     this.#layout = layout;
+    this.#discards = discards;
     this.#db = db;
     this.#records = records(db);
     this.#tars = new KnownTars(db);
@@ -223,9 +226,7 @@ export class DirectoryLayerStore implements LayerStore, AsyncDisposable {
       this.#records.delete(chainId);
     });
     this.#diskBytes.delete(record.directory);
-    const gone = join(this.#layout.tmp, `gone-${shortName()}`);
-    renameSync(join(this.#layout.layers, record.directory), gone);
-    await removeTree(gone);
+    await this.#discards.discard(join(this.#layout.layers, record.directory));
   }
 
   /** Removes directories that no record knows: what a crash left. */

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ChainId } from '../../core/digest.ts';
@@ -10,9 +10,9 @@ import { diskUsageOf } from '../disk-usage.ts';
 import { layerNotFound, snapshotExists, snapshotNotFound } from '../errors.ts';
 import { LowerView } from '../layers/lower-view.ts';
 import type { DirectoryLayerStore } from '../layers/store.ts';
+import type { Discards } from '../discards.ts';
 import { type Layout, shortName } from '../layout.ts';
 import type { MappedView } from '../mapped-view.ts';
-import { removeTree } from '../remove-tree.ts';
 import { packTree } from '../tar/pack.ts';
 import { changesOf, tidyUpper, usageOf } from './changes.ts';
 import { mountOverlay, type OverlayMount } from './overlay.ts';
@@ -28,6 +28,7 @@ interface SnapshotRecord {
 export class OverlaySnapshotStore implements SnapshotStore {
   readonly #layout: Layout;
   readonly #layers: DirectoryLayerStore;
+  readonly #discards: Discards;
   readonly #log: Logger;
   readonly #db: Database;
   readonly #records: ReturnType<typeof records>;
@@ -39,8 +40,16 @@ export class OverlaySnapshotStore implements SnapshotStore {
   /** Mounts that are on their way out. */
   readonly #leaving = new Map<string, Promise<void>>();
 
-  constructor(layout: Layout, db: Database, layers: DirectoryLayerStore, log: Logger, mapped: MappedView | undefined) {
+  constructor(
+    layout: Layout,
+    db: Database,
+    layers: DirectoryLayerStore,
+    discards: Discards,
+    log: Logger,
+    mapped: MappedView | undefined,
+  ) {
     this.#layout = layout;
+    this.#discards = discards;
     this.#mapped = mapped;
     this.#layers = layers;
     this.#log = log;
@@ -241,9 +250,7 @@ export class OverlaySnapshotStore implements SnapshotStore {
   async #discard(directory: string): Promise<void> {
     const path = join(this.#layout.snapshots, directory);
     if (!existsSync(path)) return;
-    const gone = join(this.#layout.tmp, `gone-${shortName()}`);
-    renameSync(path, gone);
-    await removeTree(gone);
+    await this.#discards.discard(path);
   }
 
   #require(key: string): SnapshotRecord {
