@@ -15,7 +15,7 @@ mount -t overlay overlay -o "lowerdir=$1/usr:/usr" /usr
 mount -t overlay overlay -o "lowerdir=$1/etc:/etc" /etc
 mount -t tmpfs tmpfs /run
 shift
-exec podman "$@"`;
+exec catatonit -- podman "$@"`;
 
 /** Runs `body` with Debian's podman behind a socket that the docker CLI talks to, ended and removed afterwards. */
 export async function withPodman(
@@ -28,7 +28,13 @@ export async function withPodman(
   const places = { root: 'data', runroot: 'run', 'network-config-dir': 'networks', tmpdir: 'tmp' };
   const flags = Object.entries(places).map(([name, place]) => `--${name}=${join(directory, place)}`);
   const how = ['--cgroup-manager=cgroupfs', '--events-backend=file', '--log-level=info'];
-  const env = { ...process.env, LD_LIBRARY_PATH: '/usr/lib/x86_64-linux-gnu', CONTAINERS_REGISTRIES_CONF: registries };
+  const env = {
+    ...process.env,
+    LD_LIBRARY_PATH: '/usr/lib/x86_64-linux-gnu',
+    CONTAINERS_REGISTRIES_CONF: registries,
+    // It leaves each archive that it has loaded lying there.
+    TMPDIR: directory,
+  };
   const isTaken = existsSync(join('/sys/fs/cgroup/pids', CGROUP));
   const serve = ['system', 'service', '--time=0', host];
   try {
