@@ -335,6 +335,17 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
       const past = (await good('/', 'buildx', 'history', 'ls')).stdout;
       assert.match(past, /\n\S{24,25}\s.*Completed/);
       assert.match(past, /\n\S{24,25}\s.*Error/);
+      const filter = (...words: string[]) => words.flatMap((word) => ['--filter', word]);
+      const held = async (...words: string[]) =>
+        (await good('/', 'buildx', 'du', ...filter(...words))).stdout.match(/^[0-9a-z]{25}/gm)?.length ?? 0;
+      const layers = await held('type=regular');
+      assert.ok(layers > 0 && (await held('type=exec.cachemount')) > 0);
+      await good('/', 'buildx', 'prune', '-f', ...filter('type=exec.cachemount'));
+      assert.deepEqual([await held('type=regular'), await held('type=exec.cachemount')], [layers, 0]);
+      assert.match(
+        (await docker('/', 'buildx', 'prune', '-f', ...filter('colour=red'))).stderr,
+        /invalid filter "colour/,
+      );
       assert.match((await good('/', 'buildx', 'prune', '-af')).stdout, /Total:/);
     });
 
@@ -355,6 +366,11 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
       assert.match(shown, /Error:.*exit code: 3/);
       const ours = await run(wharfPath, ['builder', 'logs', ref], { env });
       assert.match(ours.stdout, /RUN echo was-said; exit 3\n#\d+ [\d.]+ was-said\n#\d+ ERROR/);
+      const bundle = join(files.path, 'past.dockerbuild');
+      await good('/', 'buildx', 'history', 'export', '-o', bundle, ref);
+      const packed = await run('tar', ['xzOf', bundle, '--wildcards', 'blobs/sha256/*']);
+      assert.match(packed.stdout, /RUN echo was-said; exit 3/);
+      assert.match(packed.stdout, /application\/vnd\.buildkit\.status\.v0/);
       await good('/', 'buildx', 'history', 'rm', ref);
       assert.ok(!(await refs()).includes(ref));
       const [other = ''] = await refs();

@@ -5,6 +5,7 @@ import type { Builder } from '../contract.ts';
 import { buildKitWords } from './build-error.ts';
 import { CODE, RpcError } from './grpc/status.ts';
 import { type Methods, streaming, unary } from './grpc/server.ts';
+import { HistoryLogs } from './history-logs.ts';
 import * as wire from './wire/messages.ts';
 
 /** A build that is over. */
@@ -13,9 +14,11 @@ const COMPLETE = 1;
 /** `docker buildx du`, `prune` and `history`. */
 export function cacheMethods(
   service: string,
-  builder: Pick<Builder, 'usage' | 'prune' | 'history' | 'forget'>,
+  builder: Pick<Builder, 'usage' | 'prune' | 'history' | 'historyLog' | 'forget'>,
 ): Methods {
+  const logs = new HistoryLogs(builder);
   return {
+    ...logs.methods(),
     [`${service}/DiskUsage`]: unary(wire.DiskUsageRequest, wire.DiskUsageResponse, async ({ filter }) => ({
       record: (await builder.usage()).filter(filterOf(filter)).map(recordOf),
     })),
@@ -41,7 +44,8 @@ export function cacheMethods(
       async function* ({ activeOnly, ref }) {
         if (activeOnly) return;
         for (const record of builder.history()) {
-          if (ref === '' || record.id === ref) yield { type: COMPLETE, record: pastBuild(record) };
+          if (ref !== '' && record.id !== ref) continue;
+          yield { type: COMPLETE, record: { ...pastBuild(record), logs: await logs.descriptorOf(record) } };
         }
       },
     ),

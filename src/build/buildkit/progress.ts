@@ -27,17 +27,22 @@ export class ProgressLog {
   readonly #now: () => Timestamp;
   readonly #said: Partial<StatusResponse>[] = [];
   readonly #open = new Set<ProgressVertex>();
+  readonly #newName: () => string;
   #ended = false;
   #wake = Promise.withResolvers<void>();
 
-  /** @param clock for a build of the past */
-  constructor(clock: () => Timestamp = now) {
+  /**
+   * @param clock for a build of the past
+   * @param newName names for what has none that no content decides
+   */
+  constructor(clock: () => Timestamp = now, newName: () => string = newId) {
     this.#now = clock;
+    this.#newName = newName;
   }
 
   begin(name: string, inputs: readonly string[] = []): ProgressVertex {
     // No content decides it, so that builds that one client runs at the same time are told apart.
-    const digest = sha256(newId());
+    const digest = sha256(this.#newName());
     const vertex: Partial<Vertex> = { digest, name, inputs: [...inputs], started: this.#now() };
     this.#say({ vertexes: [vertex as Vertex] });
     const statuses = new Map<string, Timestamp>();

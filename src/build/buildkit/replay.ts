@@ -4,10 +4,14 @@ import { ProgressLog } from './progress.ts';
 import { StepVertices } from './step-vertices.ts';
 
 /** What a build of the past said, with the times of then. */
-export function replay({ startedAt, dockerfile }: BuildRecord, log: readonly LoggedEvent[]): ProgressLog {
+export function replay({ id, startedAt, dockerfile }: BuildRecord, log: readonly LoggedEvent[]): ProgressLog {
   const begun = Date.parse(startedAt);
   let ms = begun;
-  const progress = new ProgressLog(() => ({ seconds: Math.floor(ms / 1000), nanos: (ms % 1000) * 1_000_000 }));
+  let vertex = 0;
+  const progress = new ProgressLog(
+    () => ({ seconds: Math.floor(ms / 1000), nanos: (ms % 1000) * 1_000_000 }),
+    () => `${id}-${vertex++}`,
+  );
   const vertices = new StepVertices(progress, { filename: dockerfile, data: Buffer.alloc(0) }, '');
   for (const [after, event] of log) {
     ms = begun + after;

@@ -28,15 +28,16 @@ export async function missingSource(
   const fail = (hint: string) => stepFailed({ message: message + hint });
   const rule = where.isContext ? context.ignored.excluding(path) : undefined;
   if (rule !== undefined) return fail(`: line ${rule.line} of .dockerignore excludes it: ${rule.text}`);
+  if (where.isContext && posix.normalize(written).startsWith('..')) {
+    return fail(`: ${written} leads out of the build context, where "/" is its top`);
+  }
   const ask = where.isContext ? request.extras?.ask?.contextNames : undefined;
   const namesIn = async (directory: string): Promise<readonly string[]> => {
     const all = [...where.tree.names(where.tree.resolve(directory)), ...((await ask?.(directory)) ?? [])];
     return all.filter((name) => !where.isContext || !context.ignored.excludes(posix.join(directory, name)));
   };
   const near = await nearestPath(path, namesIn);
-  if (near !== undefined) return fail(`; did you mean ${JSON.stringify(near)}?`);
-  const leadsOut = where.isContext && posix.normalize(written).startsWith('..');
-  return fail(leadsOut ? `: ${written} leads out of the build context, where "/" is its top` : '');
+  return fail(near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`);
 }
 
 /** The path with its first part that is not there put right, as far as the rest is there then. */

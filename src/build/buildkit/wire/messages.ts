@@ -112,6 +112,7 @@ export const DiskUsageResponse = new MessageType({ record: many(sub(1, UsageReco
 
 export const BuildHistoryRequest = new MessageType({ activeOnly: flag(1), ref: text(2), earlyExit: flag(3) });
 export const UpdateBuildHistoryRequest = new MessageType({ ref: text(1), pinned: flag(2), delete: flag(3) });
+const Descriptor = new MessageType({ mediaType: text(1), digest: text(2), size: int(3) });
 const BuildHistoryRecord = new MessageType({
   ref: text(1),
   frontend: text(2),
@@ -119,6 +120,7 @@ const BuildHistoryRecord = new MessageType({
   error: sub(5, RpcStatus),
   createdAt: sub(6, Timestamp),
   completedAt: sub(7, Timestamp),
+  logs: sub(8, Descriptor),
   numCachedSteps: int(15),
   numTotalSteps: int(16),
   numCompletedSteps: int(17),
@@ -174,6 +176,7 @@ export const ContentInfoResponse = new MessageType({
   info: sub(1, new MessageType({ digest: text(1), size: int(2) })),
 });
 export const ReadContentRequest = Digest;
+export const ReadContentRange = new MessageType({ digest: text(1), offset: int(2), size: int(3) });
 export const ReadContentResponse = new MessageType({ offset: int(1), data: bytes(2) });
 export const WriteContentRequest = new MessageType({
   action: int(1),
