@@ -78,26 +78,29 @@ test('a mapping that cannot be is refused in clear words, and leaves nothing', {
 });
 
 test('turned off, what was made with mapped users goes on as if it had never been', { timeout: 120_000 }, async () => {
-  await withDaemon(async (plain) => {
-    const remapped = new TestDaemon(plain.directory, ['--userns-remap=default']);
-    await plain.stop();
-    await remapped.start();
-    await importBusybox(remapped.socket);
-    const ok = async (...words: string[]) => {
-      const { code, stdout, stderr } = await run('docker', words, { env: plain.env });
-      assert.equal(code, 0, stderr);
-      return stdout.trim();
-    };
-    await ok('run', '-d', '--name', 'one', '-v', 'data:/data', 'busybox', 'sh', '-c', 'chown 5:6 /data; sleep 1000');
-    const map = ['exec', 'one', 'cat', '/proc/self/uid_map'];
-    assert.match(await ok(...map), /^0\s+[1-9]/);
-    await remapped.crash();
-    await plain.start();
-    assert.match(await ok(...map), /^0\s+[1-9]/, 'it goes on running as it was');
-    assert.equal(await ok('cp', '-q', 'one:/data', plain.directory), '');
-    await ok('restart', '-t', '0', 'one');
-    assert.match(await ok(...map), /^0\s+0\s/);
-    assert.equal(await ok('exec', 'one', 'stat', '-c', '%u:%g', '/data', '/etc/hosts'), '5:6\n0:0');
-    await ok('rm', '-f', 'one');
-  });
+  await withDaemon(
+    async (plain) => {
+      const remapped = new TestDaemon(plain.directory, ['--userns-remap=default']);
+      await plain.stop();
+      await remapped.start();
+      await importBusybox(remapped.socket);
+      const ok = async (...words: string[]) => {
+        const { code, stdout, stderr } = await run('docker', words, { env: plain.env });
+        assert.equal(code, 0, stderr);
+        return stdout.trim();
+      };
+      await ok('run', '-d', '--name', 'one', '-v', 'data:/data', 'busybox', 'sh', '-c', 'chown 5:6 /data; sleep 1000');
+      const map = ['exec', 'one', 'cat', '/proc/self/uid_map'];
+      assert.match(await ok(...map), /^0\s+[1-9]/);
+      await remapped.crash();
+      await plain.start();
+      assert.match(await ok(...map), /^0\s+[1-9]/, 'it goes on running as it was');
+      assert.equal(await ok('cp', '-q', 'one:/data', plain.directory), '');
+      await ok('restart', '-t', '0', 'one');
+      assert.match(await ok(...map), /^0\s+0\s/);
+      assert.equal(await ok('exec', 'one', 'stat', '-c', '%u:%g', '/data', '/etc/hosts'), '5:6\n0:0');
+      await ok('rm', '-f', 'one');
+    },
+    { args: ['--userns-remap='] },
+  );
 });

@@ -39,8 +39,9 @@ export async function startDaemon(settings: Settings, program: string, log: Logg
   for (const why of settings.ignored) log.warn(`a setting of dockerd's is not obeyed: ${why}`);
   useProxies(settings);
   const { dataRoot, execRoot } = settings;
-  const idMaps = settings.usernsRemap === undefined ? undefined : usernsRemap(settings.usernsRemap);
-  if (settings.usernsRemap !== undefined && idMaps === undefined) {
+  // As with dockerd, nothing is what it is without.
+  const idMaps = settings.usernsRemap ? usernsRemap(settings.usernsRemap) : undefined;
+  if (settings.usernsRemap && idMaps === undefined) {
     log.warn('userns-remap: root cannot be mapped to itself; users are not mapped');
   }
   await using opened = new AsyncDisposableStack();
