@@ -335,6 +335,8 @@ test('docker build with buildx 0.29', { timeout: 240_000 }, async (t) => {
       const past = (await good('/', 'buildx', 'history', 'ls')).stdout;
       assert.match(past, /\n\S{24,25}\s.*Completed/);
       assert.match(past, /\n\S{24,25}\s.*Error/);
+      using files = folder({ Dockerfile: 'FROM busybox\nRUN --mount=type=cache,target=/c touch /c/x\n' });
+      await good(files.path, 'build', '.');
       const filter = (...words: string[]) => words.flatMap((word) => ['--filter', word]);
       const held = async (...words: string[]) =>
         (await good('/', 'buildx', 'du', ...filter(...words))).stdout.match(/^[0-9a-z]{25}/gm)?.length ?? 0;
