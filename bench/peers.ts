@@ -101,7 +101,11 @@ async function withAll(
   });
 }
 
-function peerOf(name: string, engine: IsolatedServer & { readonly host: string }, env: NodeJS.ProcessEnv): Peer {
+function peerOf(
+  name: string,
+  engine: Pick<IsolatedServer, 'inNetwork'> & { readonly host: string },
+  env: NodeJS.ProcessEnv,
+): Peer {
   const { host, inNetwork } = engine;
   return { name, env: { ...env, DOCKER_HOST: host }, inNetwork, registry: ANY_PORT, memoryMib: () => memoryOf(engine) };
 }
@@ -157,8 +161,7 @@ function commands(peers: readonly Peer[]): void {
   singly('memory with no container', 'MiB PSS', peers, (_, peer) => peer.memoryMib());
   prepare('a container', peers, (docker) => docker('run', '-d', '--name', 'target', 'busybox', 'sleep', '1000'));
   inTurn('`run --rm busybox true`', peers, 7, (docker) => docker('run', '--rm', 'busybox', 'true'));
-  // podman 4.3 answers no more than ten of the same container.
-  inTurn('`exec true`', peers, 6, (docker) => docker('exec', 'target', 'true'));
+  inTurn('`exec true`', peers, 7, (docker) => docker('exec', 'target', 'true'));
   prepare('its removal', peers, (docker) => docker('rm', '-f', 'target'));
 }
 
@@ -245,7 +248,7 @@ function pluginConfig(directory: string): string {
 }
 
 /** The server and all that it has started, but for containers, which have process namespaces of their own. */
-function memoryOf({ inNetwork }: IsolatedServer): number {
+function memoryOf({ inNetwork }: Pick<IsolatedServer, 'inNetwork'>): number {
   const server = /\/proc\/(\d+)\//.exec(inNetwork.join(' '))?.[1] ?? '';
   const own = namespaceOf(server);
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && namespaceOf(name) === own);

@@ -1,22 +1,34 @@
-import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  watch,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { errnoOf } from '../../../src/core/errors.ts';
+
+const ATTEMPTS = 100;
 
 /** A server of somebody else's that runs apart from the machine. */
 export interface IsolatedServer {
   /** What to put before a command so that it runs in the server's network. */
   readonly inNetwork: readonly string[];
-  /** What it says on stderr: more is added as it comes. */
+  /** What it has said on stderr so far. */
   readonly log: readonly string[];
 }
 
 /**
  * Runs `body` beside a server in network, mount and process namespaces of its own, so that it touches nothing of the machine
  * and everything that it started ends with it.
- * @param command run by a shell in these namespaces, which hands over to the server with `exec`
+ * @param command run by a shell in these namespaces, which hands over to the server or waits for it
  * @param listening what a line of its log has when it can be asked
  * @throws {Error} with its log if it does not start
  */
@@ -29,33 +41,48 @@ export async function withIsolatedServer(
   // --kill-child: should the test be killed, the kernel ends the process namespace, and all that lives in it.
   const isolated = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private'];
   const [script, ...args] = command;
+  const directory = mkdtempSync(join(tmpdir(), 'isolated-'));
+  const file = join(directory, 'log');
+  // Not a pipe: who waits for a client meanwhile does not read it, and a server with a full one stops.
+  const stderr = openSync(file, 'a');
   const child = spawn('unshare', [...isolated, 'sh', '-ec', `ip link set lo up\n${script}`, 'sh', ...args], {
     env,
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'ignore', stderr],
   });
+  closeSync(stderr);
+  const said = (): string[] => readFileSync(file, 'utf8').split('\n');
   try {
-    const log = await ready(child, listening);
-    await body({ log, inNetwork: ['nsenter', `--net=/proc/${serverOf(child)}/ns/net`] });
+    await ready(child, file, () => said().some((line) => line.includes(listening)));
+    await body({
+      get log() {
+        return said();
+      },
+      inNetwork: ['nsenter', `--net=/proc/${serverOf(child)}/ns/net`],
+    });
   } finally {
     await end(child);
+    rmSync(directory, { recursive: true });
   }
 }
 
-/** Resolves when it listens, with the lines it says. */
-async function ready(child: ChildProcess, word: string): Promise<readonly string[]> {
-  const log: string[] = [];
+/** Resolves when it listens. */
+async function ready(child: ChildProcess, file: string, isListening: () => boolean): Promise<void> {
   const listening = Promise.withResolvers<void>();
-  assert.ok(child.stderr);
-  createInterface({ input: child.stderr }).on('line', (line) => {
-    log.push(line);
-    if (line.includes(word)) listening.resolve();
-  });
+  const look = (): void => {
+    if (isListening()) listening.resolve();
+  };
+  const watcher = watch(file, look);
   child.once('error', listening.reject);
   child.once('exit', (code, signal) => {
-    listening.reject(new Error(`it ended (${code ?? signal}):\n${log.slice(-20).join('\n')}`));
+    const last = readFileSync(file, 'utf8').split('\n').slice(-20).join('\n');
+    listening.reject(new Error(`it ended (${code ?? signal}):\n${last}`));
   });
-  await listening.promise;
-  return log;
+  look();
+  try {
+    await listening.promise;
+  } finally {
+    watcher.close();
+  }
 }
 
 /** The one child of `unshare`. */
@@ -72,15 +99,23 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 /** Removes a group that a server's containers were in, from every hierarchy. */
-export function removeCgroups(name: string): void {
-  for (const hierarchy of readdirSync('/sys/fs/cgroup')) removeGroup(join('/sys/fs/cgroup', hierarchy, name));
-  removeGroup(join('/sys/fs/cgroup', name));
+export async function removeCgroups(name: string): Promise<void> {
+  for (const hierarchy of readdirSync('/sys/fs/cgroup')) await removeGroup(join('/sys/fs/cgroup', hierarchy, name));
+  await removeGroup(join('/sys/fs/cgroup', name));
 }
 
-function removeGroup(path: string): void {
+async function removeGroup(path: string): Promise<void> {
   if (!existsSync(path)) return;
   for (const entry of readdirSync(path, { withFileTypes: true })) {
-    if (entry.isDirectory()) removeGroup(join(path, entry.name));
+    if (entry.isDirectory()) await removeGroup(join(path, entry.name));
   }
-  rmdirSync(path);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return rmdirSync(path);
+    } catch (e) {
+      // The kernel counts processes in there for a moment after their end.
+      if (errnoOf(e) !== 'EBUSY' || attempt === ATTEMPTS) throw e;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }

@@ -51,11 +51,19 @@ export async function withStockEngine(
     LD_LIBRARY_PATH: join(programs, 'lib'),
   };
   try {
-    await withIsolatedServer(['exec "$@"', ...dockerd], env, 'API listen on', async ({ log, inNetwork }) => {
-      await body({ socket, host: `unix://${socket}`, directory, log, inNetwork });
-    });
+    await withIsolatedServer(['exec "$@"', ...dockerd], env, 'API listen on', (server) =>
+      body({
+        socket,
+        host: `unix://${socket}`,
+        directory,
+        inNetwork: server.inNetwork,
+        get log() {
+          return server.log;
+        },
+      }),
+    );
   } finally {
     rmSync(directory, { recursive: true, force: true });
-    removeCgroups(cgroup);
+    await removeCgroups(cgroup);
   }
 }
