@@ -82,7 +82,7 @@ function ended(said: string): { readonly cached: number; readonly made: number }
 
 const ALL = { cached: 5, made: 0 };
 
-test('caches for other machines', { timeout: 300_000 }, async (t) => {
+test('caches for other machines', { timeout: 600_000 }, async (t) => {
   await withReference(async (registry, directory) => {
     await withDaemon(async (first) => {
       await withSecond(first, async (second) => {
@@ -142,6 +142,33 @@ test('caches for other machines', { timeout: 300_000 }, async (t) => {
               await b.forget();
             }
             assert.ok(bigBlobs(join(directory, 'data')).length >= 1);
+          });
+
+          await t.test(`${by}: every form of manifest, and tags in a directory`, async () => {
+            await b.forget();
+            for (const [form, mediaType] of [
+              ['image-manifest=true', 'application/vnd.oci.image.manifest.v1+json'],
+              ['image-manifest=false', 'application/vnd.oci.image.index.v1+json'],
+              ['oci-mediatypes=false', 'application/vnd.docker.distribution.manifest.list.v2+json'],
+              ['compression=zstd,force-compression=true', 'application/vnd.oci.image.manifest.v1+json'],
+            ] as const) {
+              const ref = `${registry}/form/${by}:${form.replace(/\W+/g, '-')}`;
+              await build(a, '--cache-to', `type=registry,ref=${ref},mode=max,${form}`);
+              const raw = await run('skopeo', ['inspect', '--raw', '--tls-verify=false', `docker://${ref}`]);
+              assert.equal((JSON.parse(raw.stdout) as { mediaType: string }).mediaType, mediaType, form);
+              await same(await build(b, '--cache-from', `type=registry,ref=${ref}`));
+              await b.forget();
+            }
+            using cache = folder();
+            for (const tag of ['one', 'two']) {
+              await build(a, '--cache-to', `type=local,dest=${cache.at('c')},mode=max,tag=${tag}`);
+            }
+            const index = JSON.parse(readFileSync(cache.at('c/index.json'), 'utf8')) as {
+              manifests: { annotations: Record<string, string> }[];
+            };
+            const names = index.manifests.map(({ annotations }) => annotations['org.opencontainers.image.ref.name']);
+            assert.deepEqual(names.toSorted(), ['one', 'two']);
+            await same(await build(b, '--cache-from', `type=local,src=${cache.at('c')},tag=one`));
           });
 
           await t.test(`${by}: an image with its cache in it`, async () => {

@@ -1,5 +1,6 @@
-import { access } from 'node:fs/promises';
+import { access, readFile, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { type Descriptor, type ImageIndex, MEDIA_TYPES } from '../../core/oci.ts';
 import type { CommandContext } from '../command.ts';
 import { ExitError } from '../errors.ts';
 import { csvFields } from '../spec/csv.ts';
@@ -83,7 +84,7 @@ function isThere(path: string): Promise<boolean> {
   );
 }
 
-/** Fetches the caches that a build has written, each into its directory. Blobs of before stay. */
+/** Fetches the caches that a build has written, each into its directory. Blobs and other tags of before stay. */
 export async function fetchCaches(
   { to }: Caches,
   waiting: ReadonlyMap<number, string>,
@@ -92,6 +93,33 @@ export async function fetchCaches(
   for (const [index, id] of waiting) {
     const { dest = '' } = to[index]?.attrs ?? {};
     const directory = resolve(cwd, dest);
+    const before = await manifestsIn(directory);
     await unpack(await client.images.buildCache(id), directory, { what: 'the cache', modes: 'usual' });
+    const now = await manifestsIn(directory);
+    const tags = new Set(now.map(tagOf));
+    const others = before.filter((manifest) => !tags.has(tagOf(manifest)));
+    if (others.length > 0) await writeIndex(directory, [...others, ...now]);
   }
+}
+
+type Listed = Pick<Descriptor, 'annotations'>;
+
+function tagOf({ annotations }: Listed): string | undefined {
+  return annotations?.['org.opencontainers.image.ref.name'];
+}
+
+/** What a directory's index names; nothing if there is none that can be read. */
+async function manifestsIn(directory: string): Promise<readonly Listed[]> {
+  try {
+    const { manifests } = JSON.parse(await readFile(join(directory, 'index.json'), 'utf8')) as Partial<ImageIndex>;
+    return Array.isArray(manifests) ? manifests : [];
+  } catch {
+    return [];
+  }
+}
+
+async function writeIndex(directory: string, manifests: readonly Listed[]): Promise<void> {
+  const path = join(directory, 'index.json');
+  await writeFile(`${path}.new`, JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests }));
+  await rename(`${path}.new`, path);
 }
