@@ -7,7 +7,7 @@ import { expandWord } from '../expand/expand.ts';
 
 const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'ALL_PROXY'];
 /** Build arguments that need no ARG to reach RUN; they are part of neither the cache key nor the history. Words need an ARG. */
-export const PREDEFINED: ReadonlySet<string> = new Set([...PROXIES, ...PROXIES.map((name) => name.toLowerCase())]);
+const PREDEFINED: ReadonlySet<string> = new Set([...PROXIES, ...PROXIES.map((name) => name.toLowerCase())]);
 
 /** `TARGETPLATFORM` and its kin. */
 export function platformArgs(build: Platform, target: Platform, targetStage: string): Record<string, string> {

@@ -7,7 +7,7 @@ import { bodyOf } from '../dockerfile/heredoc.ts';
 import type { Lookup } from '../expand/expand.ts';
 import { expandText, expandWord } from '../expand/expand.ts';
 import { resolveSource } from '../graph/plan.ts';
-import { download } from './download.ts';
+import { checkChecksum, download } from './download.ts';
 import { fetchGitSource, isGitSource } from './git-source.ts';
 import { nop } from './history.ts';
 import { type MissingIn, missingSource } from './missing-source.ts';
@@ -72,6 +72,7 @@ export function copyWork(
         };
         all.push(await fetchGitSource(word, options, session.signal));
       } else if (keyword === 'ADD' && URL_SOURCE.test(word)) {
+        if (checksum !== undefined) checkChecksum(checksum);
         const options = { checksum, unpack: step.unpack === true, named: !destination.endsWith('/') };
         all.push(await download(word, { ...options, scratch: await session.scratchDirectory() }, session.signal));
       } else {

@@ -9,6 +9,22 @@ import { stepFailed } from '../errors.ts';
 import { FileTree } from '../files/file-tree.ts';
 import { type Selected, selectMade } from './select-sources.ts';
 
+/** Hexadecimal digits of digests. */
+const DIGITS: Readonly<Record<string, number>> = { sha256: 64, sha384: 96, sha512: 128 };
+
+/** @throws {WharfError} `BUILD_STEP_FAILED`, in Docker's words, unless it is a digest as `--checksum` takes it */
+export function checkChecksum(checksum: string): void {
+  const [, algorithm = '', hex = ''] = /^([a-z0-9]+):([0-9a-f]+)$/.exec(checksum) ?? [];
+  if (algorithm === '') throw stepFailed({ message: 'invalid checksum digest format' });
+  const digits = Object.hasOwn(DIGITS, algorithm) ? DIGITS[algorithm] : undefined;
+  if (digits === undefined) throw stepFailed({ message: 'unsupported digest algorithm' });
+  if (hex.length !== digits) throw stepFailed({ message: 'invalid checksum digest length' });
+}
+
+function algorithmOf(checksum: string): string {
+  return checksum.slice(0, checksum.indexOf(':'));
+}
+
 /**
  * Fetches the URL of an ADD into `scratch`: mode 0600, the server's Last-Modified as its time.
  * @param named the destination says the file's name: a URL without one will do
@@ -30,7 +46,8 @@ export async function download(
   }
   const base = name === '' ? '__unnamed__' : decodeURIComponent(name).replaceAll('/', '_');
   const path = join(options.scratch, base);
-  const hash = createHash('sha256');
+  const algorithm = algorithmOf(options.checksum ?? 'sha256:');
+  const hash = createHash(algorithm);
   const hashing = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       hash.update(chunk);
@@ -54,7 +71,7 @@ export async function download(
     const cause = e instanceof Error && e.cause !== undefined ? `: ${messageOf(e.cause)}` : '';
     throw stepFailed({ message: `ADD failed: cannot fetch ${url}: ${messageOf(e)}${cause}` }, { cause: e });
   }
-  const digest = `sha256:${hash.digest('hex')}`;
+  const digest = `${algorithm}:${hash.digest('hex')}`;
   if (options.checksum !== undefined && options.checksum !== digest) {
     throw stepFailed({ message: `digest mismatch for ${url}: ${digest} (expected: ${options.checksum})` });
   }

@@ -31,9 +31,9 @@ export async function missingSource(
   if (where.isContext && posix.normalize(written).startsWith('..')) {
     return fail(`: ${written} leads out of the build context, where "/" is its top`);
   }
-  const ask = where.isContext ? request.extras?.ask?.contextNames : undefined;
+  const ask = where.isContext ? request.extras?.ask : undefined;
   const namesIn = async (directory: string): Promise<readonly string[]> => {
-    const all = [...where.tree.names(where.tree.resolve(directory)), ...((await ask?.(directory)) ?? [])];
+    const all = [...where.tree.names(where.tree.resolve(directory)), ...((await ask?.contextNames?.(directory)) ?? [])];
     return all.filter((name) => !where.isContext || !context.ignored.excludes(posix.join(directory, name)));
   };
   const near = await nearestPath(path, namesIn);
