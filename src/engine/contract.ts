@@ -111,7 +111,7 @@ export interface Engine extends AsyncDisposable {
     /** See `EngineOptions`. */
     readonly idMaps: IdMaps | undefined;
     /** Control group below which everything goes that names none. */
-    cgroupParent(): string;
+    readonly cgroupParent: () => string;
     /** What `host-gateway` stands for in extra hosts: addresses of the host as containers see it. */
     hostGateways(): readonly string[];
   };
