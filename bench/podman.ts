@@ -42,12 +42,14 @@ export async function withPodman(
     CONTAINERS_REGISTRIES_CONF: registries,
     // It leaves each archive that it has loaded lying there.
     TMPDIR: directory,
+    // Behind its socket it caches no step of a build unless told to.
+    BUILDAH_LAYERS: 'true',
   };
   const isTaken = existsSync(join('/sys/fs/cgroup/pids', CGROUP));
   const serve = ['system', 'service', '--time=0', host];
   try {
     await withIsolatedServer([SCRIPT, STOCK_PODMAN, socket, ...flags, ...how, ...serve], env, 'listening', (server) =>
-      body({ ...server, host }),
+      body({ inNetwork: server.inNetwork, host }),
     );
   } finally {
     rmSync(directory, { recursive: true, force: true });
