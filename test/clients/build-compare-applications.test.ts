@@ -10,11 +10,12 @@ import { baseImages } from '../e2e/support/examples.ts';
 import { run } from '../e2e/support/run.ts';
 import { type StockEngine, withStockEngine } from '../e2e/support/stock-engine.ts';
 import { type Application, applications, spring, untilRight } from './build-compare/applications.ts';
-import { assertAlike, builderAt } from './build-compare/builder.ts';
+import { assertAlike, type Builder, builderAt } from './build-compare/builder.ts';
 import { contentOf } from './build-compare/build-time.ts';
 import { NPM_REGISTRY, packageProxy, PIP_HOST, PIP_INDEX } from './support/package-proxy.ts';
 import { listenAt, listenWithin } from './support/package-relay.ts';
 
+const JAR = 'hello-0.0.1-SNAPSHOT.jar';
 const BASES = ['debian:bookworm', 'nginx', 'node:24', 'openjdk:17', 'python:3.11'];
 
 test('applications are built as Docker builds them, and run', { timeout: 900_000 }, async (t) => {
@@ -26,13 +27,12 @@ test('applications are built as Docker builds them, and run', { timeout: 900_000
       const reading = { since: Math.trunc(Date.now() / 1000), contentOf, layers: new Map() };
       const ours = builderAt(daemon.host, daemon.directory, reading);
       const theirs = builderAt(stock.host, stock.directory, reading);
-      const both = async (name: string, context: string, args: readonly string[]) => {
-        const all = [...packages.args, ...args];
-        await Promise.all([ours.build(name, context, all), theirs.build(name, context, all)]);
-      };
       const compare = async ({ name, context, args = [] }: Application) => {
-        await both(name, context, args);
-        const [actual, expected] = await Promise.all([ours.image(name), theirs.image(name)]);
+        const image = async (builder: Builder) => {
+          await builder.build(name, context, [...packages.args, ...args]);
+          return builder.image(name);
+        };
+        const [actual, expected] = await Promise.all([image(ours), image(theirs)]);
         assertAlike(actual, expected);
       };
       for (const application of applications) {
@@ -44,12 +44,14 @@ test('applications are built as Docker builds them, and run', { timeout: 900_000
       await t.test(spring.name, async () => {
         const context = join(daemon.directory, 'spring');
         cpSync(spring.context, context, { recursive: true, filter: (path) => !path.endsWith('/target') });
-        for (const builder of [ours, theirs]) {
-          const target = builder === ours ? 'target' : 'target-of-theirs';
+        const jar = async (builder: Builder, target: string) => {
           await builder.build('jar', context, [...packages.args, '-f', 'package.Dockerfile', '-o', target]);
-        }
-        const jar = (target: string) => readFileSync(join(context, target, 'hello-0.0.1-SNAPSHOT.jar'));
-        assert.ok(jar('target').equals(jar('target-of-theirs')), 'the jars differ');
+          return readFileSync(join(target, JAR));
+        };
+        const folders = [daemon, stock].map(({ directory }) => join(directory, 'jar')) as [string, string];
+        const [actual, expected] = await Promise.all([jar(ours, folders[0]), jar(theirs, folders[1])]);
+        assert.ok(actual.equals(expected), 'the jars differ');
+        cpSync(folders[0], join(context, 'target'), { recursive: true });
         await compare({ ...spring, context });
         await works(daemon, spring);
       });
@@ -61,7 +63,10 @@ test('applications are built as Docker builds them, and run', { timeout: 900_000
 async function copyImages(daemon: TestDaemon, stock: StockEngine): Promise<void> {
   const pipe = 'docker -H "$0" save "$@" | docker -H "$STOCK" load';
   const env = { ...process.env, STOCK: stock.host };
-  const copied = await run('bash', ['-euo', 'pipefail', '-c', pipe, daemon.host, ...BASES], { env });
+  const copied = await run('bash', ['-euo', 'pipefail', '-c', pipe, daemon.host, ...BASES], {
+    env,
+    timeoutMs: 280_000,
+  });
   assert.equal(copied.code, 0, copied.stderr);
 }
 
