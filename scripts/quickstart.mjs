@@ -1,16 +1,7 @@
 // From a fresh clone to an application that answers: npm run quickstart. All of it away again: npm run quickstart:down.
 // WHARF_HOST picks an engine that runs already; WHARF_DATA_ROOT and WHARF_EXEC_ROOT move the one that is started here.
 import { spawn } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { get, request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
