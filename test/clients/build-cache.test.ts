@@ -167,7 +167,7 @@ test('caches for other machines', { timeout: 600_000 }, async (t) => {
               manifests: { annotations: Record<string, string> }[];
             };
             const names = index.manifests.map(({ annotations }) => annotations['org.opencontainers.image.ref.name']);
-            assert.deepEqual(names.toSorted(), ['one', 'two']);
+            assert.deepEqual(new Set(names), new Set(['one', 'two']));
             await same(await build(b, '--cache-from', `type=local,src=${cache.at('c')},tag=one`));
           });
 
