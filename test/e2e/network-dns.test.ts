@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import dnsPacket from 'dns-packet';
 import type { LabContainer } from './network-lab.ts';
+import { Forwarder } from '../../src/network/keeper/dns/forward.ts';
 import { NetworkLab, runInside } from './network-lab.ts';
 
 const POOL = '10.213.32.0/20';
@@ -69,6 +70,15 @@ test('names of containers resolve on the networks they share', { timeout: 60_000
   assert.equal(await lookUp(web, 'mariadb'), `NOERROR ${db.endpoint.ipv4}`);
   await lab.closeContainer(shop1.containerId);
   assert.equal(await lookUp(db, 'shop'), `NOERROR ${shop2.endpoint.ipv4}`);
+});
+
+test('a name server that no way leads to is passed over', { timeout: 60_000 }, async (t) => {
+  const lab = await NetworkLab.open(t, POOL);
+  const { netns } = await lab.container(await lab.network({ name: 'shut', internal: true }));
+  for (const transport of ['udp', 'tcp'] as const) {
+    const answer = await new Forwarder().ask(Buffer.alloc(12), { servers: ['192.0.2.53'], netns }, transport);
+    assert.equal(answer, undefined, transport);
+  }
 });
 
 test('other names are asked elsewhere, and answers come back as they are', { timeout: 60_000 }, async (t) => {

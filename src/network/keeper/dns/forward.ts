@@ -75,9 +75,11 @@ function askUdp(query: Buffer, server: string, netns: string | undefined): Promi
     });
     if (fd !== undefined) socket.bind({ fd });
     // Connected: the kernel passes on only what comes from that server, and tells of a port that nobody listens at.
-    socket.connect(port, host, () => {
+    socket.once('connect', () => {
       if (!over) socket.send(query);
     });
+    // Without a callback, which would be told of a failure as well: that is an 'error' then.
+    socket.connect(port, host);
   });
 }
 
