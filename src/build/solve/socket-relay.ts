@@ -1,7 +1,7 @@
-import { once } from 'node:events';
 import { chmod, chown } from 'node:fs/promises';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { pipeline } from 'node:stream/promises';
+import { serveSocket } from '../serve-socket.ts';
 
 /** Whom a socket is for. */
 export interface SocketOwner {
@@ -15,28 +15,15 @@ export interface SocketOwner {
  * removes it and cuts what goes through it.
  */
 export async function relaySocket(target: string, path: string, owner: SocketOwner): Promise<AsyncDisposable> {
-  const sockets = new Set<Socket>();
-  const server = createServer({ allowHalfOpen: true }, (near) => {
+  const server = await serveSocket(path, (near) => {
     const far = connect({ path: target, allowHalfOpen: true });
-    for (const socket of [near, far]) {
-      sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket));
-    }
+    // What ends one end, also by force, ends the other.
     Promise.all([pipeline(near, far), pipeline(far, near)]).catch(() => {
       near.destroy();
       far.destroy();
     });
   });
-  server.listen(path);
-  await once(server, 'listening');
   await chown(path, owner.uid, owner.gid);
   await chmod(path, owner.mode);
-  return {
-    async [Symbol.asyncDispose]() {
-      const closed = once(server, 'close');
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      await closed;
-    },
-  };
+  return server;
 }

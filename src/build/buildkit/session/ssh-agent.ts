@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { serveSocket } from '../../serve-socket.ts';
 import { CODE, RpcError } from '../grpc/status.ts';
 import { BytesMessage, CheckAgentRequest, Empty } from '../wire/messages.ts';
 import type { Session } from './sessions.ts';
@@ -26,26 +27,13 @@ export async function forwardAgent(
   path: string,
   signal: AbortSignal,
 ): Promise<AsyncDisposable> {
-  const sockets = new Set<Socket>();
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    sockets.add(socket);
+  return await serveSocket(path, (socket) => {
     socket.on('error', () => undefined);
-    socket.once('close', () => sockets.delete(socket));
     join(session, id, socket, signal).then(
       () => socket.end(),
       () => socket.destroy(),
     );
   });
-  server.listen(path);
-  await once(server, 'listening');
-  return {
-    async [Symbol.asyncDispose]() {
-      const closed = once(server, 'close');
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      await closed;
-    },
-  };
 }
 
 async function join(session: Session, id: string, socket: Socket, signal: AbortSignal): Promise<void> {
